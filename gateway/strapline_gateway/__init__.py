@@ -1,0 +1,1 @@
+"""The home base station: station, links, outbox, relay."""

@@ -1,0 +1,1 @@
+"""The bench: boards on a desk."""

@@ -1,0 +1,1 @@
+"""The reference monitoring centre: ledger, receipts, alerts."""

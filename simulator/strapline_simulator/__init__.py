@@ -1,0 +1,1 @@
+"""The world around the chain: clock, wearer, air, sky, bodies, scenarios, reports."""

@@ -1,0 +1,152 @@
+# The bench program: a tag whose sensors, radio and clock are somebody else's. It answers messages (one request, then the outputs that it
+# caused, then DONE), in virtual or real time alike. A host drives it in the same process, in a MicroPython process or over a board's USB.
+import json
+from hashlib import sha256
+from struct import pack, unpack_from
+
+from strapline_wire.compat import const
+
+from strapline_tag import outputs as out
+from strapline_tag.config import Config
+from strapline_tag.sampling import Sampler
+from strapline_tag.tag import Tag
+
+# Requests: code, then `now` in ms since boot (8 bytes), then what follows.
+BOOT = const(1)  # JSON: secret, seed (hex), config, memory
+SENSOR = const(2)  # sensor (1), value (4, signed)
+STRAP_EDGE = const(3)  # open (1)
+GNSS = const(4)  # bytes from the receiver
+LINK_UP = const(5)  # bearer (1)
+LINK_DATA = const(6)  # bearer (1), bytes
+LINK_DOWN = const(7)  # bearer (1)
+KEY = const(8)  # a sealed command
+ADVANCE = const(9)  # nothing: run timers up to `now`, stop at the first output
+MEASURE = const(10)  # nothing
+
+# Answers: code, then `now` (8), then what follows.
+OUTPUT = const(0x80)  # kind (1), then the output's fields
+MEASURED = const(0xB0)  # JSON
+DONE = const(0xC0)  # next deadline (8)
+
+SENSORS = ("strap_ohm", "skin_centi_c", "ambient_centi_c", "battery_percent")
+
+
+class _Sensors:
+    def __init__(self):
+        self.strap_ohm = 1000
+        self.skin_centi_c = 3300
+        self.ambient_centi_c = 2200
+        self.battery_percent = 100
+
+
+class _Memory:
+    # Integers that a board keeps over a reboot; the host may hand in an earlier state.
+    def __init__(self, held):
+        self.held = dict(held)
+
+    def get(self, name, default):
+        return self.held.get(name, default)
+
+    def put(self, name, value):
+        self.held[name] = value
+
+
+class _Entropy:
+    # Repeatable bytes from a seed: a simulation must come out the same twice. A product hands in os.urandom instead.
+    def __init__(self, seed: bytes):
+        self._seed = seed
+        self._count = 0
+
+    def __call__(self, size: int) -> bytes:
+        self._count += 1
+        return sha256(self._seed + self._count.to_bytes(4, "big")).digest()[:size]
+
+
+class Bench:
+    def __init__(self, make_cipher, measure=None):
+        self._make_cipher = make_cipher
+        self._measure = measure  # what the interpreter can say of itself
+        self._tag = None
+        self._sampler = None
+        self._sensors = _Sensors()
+        self._now = 0
+
+    def handle(self, message: bytes) -> list:
+        code = message[0]
+        now = unpack_from(">Q", message, 1)[0]
+        rest = message[9:]
+        if code == BOOT:
+            self._boot(json.loads(rest))
+        elif code == ADVANCE:
+            self._advance(now)
+        elif code == MEASURE:
+            return [bytes((MEASURED,)) + message[1:9] + json.dumps(self._measured()).encode(), self._done()]
+        else:
+            self._now = max(self._now, now)
+            self._feed(code, self._now, rest)
+        return self._answers()
+
+    def _boot(self, given) -> None:
+        config = Config(given["config"])
+        entropy = _Entropy(bytes.fromhex(given["seed"]))
+        secret = bytes.fromhex(given["secret"])
+        self._tag = Tag(secret, _Memory(given.get("memory", {})), entropy, self._make_cipher, config)
+        self._sampler = Sampler(self._tag, self._sensors, config, 0)
+
+    def _advance(self, until: int) -> None:
+        tag, sampler = self._tag, self._sampler
+        while True:
+            tag_at, sample_at = tag.next_deadline(), sampler.next_deadline()
+            at = min(tag_at, sample_at)
+            if at > until:
+                self._now = max(self._now, until)
+                return
+            self._now = at = max(self._now, at)
+            if sample_at <= at:
+                sampler.handle_timer(at)
+            if tag_at <= at:
+                tag.handle_timer(at)
+            if tag.has_outputs():
+                return
+
+    def _feed(self, code: int, now: int, rest: bytes) -> None:
+        tag = self._tag
+        if code == SENSOR:
+            setattr(self._sensors, SENSORS[rest[0]], unpack_from(">i", rest, 1)[0])
+        elif code == STRAP_EDGE:
+            tag.feed_strap_edge(now, bool(rest[0]))
+        elif code == GNSS:
+            tag.feed_gnss(now, rest)
+        elif code == LINK_UP:
+            tag.feed_link_up(now, rest[0])
+        elif code == LINK_DATA:
+            tag.feed_link(now, rest[0], rest[1:])
+        elif code == LINK_DOWN:
+            tag.feed_link_down(now, rest[0])
+        elif code == KEY:
+            tag.feed_key(now, rest)
+
+    def _measured(self) -> dict:
+        figures = self._measure() if self._measure else {}
+        figures["gnss_sentences"] = self._tag.parser.sentences
+        figures["gnss_broken"] = self._tag.parser.broken
+        return figures
+
+    def _answers(self) -> list:
+        stamp = pack(">Q", self._now)
+        answers = []
+        for output in self._tag.take_outputs():
+            kind = output[0]
+            head = bytes((OUTPUT,)) + stamp + bytes((kind,))
+            if kind == out.ADVERTISE:
+                answers.append(head + output[1] + output[2])
+            elif kind == out.LINK_SEND:
+                answers.append(head + bytes((output[1],)) + output[2])
+            else:
+                answers.append(head + bytes((int(output[1]),)))
+        answers.append(self._done())
+        return answers
+
+    def _done(self) -> bytes:
+        deadline = min(self._tag.next_deadline(), self._sampler.next_deadline())
+        return bytes((DONE,)) + pack(">QQ", self._now, deadline)

@@ -1,0 +1,36 @@
+# The bench program's door on a board or in a MicroPython process: messages as link frames on stdin and stdout.
+import gc
+import sys
+
+import micropython
+from strapline_wire import link
+from strapline_wire.ccm import CcmCipher
+
+from strapline_tag.bench import Bench
+
+
+def _measure():
+    gc.collect()
+    return {"heap_used": gc.mem_alloc(), "heap_free": gc.mem_free()}
+
+
+def main():
+    micropython.kbd_intr(-1)  # a frame may hold the byte of Ctrl-C
+    receive, send = sys.stdin.buffer.read, sys.stdout.buffer.write
+    deframer = link.Deframer()
+    bench = Bench(CcmCipher, _measure)
+    line = b""
+    while True:
+        byte = receive(1)
+        if not byte:
+            return  # the host has gone
+        line += byte
+        if byte != b"\x00":
+            continue
+        for message in deframer.feed(line):
+            for answer in bench.handle(message):
+                send(link.encode(answer))
+        line = b""
+
+
+main()

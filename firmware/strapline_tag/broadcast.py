@@ -1,0 +1,66 @@
+# Heartbeats: when the next one is due, under which pseudonym and address, with which counter.
+from strapline_wire import frames, seal
+from strapline_wire.compat import const
+from strapline_wire.keys import Slot
+
+_COUNTER_BLOCK = const(4096)  # counters are reserved in blocks, so that a reboot never uses one twice
+_SLOT_BLOCK = const(64)
+
+
+class Broadcast:
+    # `memory` keeps integers over reboots: get(name, default), put(name, value).
+    def __init__(self, config, cipher, header, memory, entropy):
+        self._config = config
+        self._cipher = cipher
+        self._header = header
+        self._memory = memory
+        self._entropy = entropy
+        self._counter = self._reserved = memory.get("counter", 0)
+        self._slot_reserved = memory.get("slot", 0)
+        self._enter(self._slot_reserved, 0)
+        self._burst = 0
+        self.due = self._interval()
+
+    def _enter(self, index: int, now: int) -> None:
+        if index >= self._slot_reserved:
+            self._slot_reserved = index + _SLOT_BLOCK
+            self._memory.put("slot", self._slot_reserved)
+        self.slot = Slot(self._header, index)
+        self._slot_ends = now + self.slot.length_s * 1000
+
+    def _interval(self) -> int:
+        spread = self._config.heartbeat_longest_ms - self._config.heartbeat_shortest_ms + 1
+        return self._config.heartbeat_shortest_ms + int.from_bytes(self._entropy(2), "big") % spread
+
+    def alarm(self, now: int) -> None:
+        self._burst = self._config.burst_count
+        self.due = now
+
+    def hurry(self, now: int) -> None:
+        # A record waits for a gateway: say so soon.
+        if self.due > now + self._config.alarm_heartbeat_ms:
+            self.due = now + self._config.alarm_heartbeat_ms
+
+    def make(self, now: int, flags: int, openings: int, battery_percent: int, newest_alarm: int) -> tuple:
+        # (address, frame) of the heartbeat that is due now.
+        if now >= self._slot_ends:
+            self._enter(self.slot.index + 1, self._slot_ends)
+        if self._counter >= self._reserved:
+            self._reserved += _COUNTER_BLOCK
+            self._memory.put("counter", self._reserved)
+        body = frames.pack_heartbeat(
+            (flags, min(openings, 255), battery_percent, (now // 4000) & 0xFFFF, newest_alarm & 0xFF)
+        )
+        slot = self.slot
+        frame = seal.seal_frame(
+            frames.HEARTBEAT, slot.pseudonym, self._counter, body, self._cipher, self._header, seal.UP
+        )
+        self._counter += 1
+        if self._burst:
+            self._burst -= 1
+            self.due = now + self._config.burst_spacing_ms
+        elif flags & frames.STATE_ALARM_PENDING:
+            self.due = now + self._config.alarm_heartbeat_ms
+        else:
+            self.due = now + self._interval()
+        return slot.address, frame

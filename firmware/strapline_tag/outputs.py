@@ -1,0 +1,11 @@
+# What a tag asks of its body, as tuples (kind, …).
+from strapline_wire.compat import const
+
+ADVERTISE = const(1)  # (address, frame): one advertising event now
+LINK_OPEN = const(2)  # (bearer,): dial
+LINK_SEND = const(3)  # (bearer, data): bytes of the link, one frame each
+LINK_CLOSE = const(4)  # (bearer,): hang up
+GNSS_POWER = const(5)  # (on,)
+
+BLE = const(1)
+CELLULAR = const(2)

@@ -1,0 +1,95 @@
+# One bearer's connection: handshake, then records up and commands down. It decides what to send again; what a command means is the tag's.
+from strapline_wire import frames, link
+from strapline_wire.errors import RemoteProtocolError
+from strapline_wire.session import TagHandshake
+
+
+class Uplink:
+    def __init__(self, bearer: int, config, journal, seal_record):
+        self.bearer = bearer
+        self._config = config
+        self._journal = journal
+        self._seal_record = seal_record  # entry -> sealed record
+        self._deframer = link.Deframer()
+        self._handshake = None
+        self._session = None
+        self._sent = set()
+        self._wait_ms = 0
+        self.retry_at = None
+        self.rejected = 0  # frames that a gateway or a stranger sent and that were refused
+
+    @property
+    def is_open(self) -> bool:
+        return self._session is not None
+
+    def up(self, link_key, header, pseudonym, nonce, boot, uptime_s, make_cipher) -> bytes:
+        # The connection stands: gives the bytes of HELLO.
+        self.down()
+        self._handshake = TagHandshake(link_key, header, pseudonym, nonce, boot, uptime_s, make_cipher)
+        return link.encode(self._handshake.hello)
+
+    def down(self) -> None:
+        self._deframer = link.Deframer()
+        self._handshake = None
+        self._session = None
+        self._sent = set()
+        self.retry_at = None
+        self._wait_ms = self._config.receipt_wait_ms
+
+    def receive(self, data: bytes) -> list:
+        # What came: ("welcome", WELCOME) or ("command", sealed command).
+        events = []
+        for frame in self._deframer.feed(data):
+            try:
+                event = self._take(frame)
+                if event:
+                    events.append(event)
+            except RemoteProtocolError:
+                self.rejected += 1
+        return events
+
+    def _take(self, frame: bytes):
+        if self._session is None:
+            if self._handshake is None:
+                raise RemoteProtocolError("unexpected")
+            welcome, self._session = self._handshake.receive(frame)
+            self._handshake = None
+            return "welcome", welcome
+        kind, body = self._session.open(frame)
+        if kind != frames.COMMAND:
+            raise RemoteProtocolError("unexpected")
+        return "command", body
+
+    def send(self, sealed: bytes) -> bytes:
+        # A sealed record or request as bytes for the line.
+        return link.encode(self._session.seal(frames.RECORD, sealed))
+
+    def pump(self, now: int) -> list:
+        # The records that go out now, as bytes for the line.
+        lines = []
+        if self._session is None:
+            return lines
+        for entry in self._journal.pending():
+            if len(self._sent) >= self._config.link_window:
+                break
+            if entry.sequence not in self._sent:
+                self._sent.add(entry.sequence)
+                lines.append(self.send(self._seal_record(entry)))
+        if not self._sent:
+            self.retry_at = None
+        elif self.retry_at is None:
+            self.retry_at = now + self._wait_ms
+        return lines
+
+    def receipted(self, now: int) -> None:
+        # The journal has shrunk: forget what left it, and start the waiting anew.
+        self._sent = {e.sequence for e in self._journal.pending() if e.sequence in self._sent}
+        self._wait_ms = self._config.receipt_wait_ms
+        self.retry_at = now + self._wait_ms if self._sent else None
+
+    def retry(self, now: int) -> list:
+        # No receipt in time: everything again, more patiently.
+        self._sent = set()
+        self.retry_at = None
+        self._wait_ms = min(self._wait_ms * 2, self._config.receipt_wait_longest_ms)
+        return self.pump(now)

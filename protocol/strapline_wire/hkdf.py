@@ -1,0 +1,30 @@
+# HMAC (RFC 2104) and HKDF (RFC 5869) on SHA-256. MicroPython has hashlib but no hmac.
+from hashlib import sha256
+
+_BLOCK = 64
+
+
+def hmac_sha256(key: bytes, message: bytes) -> bytes:
+    if len(key) > _BLOCK:
+        key = sha256(key).digest()
+    key = key + bytes(_BLOCK - len(key))
+    inner = sha256(bytes([b ^ 0x36 for b in key]))
+    inner.update(message)
+    outer = sha256(bytes([b ^ 0x5C for b in key]))
+    outer.update(inner.digest())
+    return outer.digest()
+
+
+def hkdf_sha256(secret: bytes, salt: bytes, info: bytes, length: int = 16) -> bytes:
+    # Extract, then expand by one block: no key here is longer than 32 bytes.
+    return hmac_sha256(hmac_sha256(salt, secret), info + b"\x01")[:length]
+
+
+def same(a: bytes, b: bytes) -> bool:
+    # Compares in a time that does not depend on where the two differ.
+    if len(a) != len(b):
+        return False
+    difference = 0
+    for i in range(len(a)):
+        difference |= a[i] ^ b[i]
+    return difference == 0

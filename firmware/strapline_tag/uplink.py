@@ -60,6 +60,10 @@ class Uplink:
             raise RemoteProtocolError("unexpected")
         return "command", body
 
+    def reply(self, boot: int, uptime_s: int) -> bytes:
+        # The first frame under the session key.
+        return link.encode(self._session.seal(frames.REPLY, frames.pack_reply((boot, uptime_s))))
+
     def send(self, sealed: bytes) -> bytes:
         # A sealed record or request as bytes for the line.
         return link.encode(self._session.seal(frames.RECORD, sealed))

@@ -18,6 +18,7 @@ class Kind(IntEnum):
     WELCOME = 0x03
     RECORD = 0x04
     COMMAND = 0x05
+    REPLY = 0x06
     EVENT = 0x10
     FIX = 0x11
     TIME_REQUEST = 0x12
@@ -146,6 +147,13 @@ FRAMES = (
             _field("flags", c.Int8ub, "bit 0: this gateway is the wearer's home"),
         ),
         "Answers HELLO; from here on both ends use the session key.",
+    ),
+    Frame(
+        Kind.REPLY,
+        "tag",
+        "session",
+        c.Struct(*_STAMP),
+        "The tag's first frame under the session key: shows that HELLO was no recording, and tells its uptime.",
     ),
     Frame(
         Kind.EVENT,

@@ -12,6 +12,7 @@ HELLO = const(0x02)
 WELCOME = const(0x03)
 RECORD = const(0x04)
 COMMAND = const(0x05)
+REPLY = const(0x06)
 EVENT = const(0x10)
 FIX = const(0x11)
 TIME_REQUEST = const(0x12)
@@ -135,6 +136,24 @@ def unpack_welcome(data):
         raise RemoteProtocolError("truncated")
     gateway, nonce, flags = _unpack(">L8sB", data)
     return Welcome(gateway, nonce, flags)
+
+
+REPLY_SIZE = const(6)
+Reply = namedtuple('Reply', ('boot', 'uptime_s'))
+
+
+def pack_reply(value):
+    boot, uptime_s = value
+    if not (0 <= boot <= 65535 and 0 <= uptime_s <= 4294967295):
+        raise LocalProtocolError("REPLY out of range", value)
+    return _pack(">HL", boot, uptime_s)
+
+
+def unpack_reply(data):
+    if len(data) < 6:
+        raise RemoteProtocolError("truncated")
+    boot, uptime_s = _unpack(">HL", data)
+    return Reply(boot, uptime_s)
 
 
 EVENT_SIZE = const(18)

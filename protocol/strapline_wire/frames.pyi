@@ -7,6 +7,7 @@ HELLO: int
 WELCOME: int
 RECORD: int
 COMMAND: int
+REPLY: int
 EVENT: int
 FIX: int
 TIME_REQUEST: int
@@ -79,6 +80,13 @@ class Welcome(NamedTuple):
     flags: int
 def pack_welcome(value: Welcome | tuple[int, bytes, int]) -> bytes: ...
 def unpack_welcome(data: bytes) -> Welcome: ...
+
+REPLY_SIZE: int
+class Reply(NamedTuple):
+    boot: int
+    uptime_s: int
+def pack_reply(value: Reply | tuple[int, int]) -> bytes: ...
+def unpack_reply(data: bytes) -> Reply: ...
 
 EVENT_SIZE: int
 class Event(NamedTuple):

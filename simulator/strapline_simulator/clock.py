@@ -6,9 +6,11 @@ It is not a scheduler of its own: timers, tasks and sockets stay asyncio's, so t
 import asyncio
 import selectors
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 # Waiting longer than this for a message that is in flight means that it was lost, and a run must not hang on it.
 HOLD_LIMIT_S = 10.0
@@ -147,7 +149,31 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
         return best
 
 
-def run_virtual(main: Any) -> Any:
-    """Run a coroutine to its end on a fresh virtual clock and give its result."""
+def run_virtual(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end on a fresh virtual clock and give its result.
+
+    An exception that nobody caught, in a callback or a forgotten task, ends the run and is raised: a simulation that went on would
+    report on a chain that is broken.
+    """
     with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
-        return runner.run(main)
+        return runner.run(_watched(main))
+
+
+async def _watched(main: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.ensure_future(main)
+    failures: list[BaseException] = []
+
+    def fail(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        failures.append(context.get("exception") or RuntimeError(context["message"]))
+        task.cancel()
+
+    asyncio.get_running_loop().set_exception_handler(fail)
+    try:
+        result = await task
+    except asyncio.CancelledError:
+        if failures:
+            raise failures[0] from None
+        raise
+    if failures:
+        raise failures[0]
+    return result

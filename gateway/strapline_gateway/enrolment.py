@@ -1,0 +1,40 @@
+"""What a gateway knows of one of its tags."""
+
+from collections import deque
+
+from strapline_protocol.cipher import HostCipher
+from strapline_protocol.keys import GatewayKeys
+from strapline_wire.replay import ReplayWindow
+
+MAILBOX_SIZE = 64
+"""Commands kept for a tag that is not connected; a receipt that is pushed out is asked for again by the tag's next resending."""
+
+_UPTIME_SPAN_S = 4 * 65536
+
+
+class Enrolled:
+    """One tag: its ciphers, its replay window, and where things stand with it."""
+
+    def __init__(self, keys: GatewayKeys) -> None:
+        self.link_key = keys.link
+        self.broadcast = HostCipher(keys.broadcast)
+        self.header = HostCipher(keys.header)
+        self.window = ReplayWindow()
+        self.mailbox: deque[bytes] = deque(maxlen=MAILBOX_SIZE)
+        self.present = False
+        self.heard_at = float("-inf")
+        self.contact_at = float("-inf")
+        self.offset_s: float | None = None
+        """Our clock minus the tag's uptime, once a session has proved it."""
+        self.told_alarm = 0
+        self.link: int | None = None
+        self.calling = False
+        self.call_again_at = float("-inf")
+        self.failures = 0
+
+    def uptime_fits(self, uptime_4s: int, now: float, tolerance_s: float) -> bool:
+        """Whether a heartbeat's uptime is that of now; nothing can be said before the first session."""
+        if self.offset_s is None:
+            return True
+        off_s = (now - self.offset_s - uptime_4s * 4) % _UPTIME_SPAN_S
+        return off_s <= tolerance_s or off_s >= _UPTIME_SPAN_S - tolerance_s

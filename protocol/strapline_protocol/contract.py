@@ -1,0 +1,128 @@
+"""Gateway ↔ centre over MQTT: topics and CloudEvents messages, and nothing about how they travel.
+
+Topics are `strapline/v1/<gateway>/<channel>[/<tag>]`; gateways and tags go by eight hexadecimal digits, so no topic names a person.
+Every message carries a seal (HMAC-SHA256 under the gateway–centre key) over its topic and content. A broker can drop a message, but not
+alter one, nor move it to another gateway's topics.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from strapline_wire.errors import RemoteProtocolError
+
+ROOT = "strapline/v1"
+CHANNELS = ("state", "event", "position", "presence", "alarm", "time", "receipt", "command")
+PAYLOAD_LIMIT = 16384
+"""Bytes; the largest message is a few hundred, and nobody may make us parse more than this."""
+
+_SEAL_SIZE = 16
+
+
+class Topic(NamedTuple):
+    """A parsed topic."""
+
+    gateway: str
+    channel: str
+    subject: str = ""
+    """The tag, where the channel has one."""
+
+    def __str__(self) -> str:
+        return "/".join([ROOT, self.gateway, self.channel, *([self.subject] if self.subject else [])])
+
+
+def parse_topic(text: str) -> Topic:
+    """Raises `RemoteProtocolError("topic")` for a topic that is not of this contract."""
+    parts = text.split("/")
+    if len(parts) not in (4, 5) or "/".join(parts[:2]) != ROOT or parts[3] not in CHANNELS:
+        raise RemoteProtocolError("topic", text)
+    if not all(is_ident(part) for part in [parts[2], *parts[4:]]):
+        raise RemoteProtocolError("topic", text)
+    return Topic(parts[2], parts[3], parts[4] if len(parts) == 5 else "")
+
+
+def is_ident(text: str) -> bool:
+    """Whether this is the id of a gateway or a tag: eight lower-case hexadecimal digits."""
+    return len(text) == 8 and all(letter in "0123456789abcdef" for letter in text)
+
+
+class Message(NamedTuple):
+    """One CloudEvent of the contract."""
+
+    topic: Topic
+    ident: str
+    """Unique within the source: a repeated delivery has the same."""
+    time: datetime
+    """When the sender made it (UTC)."""
+    data: dict[str, Any]
+
+
+def encode(message: Message, key: bytes) -> bytes:
+    """The CloudEvents 1.0 JSON of a message, sealed with the 32-byte gateway–centre key."""
+    body = {
+        "specversion": "1.0",
+        "id": message.ident,
+        "source": f"/{ROOT}/{message.topic.gateway}",
+        "type": f"strapline.{message.topic.channel}.v1",
+        "time": utc_text(message.time),
+        "datacontenttype": "application/json",
+        "data": message.data,
+    }
+    if message.topic.subject:
+        body["subject"] = message.topic.subject
+    body["seal"] = _seal(str(message.topic), body, key)
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def decode(topic: str, payload: bytes, key: bytes) -> Message:
+    """The message, once its seal holds. Raises `RemoteProtocolError`: "topic", "oversized", "malformed" or "forged"."""
+    parsed = parse_topic(topic)
+    if len(payload) > PAYLOAD_LIMIT:
+        raise RemoteProtocolError("oversized", topic)
+    try:
+        body = json.loads(payload)
+        seal = body.pop("seal")
+        good = hmac.compare_digest(seal, _seal(topic, body, key))
+        message = Message(parsed, str(body["id"]), datetime.fromisoformat(body["time"]), body["data"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise RemoteProtocolError("malformed", topic) from None
+    if not good:
+        raise RemoteProtocolError("forged", topic)
+    if not isinstance(message.data, dict) or message.time.tzinfo is None:
+        raise RemoteProtocolError("malformed", topic)
+    return message
+
+
+def _seal(topic: str, body: dict[str, Any], key: bytes) -> str:
+    content = topic + "\n" + json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hmac.new(key, content.encode(), hashlib.sha256).digest()[:_SEAL_SIZE].hex()
+
+
+def number(data: dict[str, Any], name: str, low: int = 0, high: int = 0xFFFFFFFF) -> int:
+    """An integer field of a message's data; raises `RemoteProtocolError("malformed")`."""
+    value = data.get(name)
+    if type(value) is not int or not low <= value <= high:
+        raise RemoteProtocolError("malformed", name)
+    return value
+
+
+def octets(data: dict[str, Any], name: str) -> bytes:
+    """A base64 field of a message's data; raises `RemoteProtocolError("malformed")`."""
+    try:
+        return base64.b64decode(data[name], validate=True)
+    except (KeyError, TypeError, ValueError, binascii.Error):
+        raise RemoteProtocolError("malformed", name) from None
+
+
+def text_of(data: bytes) -> str:
+    """Bytes as a message's data carries them (base64)."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def utc_text(moment: datetime) -> str:
+    """RFC 3339 with milliseconds and Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

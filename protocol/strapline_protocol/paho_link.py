@@ -1,0 +1,323 @@
+"""One connection on paho-mqtt that comes back by itself: its calls block, its events come on paho's thread. No asyncio."""
+
+import logging
+import math
+import queue
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple, Protocol, cast
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from strapline_protocol.broker import VERSIONS, BrokerError, BrokerUrl, Will, topic_matches
+
+KEEPALIVE_S = 30
+# How long a broker keeps what it has for us while we are away (MQTT 5 only; on 3.1.1 the broker's own setting counts).
+SESSION_EXPIRY_S = 7 * 24 * 3600
+# Messages without a PUBACK that we allow ourselves; a broker's Receive Maximum lowers it.
+WINDOW = 100
+BACKOFF_CAP_S = 60.0
+# How long the end of a connection may take.
+STOP_LIMIT_S = 4.0
+
+_LOG = logging.getLogger(__name__)
+
+
+class LinkEvents(Protocol):
+    """What a link tells, on paho's thread; none may raise."""
+
+    def link_up(self, window: int) -> None:
+        """The broker acknowledged all subscriptions and takes `window` messages without PUBACK; before any message."""
+
+    def link_down(self, reason: str) -> None: ...
+
+    def link_message(self, topic: str, payload: bytes) -> None: ...
+
+    def link_acknowledged(self, mid: int, refusal: str | None) -> None: ...
+
+
+class _Refusal(NamedTuple):
+    reason: str
+    mend: str
+    try_older: bool = False
+
+
+class PahoLink:
+    """MQTT 5, or 3.1.1 where the broker or the URL says so; a session that the broker keeps; back-off with jitter."""
+
+    def __init__(
+        self,
+        url: BrokerUrl,
+        client_id: str,
+        subscriptions: Sequence[str],
+        will: Will | None,
+        events: LinkEvents,
+        *,
+        timeout_s: float,
+        pause_s: Callable[[int], float],
+    ) -> None:
+        self._url = url
+        self._client_id = client_id
+        self._subscriptions = tuple(subscriptions)
+        self._will = will
+        self._events = events
+        self._timeout = timeout_s
+        self._pause_s = pause_s
+        self._paho: Client | None = None
+        # Gets one answer per attempt to open; None is success.
+        self._outcome: queue.SimpleQueue[_Refusal | None] = queue.SimpleQueue()
+        self._opening = False
+        self._line_cut = False
+        self._watchdog: threading.Timer | None = None
+        self._window = WINDOW
+        self._subscribed = False
+        self._early: list[tuple[str, bytes]] = []
+        self._failures = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self._paho is not None
+
+    def open(self) -> None:
+        """Connect and subscribe, or BrokerError; within the time-out, and `abandon` ends it at once."""
+        versions = [self._url.version] if self._url.version else list(VERSIONS)
+        deadline = time.monotonic() + self._timeout
+        self._opening = True
+        while True:
+            version = versions.pop(0)
+            refusal = self._attempt(version, (deadline - time.monotonic()) / (1 + len(versions)))
+            if refusal is None:
+                self._opening = False
+                return
+            if not (versions and refusal.try_older):
+                raise BrokerError(f"{self._url.place}: {refusal.reason}; {refusal.mend}")
+
+    def abandon(self) -> None:
+        """End `open` early, from another thread."""
+        self._outcome.put(_Refusal("given up", "try again"))
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool, expiry_s: int | None) -> int:
+        """Send with QoS 1 and give paho's message id, or 0 if the link was stopped; a reconnection repeats what is open."""
+        if (client := self._paho) is None:
+            return 0
+        properties = None
+        if expiry_s is not None and client.protocol is MQTTProtocolVersion.MQTTv5:
+            properties = _properties(PacketTypes.PUBLISH, MessageExpiryInterval=expiry_s)
+        return client.publish(topic, payload, 1, retain, properties).mid
+
+    def stop(self) -> None:
+        """Disconnect and end paho's thread, within `STOP_LIMIT_S` or the time-out of a connection being made."""
+        if (client := self._paho) is None:
+            return
+        client.on_pre_connect = _refuse_to_reconnect
+        client.on_connect = _hang_up
+        client.disconnect()
+        limit = threading.Timer(STOP_LIMIT_S, _end_connection, (client,))
+        limit.start()
+        client.loop_stop()
+        limit.cancel()
+        limit.join()
+        self._disarm()
+        if self._watchdog is not None:
+            self._watchdog.join()
+        self._paho = None
+
+    def cut(self) -> None:
+        """Lose the connection as a pulled cable would, and stay away until `mend`: a fault for simulations."""
+        self._line_cut = True
+        if self._paho is not None:
+            _end_connection(self._paho)
+
+    def mend(self) -> None:
+        self._line_cut = False
+
+    def _attempt(self, version: str, limit_s: float) -> _Refusal | None:
+        deadline = time.monotonic() + limit_s
+        self._outcome = queue.SimpleQueue()
+        self._paho = client = self._new_client(version)
+        client.connect_timeout = max(0.1, limit_s)
+        try:
+            if version == "5":
+                properties = _properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_EXPIRY_S)
+                client.connect(self._url.host, self._url.port, KEEPALIVE_S, clean_start=False, properties=properties)
+            else:
+                client.connect(self._url.host, self._url.port, KEEPALIVE_S)
+            client.loop_start()
+            refusal = self._outcome.get(timeout=max(0.0, deadline - time.monotonic()))
+        except OSError as error:
+            refusal = _refusal_of(error)
+        except queue.Empty:
+            refusal = _Refusal(f"no answer within {self._timeout:g} s", "is it an MQTT broker?", try_older=True)
+        if refusal is not None:
+            self.stop()
+        return refusal
+
+    def _new_client(self, version: str) -> Client:
+        if version == "5":
+            client = Client(CallbackAPIVersion.VERSION2, self._client_id, protocol=MQTTProtocolVersion.MQTTv5)
+        else:
+            client = Client(CallbackAPIVersion.VERSION2, self._client_id, clean_session=False)
+        client.max_queued_messages_set(0)
+        client.max_inflight_messages_set(WINDOW)
+        client.username_pw_set(self._url.user, self._url.password)
+        if self._url.scheme == "mqtts":
+            client.tls_set_context(ssl.create_default_context())
+        if (will := self._will) is not None:
+            has_delay = will.delay_s and version == "5"
+            delay = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=will.delay_s) if has_delay else None
+            client.will_set(will.topic, will.payload, will.qos, will.retain, delay)
+        client.on_pre_connect = self._on_pre_connect
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        client.on_disconnect = self._on_disconnect
+        return client
+
+    # On paho's thread
+
+    def _on_pre_connect(self, client: Client, _userdata: Any) -> None:
+        if self._line_cut:
+            raise ConnectionAbortedError("the line is cut")
+        if not self._opening:
+            self._watchdog = threading.Timer(self._timeout, _end_connection, (client,))
+            self._watchdog.daemon = True
+            self._watchdog.start()
+
+    def _on_connect(
+        self, client: Client, _userdata: Any, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            older = reason.getName() == "Unsupported protocol version"
+            self._refused(_Refusal(f"refused: {reason}", "check user name, password and access rules", older))
+            return
+        self._window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
+        if self._subscriptions:
+            client.subscribe([(topic_filter, 1) for topic_filter in self._subscriptions])
+        else:
+            self._ready()
+
+    def _on_subscribe(
+        self, client: Client, _userdata: Any, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
+    ) -> None:
+        refused = [name for name, reason in zip(self._subscriptions, reasons, strict=False) if reason.is_failure]
+        if refused:
+            self._refused(_Refusal(f"refused a subscription to {refused[0]}", "check the broker's access rules"))
+            _end_connection(client)
+        else:
+            self._ready()
+
+    def _ready(self) -> None:
+        self._disarm()
+        self._failures = 0
+        self._subscribed = True
+        self._events.link_up(self._window)
+        for topic, payload in self._early:
+            self._events.link_message(topic, payload)
+        self._early.clear()
+        if self._opening:
+            self._outcome.put(None)
+
+    def _refused(self, refusal: _Refusal) -> None:
+        if self._opening:
+            self._outcome.put(refusal)
+        else:
+            _LOG.warning("%s: %s; %s", self._url.place, refusal.reason, refusal.mend)
+
+    def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
+        try:
+            topic, payload = message.topic, bytes(message.payload)
+        except UnicodeDecodeError:
+            return
+        # A session that the broker kept may hold older subscriptions, and amqtt sends other clients' retained messages.
+        if not any(topic_matches(topic_filter, topic) for topic_filter in self._subscriptions):
+            return
+        if self._subscribed:
+            self._events.link_message(topic, payload)
+        else:
+            self._early.append((topic, payload))
+
+    def _on_publish(
+        self, _client: Client, _userdata: Any, mid: int, reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        self._events.link_acknowledged(mid, str(reason) if reason.is_failure else None)
+
+    def _on_disconnect(
+        self,
+        client: Client,
+        _userdata: Any,
+        _flags: DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self._disarm()
+        self._subscribed = False
+        if self._opening:
+            client.on_pre_connect = _refuse_to_reconnect
+            self._refused(_Refusal("closed the connection without an answer", "is it an MQTT broker?", try_older=True))
+        self._events.link_down(f"{self._url.place}: {reason}")
+        self._back_off(client)
+
+    def _on_connect_fail(self, client: Client, _userdata: Any) -> None:
+        self._disarm()
+        self._back_off(client)
+
+    def _back_off(self, client: Client) -> None:
+        """Choose paho's next pause; paho itself doubles without jitter, declares whole seconds, computes with floats."""
+        self._failures += 1
+        # While opening, `stop` comes next and must not wait for a pause.
+        pause = cast("int", 0.05 if self._opening else self._pause_s(self._failures))
+        client.reconnect_delay_set(pause, pause)
+
+    def _disarm(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+
+
+def back_off_s(failures: int, fraction: float) -> float:
+    """The pause before attempt `failures`: doubling from 2 s to `BACKOFF_CAP_S`, of which `fraction` moves one half."""
+    return min(BACKOFF_CAP_S, math.ldexp(1.0, min(failures, 10))) * (0.5 + 0.5 * fraction)
+
+
+def _properties(kind: int, **values: int) -> Properties:
+    properties = Properties(kind)  # type: ignore[no-untyped-call]
+    for name, value in values.items():
+        setattr(properties, name, value)
+    return properties
+
+
+def _refusal_of(error: OSError) -> _Refusal:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _Refusal(f"its certificate is not trusted ({error.verify_message})", "install the CA that signed it")
+    if isinstance(error, ssl.SSLError):
+        return _Refusal("no TLS there", "is this the broker's TLS port?")
+    if isinstance(error, socket.gaierror):
+        return _Refusal("the host name is not known", "check the host in the broker's URL")
+    if isinstance(error, TimeoutError):
+        return _Refusal("cannot be reached in time", "check the address and the network")
+    return _Refusal(error.strerror or type(error).__name__, "is the broker running there?")
+
+
+def _refuse_to_reconnect(_client: Client, _userdata: Any) -> None:
+    raise ConnectionAbortedError("closing")
+
+
+def _hang_up(client: Client, *_details: object) -> None:
+    client.disconnect()
+
+
+def _end_connection(client: Client) -> None:
+    """Without a DISCONNECT; paho's thread notices and goes on from there."""
+    connection = cast("socket.socket | None", client.socket())
+    if connection is not None:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)

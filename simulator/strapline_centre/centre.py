@@ -1,0 +1,200 @@
+"""The centre's rules: messages in; ledger entries, alerts, receipts and commands out. Whoever has no receipt from here sends again."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from strapline_centre.alerts import AlertBook
+from strapline_centre.ledger import Entry, Ledger, Outcome
+from strapline_centre.schedule import Schedule
+from strapline_protocol import contract
+from strapline_protocol.cipher import HostCipher
+from strapline_protocol.contract import Message, Topic
+from strapline_protocol.definitions import EventCode
+from strapline_protocol.keys import CentreKeys
+from strapline_wire import frames, seal
+from strapline_wire.errors import RemoteProtocolError
+
+
+class Out(NamedTuple):
+    """A message to publish."""
+
+    topic: str
+    payload: bytes
+
+
+class Person(NamedTuple):
+    """What the centre knows of one monitored person: the tag's key and the schedule, no name."""
+
+    keys: CentreKeys
+    schedule: Schedule | None = None
+
+
+class Centre:
+    """The rules of one centre.
+
+    `gateways` maps gateway ids to their 32-byte keys; `utc()` is the wall clock; `epoch` is a number that rises with every start
+    (Unix time), so that no command number is ever used twice, not even after a restored backup.
+    """
+
+    def __init__(
+        self,
+        persons: Iterable[Person],
+        gateways: Mapping[str, bytes],
+        ledger: Ledger,
+        *,
+        utc: Callable[[], datetime],
+        epoch: int,
+    ) -> None:
+        self._persons = {person.keys.tag: person for person in persons}
+        self._ciphers = {tag: HostCipher(person.keys.end_to_end) for tag, person in self._persons.items()}
+        self._gateways = dict(gateways)
+        self.ledger = ledger
+        self.alerts = AlertBook()
+        self._utc = utc
+        self._epoch = epoch
+        self._numbers: Counter[str] = Counter()
+        self._outbox: deque[Out] = deque()
+        self._said = 0
+        self.rejected: Counter[str] = Counter()
+        self.gateway_states: dict[str, str] = {}
+
+    def next_message(self) -> Out | None:
+        return self._outbox.popleft() if self._outbox else None
+
+    def receive(self, topic: str, payload: bytes) -> Entry | None:
+        """One message from the broker; gives the ledger entry where it brought a new one. What is not genuine is counted in `rejected`."""
+        try:
+            gateway = contract.parse_topic(topic).gateway
+            key = self._gateways.get(gateway)
+            if key is None:
+                raise RemoteProtocolError("unknown_gateway", gateway)
+            message = contract.decode(topic, payload, key)
+            return self._take(message)
+        except RemoteProtocolError as error:
+            self.rejected[error.reason] += 1
+            return None
+
+    def _take(self, message: Message) -> Entry | None:
+        channel = message.topic.channel
+        if channel in ("event", "position"):
+            return self._record(message)
+        if channel in ("presence", "alarm"):
+            return self._own_record(message)
+        if channel == "time":
+            self._tell_time(message)
+        elif channel == "state":
+            self._state(message)
+        return None
+
+    # Records.
+
+    def _record(self, message: Message) -> Entry | None:
+        tag = message.topic.subject
+        sealed = contract.octets(message.data, "record")
+        envelope, body = seal.open_envelope(sealed, self._cipher(tag), seal.UP)
+        kind, fields = _opened(envelope.kind, body)
+        entry = self._entry(message, tag, envelope.origin, envelope.number, kind, sealed, fields)
+        outcome = self._add(entry)
+        self._receipt(message.topic.gateway, tag, envelope.origin, tag)
+        if outcome is not Outcome.NEW:
+            return None
+        if kind == "event":
+            code = int(fields["code"])
+            allowed = code != EventCode.LEFT_HOME or self._may_be_out(tag, fields, entry)
+            self.alerts.event(tag, envelope.number, code, self._utc(), allowed=allowed)
+        return entry
+
+    def _own_record(self, message: Message) -> Entry | None:
+        data, gateway = message.data, message.topic.gateway
+        journal, sequence = contract.number(data, "journal"), contract.number(data, "sequence", 1)
+        content = repr(sorted(data.items())).encode()
+        fields = {name: data.get(name) for name in ("tag", "present", "rssi_dbm", "newest_alarm", "state")}
+        if message.topic.channel == "alarm":
+            newest_alarm = contract.number(data, "newest_alarm", 0, 255)
+            self.alerts.provisional(message.topic.subject, newest_alarm, self._utc())
+        entry = self._entry(message, gateway, journal, sequence, message.topic.channel, content, fields)
+        outcome = self._add(entry)
+        self._receipt(gateway, gateway, journal, None)
+        return entry if outcome is Outcome.NEW else None
+
+    def _entry(
+        self, message: Message, source: str, journal: int, sequence: int, kind: str, content: bytes, fields: dict[str, Any]
+    ) -> Entry:
+        try:
+            heard = datetime.fromisoformat(str(message.data["heard"])).astimezone(UTC)
+        except (KeyError, ValueError):
+            raise RemoteProtocolError("malformed", "heard") from None
+        return Entry(source, journal, sequence, kind, content, fields, message.topic.gateway, heard, self._utc())
+
+    def _add(self, entry: Entry) -> Outcome:
+        outcome = self.ledger.add(entry)
+        if outcome is Outcome.CONFLICT:
+            self.alerts.conflict(entry.source, self._utc())
+        return outcome
+
+    def _may_be_out(self, tag: str, fields: Mapping[str, Any], entry: Entry) -> bool:
+        # `detail` tells how long ago home was last heard: the moment of leaving is that, not when the tag was sure of it.
+        schedule = self._persons[tag].schedule
+        told = int(fields["utc_s"])
+        moment = datetime.fromtimestamp(told, UTC) if told else entry.gateway_utc
+        return schedule is None or schedule.may_be_out(moment - timedelta(seconds=int(fields["detail"])))
+
+    # What goes back.
+
+    def _receipt(self, gateway: str, source: str, journal: int, tag: str | None) -> None:
+        base, bitmap = self.ledger.receipt(source, journal)
+        data: dict[str, Any] = {"source": source, "journal": journal, "base": base, "bitmap": bitmap}
+        if tag is not None:
+            data["command"] = contract.text_of(self._seal(tag, frames.RECEIPT, frames.pack_receipt((journal, base, bitmap))))
+        self._publish(Topic(gateway, "receipt"), data)
+
+    def _tell_time(self, message: Message) -> None:
+        tag = message.topic.subject
+        envelope, _ = seal.open_envelope(contract.octets(message.data, "request"), self._cipher(tag), seal.UP)
+        if envelope.kind != frames.TIME_REQUEST:
+            raise RemoteProtocolError("unexpected")
+        nonce = envelope.origin.to_bytes(4, "big") + envelope.number.to_bytes(4, "big")
+        now = self._utc()
+        body = frames.pack_time((nonce, int(now.timestamp()), now.microsecond // 1000))
+        data = {"command": contract.text_of(self._seal(tag, frames.TIME, body))}
+        self._publish(Topic(message.topic.gateway, "command", tag), data)
+
+    def issue_arm(self, tag: str, key_id: int) -> bytes:
+        """The sealed ARM that an electronic key carries to this tag; it works once."""
+        return self._seal(tag, frames.ARM, frames.pack_arm((key_id, int(self._utc().timestamp()))))
+
+    def _seal(self, tag: str, kind: int, body: bytes) -> bytes:
+        self._numbers[tag] += 1
+        return seal.seal_envelope((kind, 0, self._epoch, self._numbers[tag]), body, self._cipher(tag), seal.DOWN)
+
+    def _publish(self, topic: Topic, data: dict[str, Any]) -> None:
+        self._said += 1
+        message = Message(topic, f"centre-{self._epoch}-{self._said}", self._utc(), data)
+        self._outbox.append(Out(str(topic), contract.encode(message, self._gateways[topic.gateway])))
+
+    def _cipher(self, tag: str) -> HostCipher:
+        if tag not in self._ciphers:
+            raise RemoteProtocolError("unknown_tag", tag)
+        return self._ciphers[tag]
+
+    def _state(self, message: Message) -> None:
+        state = str(message.data.get("state"))
+        gateway = message.topic.gateway
+        if state == "lost" and self.gateway_states.get(gateway) != "lost":
+            self.alerts.silent(gateway, self._utc())
+        self.gateway_states[gateway] = state
+
+
+def _opened(kind: int, body: bytes) -> tuple[str, dict[str, Any]]:
+    if kind == frames.EVENT:
+        return "event", frames.unpack_event(body)._asdict()
+    if kind == frames.FIX:
+        return "fix", frames.unpack_fix(body)._asdict()
+    raise RemoteProtocolError("unknown_kind", str(kind))
+
+
+def subscriptions() -> list[str]:
+    """The topic filters of a centre."""
+    return [f"{contract.ROOT}/+/state", *(f"{contract.ROOT}/+/{c}/+" for c in ("event", "position", "presence", "alarm", "time"))]

@@ -1,0 +1,152 @@
+"""The ledger: every record once, by (tag, journal, sequence), and what was done twice or otherwise. It opens nothing and decides nothing."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, Engine, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint, create_engine, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from strapline_protocol.errors import UserError
+
+_METADATA = MetaData()
+
+_RECORDS = Table(
+    "records",
+    _METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("source", String(8), nullable=False),
+    Column("journal", Integer, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("content", LargeBinary, nullable=False),  # what its identity stands for: compared when it comes again
+    Column("fields", String, nullable=False),  # the opened content as JSON
+    Column("gateway", String(8), nullable=False),
+    Column("gateway_utc", String(32), nullable=False),
+    Column("centre_utc", String(32), nullable=False),
+    UniqueConstraint("source", "journal", "sequence"),
+)
+
+
+class Outcome(Enum):
+    """What became of a record."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    """The same identity with other content: somebody lies, or a journal was copied."""
+
+
+class Entry(NamedTuple):
+    """One record as it stands in the ledger. `source` is a tag, or a gateway for what it says of itself."""
+
+    source: str
+    journal: int
+    sequence: int
+    kind: str
+    content: bytes
+    fields: dict[str, Any]
+    gateway: str
+    gateway_utc: datetime
+    centre_utc: datetime
+
+
+class Ledger:
+    """On any database that SQLAlchemy knows; the default keeps it in memory. Raises `UserError` where it cannot be opened."""
+
+    def __init__(self, url: str = "sqlite://") -> None:
+        try:
+            self._engine = _engine(url)
+            _METADATA.create_all(self._engine)
+        except SQLAlchemyError as error:
+            raise UserError(f"ledger {url}: {type(error).__name__}; give a database URL that can be opened") from None
+        self.duplicates = 0
+        self.conflicts = 0
+        self._runs: dict[tuple[str, int], _Run] = {}
+        with self._engine.connect() as connection:
+            columns = _RECORDS.c.source, _RECORDS.c.journal, _RECORDS.c.sequence
+            for source, journal, sequence in connection.execute(select(*columns)):
+                self._run(source, journal).add(sequence)
+
+    def add(self, entry: Entry) -> Outcome:
+        """Keep a record; on return it is committed."""
+        row = entry._asdict() | {
+            "fields": json.dumps(entry.fields),
+            "gateway_utc": entry.gateway_utc.isoformat(),
+            "centre_utc": entry.centre_utc.isoformat(),
+        }
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(_RECORDS.insert().values(row))
+        except IntegrityError:
+            if self._content(entry) != entry.content:
+                self.conflicts += 1
+                return Outcome.CONFLICT
+            self.duplicates += 1
+            return Outcome.DUPLICATE
+        self._run(entry.source, entry.journal).add(entry.sequence)
+        return Outcome.NEW
+
+    def _content(self, entry: Entry) -> bytes:
+        r = _RECORDS.c
+        wanted = (r.source == entry.source) & (r.journal == entry.journal) & (r.sequence == entry.sequence)
+        with self._engine.connect() as connection:
+            return bytes(connection.execute(select(r.content).where(wanted)).scalar_one())
+
+    def receipt(self, source: str, journal: int) -> tuple[int, int]:
+        """(base, bitmap): every sequence below base is here, and base + 1 + i for each bit i."""
+        return self._run(source, journal).receipt()
+
+    def gaps(self, source: str, journal: int) -> list[int]:
+        """Sequences that must exist, because a later one is here, and are not."""
+        return self._run(source, journal).gaps()
+
+    def entries(self) -> Iterator[Entry]:
+        """Everything, in the order in which it came."""
+        with self._engine.connect() as connection:
+            for row in connection.execute(select(_RECORDS).order_by(_RECORDS.c.id)).mappings():
+                yield Entry(
+                    row["source"],
+                    row["journal"],
+                    row["sequence"],
+                    row["kind"],
+                    bytes(row["content"]),
+                    json.loads(row["fields"]),
+                    row["gateway"],
+                    datetime.fromisoformat(row["gateway_utc"]).astimezone(UTC),
+                    datetime.fromisoformat(row["centre_utc"]).astimezone(UTC),
+                )
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _run(self, source: str, journal: int) -> "_Run":
+        return self._runs.setdefault((source, journal), _Run())
+
+
+class _Run:
+    """The sequences of one journal: all below `base`, and a few above."""
+
+    def __init__(self) -> None:
+        self._base = 1  # sequences start at 1
+        self._above: set[int] = set()
+
+    def add(self, sequence: int) -> None:
+        self._above.add(sequence)
+        while self._base in self._above:
+            self._above.remove(self._base)
+            self._base += 1
+
+    def receipt(self) -> tuple[int, int]:
+        return self._base, sum(1 << bit for bit in range(32) if self._base + 1 + bit in self._above)
+
+    def gaps(self) -> list[int]:
+        return [s for s in range(self._base, max(self._above, default=0)) if s not in self._above]
+
+
+def _engine(url: str) -> Engine:
+    # A database in memory lives as long as its one connection.
+    return create_engine(url, poolclass=StaticPool) if url == "sqlite://" else create_engine(url)

@@ -1,0 +1,86 @@
+"""Did it come true? A scenario's expectations held against the centre's ledger and alerts, and the ledger against the truth."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from strapline_protocol.definitions import EventCode
+from strapline_simulator.report import Expectation as Outcome
+from strapline_simulator.scenario import Expectation, Scenario
+
+ARRIVAL_TOLERANCE_S = 0.001
+
+
+class CentreEvent(NamedTuple):
+    """An event as the centre has it; all times in seconds since the scenario's start."""
+
+    t_s: float
+    tag: str
+    code: str
+    at_gateway_s: float
+    at_centre_s: float
+
+
+class Findings(NamedTuple):
+    """What a run left behind, for expectations to be held against."""
+
+    events: Sequence[CentreEvent]
+    alerts: Sequence[str]
+    """Codes of the alerts that the centre raised."""
+    absences: Sequence[float]
+    """When the centre heard of a tag that had gone."""
+    positions: int
+    missing: int
+
+
+_NAMES = {int(code): code.name.lower() for code in EventCode}
+
+
+def event_name(code: int) -> str:
+    """An event code's name, or its number where this version does not know it."""
+    return _NAMES.get(code, str(code))
+
+
+def assess(scenario: Scenario, found: Findings) -> list[Outcome]:
+    """One outcome for each expectation, in the scenario's order."""
+    return [_outcome(scenario, expectation, found) for expectation in scenario.expect]
+
+
+def _outcome(scenario: Scenario, e: Expectation, found: Findings) -> Outcome:
+    since = scenario.step_time(e.after) if e.after else None
+    if e.event is not None:
+        return _arrivals(f"event {e.event}", e, since, [ev.at_centre_s for ev in found.events if ev.code == e.event])
+    if e.absent is not None:
+        return _arrivals("the gateway misses the tag", e, since, found.absences)
+    if e.never is not None:
+        return _plain(f"no event {e.never}", passed=all(event.code != e.never for event in found.events))
+    if e.alert is not None:
+        return _plain(f"alert {e.alert}", passed=e.alert in found.alerts)
+    if e.no_alert is not None:
+        bad = found.alerts if e.no_alert == "any" else [code for code in found.alerts if code == e.no_alert]
+        return _plain("no alert" if e.no_alert == "any" else f"no alert {e.no_alert}", passed=not bad)
+    if e.positions is not None:
+        return _plain(f"at least {e.positions} positions (there are {found.positions})", passed=found.positions >= e.positions)
+    return _plain(f"missing: {e.missing} (there are {found.missing})", passed=found.missing == e.missing)
+
+
+def _plain(text: str, *, passed: bool) -> Outcome:
+    return Outcome(text=text, passed=passed, latency_s=None)
+
+
+def _arrivals(what: str, e: Expectation, since: float | None, times: Sequence[float]) -> Outcome:
+    text = what
+    counted = [t for t in times if since is None or t >= since - ARRIVAL_TOLERANCE_S]
+    latency = max(0.0, round(min(counted) - since, 3)) if counted and since is not None else None
+    passed = bool(counted)
+    if e.within is not None:
+        text += f" within {e.within:g} s of {e.after}"
+        passed = passed and latency is not None and latency <= e.within
+    elif e.after is not None:
+        text += f" after {e.after}"
+    if e.count is not None:
+        text += f", exactly {e.count} (there are {len(counted)})"
+        passed = passed and len(counted) == e.count
+    if e.at_least is not None:
+        text += f", at least {e.at_least} (there are {len(counted)})"
+        passed = passed and len(counted) >= e.at_least
+    return Outcome(text=text, passed=passed, latency_s=latency)

@@ -1,0 +1,184 @@
+"""The whole chain of one home, assembled: tag, air, base station, cellular ingress, broker, centre. The parts are the real ones."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from zoneinfo import ZoneInfo
+
+from strapline_centre.centre import Centre, Person
+from strapline_centre.centre import subscriptions as centre_subscriptions
+from strapline_centre.ledger import Entry, Ledger
+from strapline_centre.schedule import Schedule
+from strapline_centre.service import CentreService
+from strapline_gateway.gateway import Gateway
+from strapline_gateway.outbox import Outbox
+from strapline_gateway.relay import Relay, state_will
+from strapline_gateway.relay import subscriptions as gateway_subscriptions
+from strapline_gateway.station import Station
+from strapline_protocol.keys import centre_keys, gateway_keys
+from strapline_protocol.mqtt import MqttClient, Will
+from strapline_simulator.ble import Air, GatewayRadio, TagRadio
+from strapline_simulator.bodies import Body
+from strapline_simulator.brokers import Broker
+from strapline_simulator.flight import FlightControl
+from strapline_simulator.scenario import Scenario
+from strapline_simulator.tag_node import TagNode, virtual_loop
+from strapline_simulator.taps import MqttTap, TappedClient
+from strapline_simulator.world.cellular import Cellular
+from strapline_simulator.world.radio import RadioWorld
+from strapline_tag.outputs import BLE, CELLULAR
+
+TAG = "7a900001"
+HOME = "6a7e0001"
+INGRESS = "6a7e00ce"
+
+_ADVERTISEMENT_LOSS = 0.05
+"""Share of advertisements that a scanning adapter misses in a quiet home."""
+
+
+class Draw:
+    """Repeatable random bytes for one purpose in one run."""
+
+    def __init__(self, seed: int, purpose: str) -> None:
+        self._start = f"strapline/{seed}/{purpose}/".encode()
+        self._count = 0
+
+    def __call__(self, size: int) -> bytes:
+        self._count += 1
+        return hashlib.sha256(self._start + str(self._count).encode()).digest()[:size]
+
+
+class Chain:
+    """Use as an asynchronous context manager; on entering everything is connected, and the tag is not yet started."""
+
+    def __init__(self, scenario: Scenario, seed: int, body: Body, broker: Broker, folder: Path | None = None) -> None:
+        self._scenario = scenario
+        self._seed = seed
+        self._broker = broker
+        self._folder = folder
+        self._stack = AsyncExitStack()
+        self._secret = Draw(seed, "secret")(16)
+        self.origin_s = 0.0
+        self.radio_world = RadioWorld(Random(f"{seed}/radio"))
+        self.air = Air(self.radio_world.rssi_dbm, Random(f"{seed}/air"), _ADVERTISEMENT_LOSS)
+        self.tag = TagNode(body)
+        self.ledger = Ledger()
+        self.on_entry: Callable[[Entry], None] | None = None
+        self.on_mqtt: MqttTap | None = None
+        self.on_truth: Callable[[float, str], None] | None = None
+        self.gateways: dict[str, Gateway] = {}
+        self.flights: FlightControl | None = None
+        self._keys = {gateway: Draw(seed, f"gateway-{gateway}")(32) for gateway in (HOME, INGRESS)}
+        person = Person(
+            centre_keys(TAG, self._secret), Schedule(ZoneInfo(scenario.zone), scenario.wearer.windows)
+        )
+        epoch = int(scenario.start.timestamp())
+        self.centre = Centre([person], self._keys, self.ledger, utc=self.utc, epoch=epoch)
+
+    def utc(self) -> datetime:
+        """The world's wall clock."""
+        return self._scenario.start + timedelta(seconds=asyncio.get_running_loop().time() - self.origin_s)
+
+    def now_s(self) -> float:
+        """Seconds since the scenario's start."""
+        return asyncio.get_running_loop().time() - self.origin_s
+
+    async def __aenter__(self) -> "Chain":
+        async with AsyncExitStack() as stack:
+            if self._broker.name != "memory":
+                self.flights = stack.enter_context(FlightControl(virtual_loop()))
+            stack.callback(self.ledger.close)
+            await self._start_centre(stack)
+            home_radio = GatewayRadio("home", self.air)
+            await home_radio.start()
+            stack.push_async_callback(home_radio.stop)
+            ble = {"scanner_backend": home_radio.scanner_backend, "client_backend": home_radio.client_backend}
+            await self._start_gateway(stack, HOME, ble)
+            await self._start_gateway(stack, INGRESS, None)
+            await self._connect_tag(stack)
+            self._stack = stack.pop_all()
+        self.origin_s = asyncio.get_running_loop().time()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.__aexit__(None, None, None)
+
+    def start_tag(self) -> None:
+        """Power for the tag: this moment is the scenario's start."""
+        loop = virtual_loop()
+        self.origin_s = loop.time()
+        loop.add_actor(self.tag)
+        self._stack.callback(loop.remove_actor, self.tag)
+        self.tag.boot(self.origin_s, self._secret, Draw(self._seed, "tag")(16), self._scenario.tag)
+
+    async def _start_centre(self, stack: AsyncExitStack) -> None:
+        client = self._client("centre", centre_subscriptions())
+        service = CentreService(self.centre, client, self._entered)
+        await client.connect(service)
+        stack.push_async_callback(client.close)
+
+    def _entered(self, entry: Entry) -> None:
+        if self.on_entry is not None:
+            self.on_entry(entry)
+
+    async def _start_gateway(self, stack: AsyncExitStack, ident: str, ble: dict[str, type] | None) -> None:
+        draw = Draw(self._seed, f"entropy-{ident}")
+        station = Station(int(ident, 16), [gateway_keys(TAG, self._secret)], draw, home=ble is not None)
+        gateway = Gateway(station, ble)
+        outbox = Outbox(self._folder / f"outbox-{ident}.sqlite" if self._folder else ":memory:")
+        stack.callback(outbox.close)
+        will = state_will(ident, self._keys[ident], self.utc())
+        client = self._client(ident, gateway_subscriptions(ident), will)
+        relay = Relay(
+            ident,
+            self._keys[ident],
+            outbox,
+            client,
+            utc=self.utc,
+            clock=asyncio.get_running_loop().time,
+            on_command=gateway.command,
+            entropy=draw,
+        )
+        gateway.attach(relay)
+        await client.connect(relay)
+        stack.push_async_callback(client.close)
+        stack.callback(relay.say_goodbye)
+        self.gateways[ident] = await stack.enter_async_context(gateway)
+
+    def _client(self, client_id: str, subscriptions: Sequence[str], will: Will | None = None) -> MqttClient:
+        client: MqttClient = self._broker.client(f"strapline-{client_id}", subscriptions, will)
+        if self.flights is not None:
+            client = self.flights.client(client, subscriptions, will)
+        return TappedClient(client, self._published)
+
+    def _published(self, topic: str, payload: bytes) -> None:
+        if self.on_mqtt is not None:
+            self.on_mqtt(topic, payload)
+
+    async def _connect_tag(self, stack: AsyncExitStack) -> None:
+        tag = self.tag
+        radio = TagRadio(
+            "tag",
+            self.air,
+            on_link_up=lambda: tag.link_up(BLE),
+            on_data=lambda data: tag.link_data(BLE, data),
+            on_link_down=lambda: tag.link_down(BLE),
+        )
+        await radio.start()
+        stack.push_async_callback(radio.stop)
+        self.cellular = await stack.enter_async_context(
+            Cellular(
+                self.gateways[INGRESS].streams,
+                on_up=lambda: tag.link_up(CELLULAR),
+                on_data=lambda data: tag.link_data(CELLULAR, data),
+                on_down=lambda: tag.link_down(CELLULAR),
+            )
+        )
+        tag.on_advertise = radio.advertise
+        tag.on_send = lambda bearer, data: radio.send(data) if bearer == BLE else self.cellular.send(data)
+        tag.on_dial = lambda _bearer: self.cellular.dial()
+        tag.on_hang_up = lambda bearer: radio.disconnect() if bearer == BLE else self.cellular.hang_up()

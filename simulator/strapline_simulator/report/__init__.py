@@ -1,0 +1,29 @@
+"""What a run found: `report.json`, its schema, and a page for people."""
+
+from strapline_simulator.report.model import (
+    AlarmLatency,
+    Event,
+    Expectation,
+    Frames,
+    Ledger,
+    Position,
+    Report,
+    latency_summary,
+    utc_text,
+)
+from strapline_simulator.report.page import render_html
+from strapline_simulator.report.story import Story
+
+__all__ = [
+    "AlarmLatency",
+    "Event",
+    "Expectation",
+    "Frames",
+    "Ledger",
+    "Position",
+    "Report",
+    "Story",
+    "latency_summary",
+    "render_html",
+    "utc_text",
+]

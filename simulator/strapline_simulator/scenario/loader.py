@@ -1,0 +1,86 @@
+"""Scenario files: found, read, and checked with line numbers."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from strapline_protocol.errors import UserError
+from strapline_simulator.scenario.model import Scenario
+
+
+def shipped_scenarios() -> dict[str, Path]:
+    """The scenarios that come with the package, by name."""
+    folder = Path(str(files("strapline_simulator"))) / "scenarios"
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def load_scenario(name: str) -> Scenario:
+    """A scenario by the name of a shipped one or by its file. Raises `UserError`: one line with file, line and mend."""
+    path = _find(name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error.__class__.__name__}); give a YAML file") from None
+    try:
+        content = YAML(typ="rt").load(text)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UserError(f"{path}:{line}: not YAML: {error.problem}; mend the line") from None
+    except YAMLError as error:
+        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}:1: a scenario is a mapping with title, start, duration, steps and expect")
+    try:
+        return Scenario.model_validate({**_plain(content), "name": path.stem})
+    except ValidationError as error:
+        raise UserError(_explain(path, content, error)) from None
+
+
+def _find(name: str) -> Path:
+    shipped = shipped_scenarios()
+    if name in shipped:
+        return shipped[name]
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        return path
+    if path.suffix in (".yaml", ".yml"):
+        raise UserError(f"{name}: no such file; give a scenario file, or one of {', '.join(shipped)}")
+    raise UserError(f"{name}: no such scenario; choose one of {', '.join(shipped)}, or give a file ending in .yaml")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return value
+
+
+def _explain(path: Path, content: Any, error: ValidationError) -> str:
+    problems = error.errors()
+    first = problems[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = "no such key here"
+    elif first["type"] == "missing":
+        message = "is missing"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{path}:{_line(content, first['loc'])}: {place + ': ' if place else ''}{message}{more}"
+
+
+def _line(content: Any, where: tuple[int | str, ...]) -> int:
+    """The line of the innermost part of `where` that the file has; 1 is the first."""
+    line = 1
+    for part in where:
+        try:
+            position = content.lc.key(part) if isinstance(content, dict) else content.lc.item(part)
+            line = position[0] + 1
+            content = content[part]
+        except (AttributeError, KeyError, IndexError, TypeError):
+            break
+    return line

@@ -1,0 +1,197 @@
+"""What a scenario may say. Every verb and every expectation is declared here, and nowhere else."""
+
+from datetime import datetime, time, timedelta
+from functools import cached_property
+from typing import Annotated, Any, Literal, get_args
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from strapline_centre.schedule import Window
+from strapline_protocol.definitions import EventCode
+from strapline_simulator.scenario.quantities import Moment, Seconds, day_and_time, seconds
+from strapline_tag.config import Config
+
+Verb = Literal[
+    "present_key", "go", "cut_strap", "open_strap", "close_strap", "take_off", "put_on", "ambient", "cell", "radio_loss", "note"
+]
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name!r} is no time zone: write one such as Europe/Berlin")
+    return name
+
+
+def _window(text: str) -> str:
+    _parse_window(text)
+    return text
+
+
+def _parse_window(text: str) -> Window:
+    try:
+        opens, closes = (time.fromisoformat(part.strip()) for part in text.split("-"))
+    except ValueError:
+        raise ValueError(f"{text!r} is no window: write two times of day, such as 07:30-17:30") from None
+    if opens >= closes:
+        raise ValueError(f"{text!r} ends before it begins: split it at midnight")
+    return Window(opens, closes)
+
+
+def _code(name: str) -> str:
+    if name.upper() not in EventCode.__members__:
+        known = ", ".join(code.name.lower() for code in EventCode)
+        raise ValueError(f"{name!r} is no event: choose one of {known}")
+    return name
+
+
+Code = Annotated[str, AfterValidator(_code)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Place(_Strict):
+    """A place the wearer can be at."""
+
+    lat_deg: float = Field(ge=-90, le=90)
+    lon_deg: float = Field(ge=-180, le=180)
+    radius_m: float = Field(default=30.0, gt=0)
+
+
+class Journey(_Strict):
+    """Go somewhere, straight and evenly."""
+
+    to: str
+    within: Seconds
+
+
+class Step(_Strict):
+    """Something happens: a moment and exactly one verb."""
+
+    at: Moment
+    name: str | None = None
+    present_key: Literal["arm"] | None = Field(default=None, description="the officer holds the electronic key to the tag")
+    go: Journey | None = Field(default=None, description="the wearer goes to a place")
+    cut_strap: bool | None = Field(default=None, description="the strap is cut and stays open")
+    open_strap: Seconds | None = Field(default=None, description="the strap is opened for so long, then closed")
+    close_strap: bool | None = Field(default=None, description="the strap is closed again")
+    take_off: bool | None = Field(default=None, description="the tag leaves the body")
+    put_on: bool | None = Field(default=None, description="the tag is back on the body")
+    ambient: float | None = Field(default=None, description="temperature around the tag, °C", ge=-40, le=110)
+    cell: bool | None = Field(default=None, description="whether there is cellular coverage")
+    radio_loss: float | None = Field(default=None, description="share of BLE advertisements lost", ge=0, le=1)
+    note: str | None = Field(default=None, description="nothing happens; shown in the timeline")
+
+    @model_validator(mode="after")
+    def _one_verb(self) -> "Step":
+        if sum(getattr(self, verb) is not None for verb in get_args(Verb)) != 1:
+            raise ValueError(f"a step has exactly one verb: {', '.join(get_args(Verb))}")
+        return self
+
+    @property
+    def verb(self) -> Verb:
+        return next(verb for verb in get_args(Verb) if getattr(self, verb) is not None)
+
+    @property
+    def argument(self) -> Any:
+        return getattr(self, self.verb)
+
+    @property
+    def label(self) -> str:
+        """What expectations call this step."""
+        return self.name or self.verb
+
+
+class Expectation(_Strict):
+    """Something that must hold at the end: exactly one of the first group, some with conditions of the second."""
+
+    event: Code | None = Field(default=None, description="an event of this code is at the centre")
+    never: Code | None = Field(default=None, description="no event of this code is at the centre")
+    alert: str | None = Field(default=None, description="an alert of this code is raised at the centre")
+    no_alert: str | None = Field(default=None, description="no such alert is raised; `any` for none at all")
+    missing: int | None = Field(default=None, description="so many truths of the world are absent from the ledger", ge=0)
+    positions: int | None = Field(default=None, description="at least so many positions are at the centre", ge=0)
+    absent: bool | None = Field(default=None, description="the gateway told that the tag has gone")
+
+    after: str | None = Field(default=None, description="the step that it must follow")
+    within: Seconds | None = Field(default=None, description="how soon after that step it is at the centre")
+    count: int | None = Field(default=None, description="exactly how often", ge=1)
+    at_least: int | None = Field(default=None, description="how often at least", ge=1)
+
+    @model_validator(mode="after")
+    def _one_claim(self) -> "Expectation":
+        claims = ("event", "never", "alert", "no_alert", "missing", "positions", "absent")
+        if sum(getattr(self, claim) is not None for claim in claims) != 1:
+            raise ValueError(f"an expectation claims exactly one of {', '.join(claims)}")
+        if self.within is not None and self.after is None:
+            raise ValueError("`within` needs `after`: name the step from which to count")
+        return self
+
+
+class Wearer(_Strict):
+    """The wearer's circumstances."""
+
+    may_leave: tuple[Annotated[str, AfterValidator(_window)], ...] = Field(default=(), description="daily windows, local time")
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        return tuple(_parse_window(text) for text in self.may_leave)
+
+
+def _settings(changes: dict[str, int]) -> dict[str, int]:
+    for name in changes:
+        if name.startswith("_") or not isinstance(getattr(Config, name, None), int):
+            raise ValueError(f"{name!r} is no setting of the tag: see strapline_tag/config.py")
+    return changes
+
+
+class Scenario(_Strict):
+    """One scenario file."""
+
+    title: str
+    about: str = ""
+    start: datetime = Field(description="with a UTC offset")
+    zone: Annotated[str, AfterValidator(_zone)] = "Europe/Berlin"
+    duration: Moment
+    seed: int = Field(default=1, ge=0)
+    places: dict[str, Place] = {}
+    wearer: Wearer = Wearer()
+    tag: Annotated[dict[str, int], AfterValidator(_settings)] = Field(default={}, description="settings of the tag")
+    gnss_log: bool = Field(default=False, description="the receiver's bytes come from the log given with --gnss-log")
+    steps: tuple[Step, ...]
+    expect: tuple[Expectation, ...] = Field(min_length=1)
+    name: str = Field(default="", exclude=True)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Scenario":
+        if self.start.tzinfo is None:
+            raise ValueError("`start` needs a UTC offset, such as 2026-03-02T20:00:00+01:00")
+        labels = {step.label for step in self.steps}
+        for expectation in self.expect:
+            if expectation.after is not None and expectation.after not in labels:
+                raise ValueError(f"`after: {expectation.after}` names no step: choose one of {', '.join(sorted(labels))}")
+        for step in self.steps:
+            if step.go is not None and step.go.to not in self.places:
+                raise ValueError(f"`go: {step.go.to}` names no place: choose one of {', '.join(sorted(self.places))}")
+            if not 0 <= self.seconds_of(step.at) <= self.duration_s:
+                raise ValueError(f"step at {step.at} lies outside the scenario's duration ({self.duration})")
+        return self
+
+    def seconds_of(self, moment: str) -> float:
+        """A moment as seconds since the start."""
+        day = day_and_time(moment)
+        if day is None:
+            return seconds(moment)
+        local = self.start.astimezone(ZoneInfo(self.zone))
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=day[0] - 1)
+        return (midnight + timedelta(seconds=day[1]) - local) / timedelta(seconds=1)
+
+    @cached_property
+    def duration_s(self) -> float:
+        return self.seconds_of(self.duration)
+
+    def step_time(self, label: str) -> float:
+        """When the (first) step of this label happens, in seconds since the start."""
+        return next(self.seconds_of(step.at) for step in self.steps if step.label == label)

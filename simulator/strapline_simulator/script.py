@@ -1,0 +1,221 @@
+"""The scenario's steps, carried out on the world; and what they make true, for the ledger to be held against."""
+
+import asyncio
+from collections.abc import Callable
+
+from strapline_simulator.chain import TAG, Chain
+from strapline_simulator.report import Story
+from strapline_simulator.scenario import Journey, Place, Scenario, Step
+from strapline_simulator.world.sky import LogReceiver, Receiver
+from strapline_simulator.world.truth import Truth
+from strapline_simulator.world.wearer import Heat, Itinerary, distance_m
+from strapline_tag.config import Config
+
+STRAP_OHM = 1000
+OPEN_OHM = 1_000_000
+_KEY_ID = 0x00E1EC01
+_BEYOND_REACH_M = 60.0
+_HEAT_STEP_S = 10.0
+_LOCATION_STEP_S = 10.0
+
+_TEXTS = {
+    "present_key": "the electronic key arms the tag",
+    "cut_strap": "the strap is cut",
+    "close_strap": "the strap is closed",
+    "take_off": "the tag is taken off",
+    "put_on": "the tag is put on",
+}
+
+
+class Script:
+    """Plays one scenario on one chain. `receiver` feeds the tag's UART; `observe(text)` hears of every step."""
+
+    def __init__(
+        self, scenario: Scenario, chain: Chain, make_receiver: Callable[["Script"], Receiver | LogReceiver], story: Story
+    ) -> None:
+        self._scenario = scenario
+        self._chain = chain
+        self.story = story
+        self.observe: Callable[[float, str], None] = lambda _t, _text: None
+        self.path = Itinerary(_home(scenario))
+        self.heat = Heat()
+        self.truths: list[Truth] = []
+        self.stimuli: list[tuple[str, float]] = []
+        self._home = self.path.at(0)
+        self._armed_at: float | None = None
+        self._strap_open = False
+        self._sensed: dict[str, int] = {}
+        self._receiver = make_receiver(self)
+
+    async def play(self, duration_s: float) -> None:
+        """From the tag's start to the end of the scenario."""
+        chain = self._chain
+        chain.radio_world.place("home", lambda: self._home)
+        chain.radio_world.place("tag", lambda: self.path.at(chain.now_s()))
+        chain.tag.on_gnss_power = self._receiver.power
+        chain.start_tag()
+        self._sense("strap_ohm", STRAP_OHM)
+        self._expect("started", 0.0, 1.0, "the tag starts")
+        heat = asyncio.create_task(self._carry_heat())
+        try:
+            for step in sorted(self._scenario.steps, key=lambda s: self._scenario.seconds_of(s.at)):
+                await self._until(self._scenario.seconds_of(step.at))
+                await self._carry_out(step)
+            await self._until(duration_s)
+        finally:
+            heat.cancel()
+        self._conclude(duration_s)
+
+    async def _until(self, t_s: float) -> None:
+        await asyncio.sleep(max(0.0, t_s - self._chain.now_s()))
+
+    def _sense(self, sensor: str, value: int) -> None:
+        if self._sensed.get(sensor) != value:
+            self._sensed[sensor] = value
+            self._chain.tag.sense(sensor, value)
+
+    async def _carry_heat(self) -> None:
+        while True:
+            now = self._chain.now_s()
+            skin_c = round(self.heat.skin_c(now), 2)
+            self._sense("skin_centi_c", round(skin_c * 100))
+            self._sense("ambient_centi_c", round(self.heat.ambient_c * 100))
+            self.story.skin_c.append((now, skin_c))
+            self.story.ambient_c.append((now, self.heat.ambient_c))
+            self.story.strap_ohm.append((now, None if self._strap_open else STRAP_OHM))
+            await asyncio.sleep(_HEAT_STEP_S if not self.heat.worn else 6 * _HEAT_STEP_S)
+
+    async def _carry_out(self, step: Step) -> None:
+        now = self._chain.now_s()
+        text = self._text_of(step)
+        self.observe(now, text)
+        if self._chain.on_truth is not None:
+            self._chain.on_truth(now, text)
+        self.story.truths.append((now, text))
+        await getattr(self, f"_do_{step.verb}")(step.argument, now)
+
+    def _text_of(self, step: Step) -> str:
+        if step.go is not None:
+            return f"goes to {step.go.to}"
+        if step.open_strap is not None:
+            return f"the strap opens for {step.open_strap * 1000:g} ms"
+        if step.cell is not None:
+            return "cellular coverage is back" if step.cell else "no cellular coverage"
+        return step.note or _TEXTS.get(step.verb) or f"{step.verb.replace('_', ' ')} {step.argument}"
+
+    # The verbs.
+
+    async def _do_note(self, _text: str, _now: float) -> None:
+        pass
+
+    async def _do_present_key(self, _which: str, now: float) -> None:
+        self._chain.tag.present_key(self._chain.centre.issue_arm(TAG, _KEY_ID))
+        if not self._strap_open:
+            self._armed_at = now
+            self._expect("armed", now, now + 1, "the electronic key arms the tag")
+
+    async def _do_go(self, journey: Journey, now: float) -> None:
+        self.path.go(now, self._scenario.places[journey.to], journey.within)
+
+    async def _do_cut_strap(self, _yes: bool, now: float) -> None:
+        self._open_strap(now)
+
+    async def _do_open_strap(self, for_s: float, now: float) -> None:
+        self._open_strap(now)
+        await asyncio.sleep(for_s)
+        self._close_strap(self._chain.now_s())
+
+    async def _do_close_strap(self, _yes: bool, now: float) -> None:
+        self._close_strap(now)
+
+    def _open_strap(self, now: float) -> None:
+        if self._strap_open:
+            return
+        self._strap_open = True
+        self._sense("strap_ohm", OPEN_OHM)
+        self.story.strap_ohm.append((now, None))
+        if self._armed_at is not None:
+            self.stimuli.append(("strap_open", now))
+            self._expect("strap_open", now - 0.001, now + 1, "the strap opens")
+        self._chain.tag.strap_edge(is_open=True)
+
+    def _close_strap(self, now: float) -> None:
+        if not self._strap_open:
+            return
+        self._strap_open = False
+        self._sense("strap_ohm", STRAP_OHM)
+        self.story.strap_ohm.append((now, STRAP_OHM))
+        if self._armed_at is not None:
+            self._expect("strap_closed", now - 0.001, now + 1, "the strap closes")
+        self._chain.tag.strap_edge(is_open=False)
+
+    async def _do_take_off(self, _yes: bool, now: float) -> None:
+        self.heat.take_off(now)
+        if self._armed_at is not None:
+            self._expect("skin_lost", now, now + 3600, "the tag cools down")
+            if self._strap_open:
+                self._expect("removed", now, now + 1800, "the tag is off the body")
+
+    async def _do_put_on(self, _yes: bool, _now: float) -> None:
+        self.heat.put_on()
+
+    async def _do_ambient(self, ambient_c: float, _now: float) -> None:
+        self.heat.ambient_c = ambient_c
+
+    async def _do_cell(self, there: bool, _now: float) -> None:
+        self._chain.cellular.set_coverage(there)
+
+    async def _do_radio_loss(self, share: float, _now: float) -> None:
+        self._chain.air.loss = share
+
+    # What must be in the ledger.
+
+    def _expect(self, code: str, earliest_s: float, latest_s: float, text: str, due_s: float | None = None) -> None:
+        # On a live link everything is due within the 15 minutes of R07; alarms have their own bounds in the scenario.
+        self.truths.append(Truth(code, earliest_s, latest_s, text, latest_s + 900 if due_s is None else due_s))
+
+    def _conclude(self, end_s: float) -> None:
+        steps = [t * _LOCATION_STEP_S for t in range(int(end_s / _LOCATION_STEP_S) + 1)]
+        self.story.track = [(t, *self.path.at(t)) for t in steps[::6]]
+        if self._armed_at is None:
+            return
+        period_s = self._scenario.tag.get("beacon_period_s", Config.beacon_period_s)
+        for k in range(1, int((end_s - self._armed_at) / period_s) + 1):
+            at = self._armed_at + k * period_s
+            self._expect("beacon", at - 0.001, at + 5, "the beacon is due")
+        for left, back in self._absences(steps, end_s):
+            self._expect_absence(left, back, end_s)
+
+    def _absences(self, steps: list[float], end_s: float) -> list[tuple[float, float]]:
+        absences: list[tuple[float, float]] = []
+        left: float | None = None
+        for t in steps:
+            out = distance_m(self.path.at(t), self._home) > _BEYOND_REACH_M
+            if out and left is None:
+                left = t
+            elif not out and left is not None:
+                absences.append((left, t))
+                left = None
+        return absences if left is None else [*absences, (left, end_s)]
+
+    def _expect_absence(self, left: float, back: float, end_s: float) -> None:
+        silence_s = self._scenario.tag.get("home_silence_s", Config.home_silence_s)
+        noticed = left + silence_s
+        if back <= noticed + 60 or (self._armed_at or 0) > left:
+            return
+        self._expect("left_home", left, noticed + 15, "the wearer has left home")
+        if back < end_s:
+            self._expect("came_home", left, back + 60, "the wearer is home again")
+        # A position each 3 min: any 4 min between have one. They travel with the next beacon, or when the tag is home again.
+        window_s = self._scenario.tag.get("away_fix_s", Config.away_fix_s) + 60
+        at = noticed + 60
+        while at + window_s <= back:
+            due = back + 900 if back < end_s else at + window_s + Config.beacon_period_s + 900
+            self._expect("fix", at, at + window_s, "a position is due", due)
+            at += window_s
+
+
+def _home(scenario: Scenario) -> Place:
+    """Where the wearer and the base station are at the start."""
+    return scenario.places.get("home") or Place(lat_deg=0.0, lon_deg=0.0)
+

@@ -1,0 +1,229 @@
+"""One run of one scenario: the chain is built, the script is played, and what came of it becomes a report."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+from strapline_centre.ledger import Entry
+from strapline_protocol.definitions import ALARMS
+from strapline_simulator.assessment import CentreEvent, Findings, assess, event_name
+from strapline_simulator.bodies import make_body
+from strapline_simulator.brokers import open_broker
+from strapline_simulator.chain import Chain
+from strapline_simulator.clock import run_virtual
+from strapline_simulator.gnss_log import Epoch
+from strapline_simulator.report import (
+    Event,
+    Frames,
+    Ledger,
+    Position,
+    Report,
+    Story,
+    latency_summary,
+    utc_text,
+)
+from strapline_simulator.scenario import Scenario
+from strapline_simulator.script import Script
+from strapline_simulator.tracing import trace_chain
+from strapline_simulator.trace import TraceWriter
+from strapline_simulator.world.sky import LogReceiver, Receiver
+from strapline_simulator.world.truth import Held, Truth, missing
+
+_LOG_TAIL_S = 60.0
+"""After a receiver's log has ended: time for the last records to reach the centre."""
+
+_UNKNOWN_ACCURACY_DM = 0xFFFF
+
+
+class Happening(NamedTuple):
+    """Something to show while a run goes on; `place` is `world`, `centre` or `alert`."""
+
+    t_s: float
+    place: str
+    text: str
+
+
+class Options(NamedTuple):
+    """How a scenario is run."""
+
+    body: str = "micropython"
+    seed: int | None = None
+    broker: str = "memory"
+    gnss_log: list[Epoch] | None = None
+    folder: Path | None = None
+    """Where trace and outboxes go; nowhere (in memory) without it."""
+    watch: Callable[[Happening], None] | None = None
+
+
+class Result(NamedTuple):
+    """What a run gives."""
+
+    report: Report
+    story: Story
+    unmet: list[Truth]
+    """The truths that the ledger lacks."""
+    measured: Mapping[str, Any]
+    """What the interpreter says of itself (heap) and of its receiver."""
+
+    @property
+    def passed(self) -> bool:
+        return all(expectation.passed for expectation in self.report.expectations)
+
+
+def run_scenario(scenario: Scenario, options: Options) -> Result:
+    """Run a scenario in virtual time. Raises `UserError` for what the user can mend."""
+    result: Result = run_virtual(_Run(scenario, options).run())
+    return result
+
+
+class _Run:
+    def __init__(self, scenario: Scenario, options: Options) -> None:
+        self._scenario = scenario
+        self._options = options
+        self._seed = scenario.seed if options.seed is None else options.seed
+        self._watch = options.watch or (lambda _happening: None)
+        self._entries: list[tuple[float, Entry]] = []
+        self._alerts_told = 0
+        self._alerts: list[tuple[float, str, str]] = []
+        self._story = Story(start_utc=scenario.start.astimezone(UTC), tz_name=scenario.zone)
+        self._duration_s = scenario.duration_s
+        if options.gnss_log:
+            self._duration_s = max(self._duration_s, options.gnss_log[-1].offset_s + _LOG_TAIL_S)
+
+    async def run(self) -> Result:
+        started = time.perf_counter()
+        with ExitStack() as stack:
+            body = make_body(self._options.body)
+            stack.callback(body.close)
+            async with open_broker(self._options.broker) as broker:
+                chain = Chain(self._scenario, self._seed, body, broker, self._options.folder)
+                async with chain:
+                    chain.on_entry = lambda entry: self._entered(chain, entry)
+                    if self._options.folder is not None:
+                        trace = stack.enter_context(TraceWriter(self._options.folder / "trace.pcapng"))
+                        trace_chain(chain, trace)
+                    script = Script(self._scenario, chain, self._receiver(chain), self._story)
+                    script.observe = lambda t, text: self._watch(Happening(t, "world", text))
+                    await script.play(self._duration_s)
+                    measured = chain.tag.measure()
+                return self._conclude(chain, script, broker.name, measured, started)
+
+    def _receiver(self, chain: Chain) -> Callable[[Script], Receiver | LogReceiver]:
+        log = self._options.gnss_log
+        if log is not None:
+            return lambda _script: LogReceiver(log, chain.tag.gnss)
+        random = Random(f"{self._seed}/sky")
+        return lambda script: Receiver(chain.utc, lambda: script.path.at(chain.now_s()), chain.tag.gnss, random)
+
+    def _entered(self, chain: Chain, entry: Entry) -> None:
+        now = chain.now_s()
+        self._entries.append((now, entry))
+        if entry.kind == "event":
+            self._watch(Happening(now, "centre", event_name(entry.fields["code"])))
+        for alert in chain.centre.alerts.alerts[self._alerts_told :]:
+            self._alerts_told += 1
+            self._alerts.append((now, alert.code, alert.text))
+            self._watch(Happening(now, "alert", alert.text))
+
+    # The report.
+
+    def _seconds(self, moment: datetime) -> float:
+        return round((moment - self._scenario.start) / timedelta(seconds=1), 3)
+
+    def _conclude(
+        self, chain: Chain, script: Script, broker: str, measured: Mapping[str, Any], started: float
+    ) -> Result:
+        events = [self._event(entry) for _, entry in self._entries if entry.kind == "event"]
+        fixes = [entry for _, entry in self._entries if entry.kind == "fix"]
+        held = [Held(event.code, event.t_s) for event in events]
+        held += [Held("fix", float(entry.fields["uptime_s"])) for entry in fixes]
+        unmet = missing(script.truths, held, self._duration_s)
+        absences = [t for t, entry in self._entries if entry.kind == "presence" and not entry.fields["present"]]
+        # The book is read again at the end: a provisional alert has its record's code by now.
+        alerts = [(t, a.code, a.text) for (t, _, _), a in zip(self._alerts, chain.centre.alerts.alerts, strict=True)]
+        findings = Findings(events, [code for _, code, _ in alerts], absences, len(fixes), len(unmet))
+        latencies = [(e.code, e.t_s, self._alarm_latency(e, script)) for e in events if e.code in _ALARM_NAMES]
+        self._tell_story(script, events, alerts, latencies)
+        accepted = sum(gateway.station.accepted for gateway in chain.gateways.values())
+        rejected = sum((gateway.station.rejected for gateway in chain.gateways.values()), Counter[str]())
+        report = Report(
+            scenario=self._scenario.name,
+            title=self._scenario.title,
+            seed=self._seed,
+            body=self._options.body,
+            broker=broker,
+            start_utc=utc_text(self._scenario.start),
+            simulated_s=self._duration_s,
+            wall_s=round(time.perf_counter() - started, 3),
+            expectations=tuple(assess(self._scenario, findings)),
+            events=tuple(Event(**event._asdict()) for event in sorted(events)),
+            positions=tuple(sorted((self._position(entry) for entry in fixes), key=lambda p: p.t_s)),
+            frames=Frames(sent=chain.tag.frames_sent, accepted=accepted, rejected=dict(sorted(rejected.items()))),
+            frames_digest=chain.tag.frames_digest,
+            ledger=Ledger(
+                received=len(events) + len(fixes),
+                duplicates_dropped=chain.ledger.duplicates,
+                missing=len(unmet),
+                tombstoned=0,
+            ),
+            alarm_latency_s=latency_summary([latency for _, _, latency in latencies]),
+        )
+        return Result(report, self._story, unmet, measured)
+
+    def _event(self, entry: Entry) -> CentreEvent:
+        fields = entry.fields
+        t_s = round(fields["uptime_s"] + fields["uptime_ms"] / 1000, 3)
+        at_gateway, at_centre = self._seconds(entry.gateway_utc), self._seconds(entry.centre_utc)
+        return CentreEvent(t_s, entry.source, event_name(fields["code"]), at_gateway, at_centre)
+
+    def _position(self, entry: Entry) -> Position:
+        fields = entry.fields
+        dated = bool(fields["flags"] & 1)
+        moment = datetime.fromtimestamp(fields["utc_s"], UTC) + timedelta(milliseconds=fields["utc_ms"])
+        accuracy_dm = fields["accuracy_dm"]
+        return Position(
+            t_s=float(fields["uptime_s"]),
+            utc=utc_text(moment) if dated else None,
+            lat_deg=fields["lat_e7"] / 1e7,
+            lon_deg=fields["lon_e7"] / 1e7,
+            accuracy_m=None if accuracy_dm == _UNKNOWN_ACCURACY_DM else accuracy_dm / 10,
+        )
+
+    def _alarm_latency(self, event: CentreEvent, script: Script) -> float:
+        """From the world's deed to the centre; from the tag's own time where no single deed is the cause."""
+        causes = [t for code, t in script.stimuli if code == event.code and t <= event.t_s + 1]
+        return max(0.0, round(event.at_centre_s - max(causes, default=event.t_s), 3))
+
+    def _tell_story(
+        self,
+        script: Script,
+        events: list[CentreEvent],
+        alerts: list[tuple[float, str, str]],
+        latencies: list[tuple[str, float, float]],
+    ) -> None:
+        story = self._story
+        story.places = [(name, p.lat_deg, p.lon_deg, p.radius_m) for name, p in self._scenario.places.items()]
+        story.alerts = alerts
+        story.alarm_latencies = latencies
+        story.states = _states(sorted(events), self._duration_s)
+
+
+_ALARM_NAMES = {code.name.lower() for code in ALARMS}
+
+
+def _states(events: list[CentreEvent], end_s: float) -> list[tuple[float, float, str]]:
+    """The tag's state over time, as its own events tell it."""
+    changes = {"armed": "home", "left_home": "away", "came_home": "home", "strap_open": "violation"}
+    states: list[tuple[float, float, str]] = []
+    label, since = "not armed", 0.0
+    for event in events:
+        new = changes.get(event.code, label)
+        if new != label and not (label == "violation" and new != "not armed"):
+            states.append((since, event.t_s, label))
+            label, since = new, event.t_s
+    return [*states, (since, end_s, label)]

@@ -1,0 +1,139 @@
+"""One simulated tag on the virtual clock: a body on one side, radio, modem, receiver and sensors on the other."""
+
+import asyncio
+import hashlib
+import json
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from strapline_simulator.bodies import Body
+from strapline_simulator.clock import VirtualClockLoop
+from strapline_tag import bench, outputs
+
+_ROUNDING_S = 1e-7
+
+
+class TagNode:
+    """An `Actor` of the clock. Its own time counts milliseconds from its start."""
+
+    def __init__(self, body: Body) -> None:
+        self.body = body
+        self._boot_s = 0.0
+        self._deadline_ms: int | None = None
+        self._held: list[bytes] = []
+        self._digest = hashlib.sha256()
+        self.frames_sent = 0
+        self.on_advertise: Callable[[bytes, bytes], None] = _ignore
+        self.on_send: Callable[[int, bytes], None] = _ignore
+        self.on_dial: Callable[[int], None] = _ignore
+        self.on_hang_up: Callable[[int], None] = _ignore
+        self.on_gnss_power: Callable[[bool], None] = _ignore
+
+    def boot(self, now: float, secret: bytes, seed: bytes, config: Mapping[str, int]) -> None:
+        """Start the firmware at this loop time. The secret stays between this process and the body."""
+        self._boot_s = now
+        given = {"secret": secret.hex(), "seed": seed.hex(), "config": dict(config)}
+        self._request(bench.BOOT, 0, json.dumps(given, sort_keys=True).encode())
+
+    def measure(self) -> dict[str, Any]:
+        """What the interpreter says of itself."""
+        answers = self.body.request(_message(bench.MEASURE, self._now_ms()))
+        return dict(json.loads(answers[0][9:]))
+
+    @property
+    def frames_digest(self) -> str:
+        """SHA-256 over all frames that the tag has sent, in order."""
+        return "sha256:" + self._digest.hexdigest()
+
+    # What the world does to it.
+
+    def sense(self, sensor: str, value: int) -> None:
+        """From now on this sensor reads `value`."""
+        self._request(bench.SENSOR, self._now_ms(), struct.pack(">Bi", bench.SENSORS.index(sensor), value))
+
+    def strap_edge(self, is_open: bool) -> None:
+        self._request(bench.STRAP_EDGE, self._now_ms(), bytes([is_open]))
+
+    def gnss(self, data: bytes) -> None:
+        self._request(bench.GNSS, self._now_ms(), data)
+
+    def link_up(self, bearer: int) -> None:
+        self._request(bench.LINK_UP, self._now_ms(), bytes([bearer]))
+
+    def link_data(self, bearer: int, data: bytes) -> None:
+        self._request(bench.LINK_DATA, self._now_ms(), bytes([bearer]) + data)
+
+    def link_down(self, bearer: int) -> None:
+        self._request(bench.LINK_DOWN, self._now_ms(), bytes([bearer]))
+
+    def present_key(self, sealed: bytes) -> None:
+        self._request(bench.KEY, self._now_ms(), sealed)
+
+    # The clock's side.
+
+    def next_deadline(self) -> float | None:
+        return None if self._deadline_ms is None else self._boot_s + self._deadline_ms / 1000
+
+    def advance(self, until: float) -> float | None:
+        answers = self.body.request(_message(bench.ADVANCE, self._to_ms(until)))
+        self._note_done(answers[-1])
+        self._held += answers[:-1]
+        return self._boot_s + struct.unpack_from(">Q", answers[-1], 1)[0] / 1000 if len(answers) > 1 else None
+
+    def deliver(self) -> None:
+        held, self._held = self._held, []
+        for answer in held:
+            self._carry_out(answer)
+
+    # The body's side.
+
+    def _now_ms(self) -> int:
+        return self._to_ms(asyncio.get_running_loop().time())
+
+    def _to_ms(self, loop_s: float) -> int:
+        return int((loop_s - self._boot_s + _ROUNDING_S) * 1000)
+
+    def _request(self, code: int, now_ms: int, content: bytes) -> None:
+        self.deliver()  # what it said before must be heard before
+        answers = self.body.request(_message(code, now_ms, content))
+        self._note_done(answers[-1])
+        for answer in answers[:-1]:
+            self._carry_out(answer)
+
+    def _note_done(self, answer: bytes) -> None:
+        self._deadline_ms = struct.unpack_from(">Q", answer, 9)[0]
+
+    def _carry_out(self, answer: bytes) -> None:
+        kind, content = answer[9], answer[10:]
+        if kind == outputs.ADVERTISE:
+            self._count(content)
+            self.on_advertise(content[:6], content[6:])
+        elif kind == outputs.LINK_SEND:
+            self._count(content)
+            self.on_send(content[0], content[1:])
+        elif kind == outputs.LINK_OPEN:
+            self.on_dial(content[0])
+        elif kind == outputs.LINK_CLOSE:
+            self.on_hang_up(content[0])
+        elif kind == outputs.GNSS_POWER:
+            self.on_gnss_power(bool(content[0]))
+
+    def _count(self, frame: bytes) -> None:
+        self.frames_sent += 1
+        self._digest.update(struct.pack(">I", len(frame)) + frame)
+
+
+def _message(code: int, now_ms: int, content: bytes = b"") -> bytes:
+    return struct.pack(">BQ", code, now_ms) + content
+
+
+def _ignore(*_arguments: object) -> None:
+    """Nobody is connected to this output yet."""
+
+
+def virtual_loop() -> VirtualClockLoop:
+    """The running loop, which must be virtual."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualClockLoop), "a simulation runs on the virtual clock"
+    return loop

@@ -1,0 +1,121 @@
+"""The cellular network: whether there is coverage, and byte streams between a tag that dials and the gateway that answers."""
+
+import asyncio
+from collections.abc import Callable
+
+from strapline_gateway.stream import StreamLinks
+
+DIAL_S = 2.0
+"""From idle to a standing connection on LTE-M, roughly."""
+
+NO_COVERAGE_S = 10.0
+LATENCY_S = 0.08
+
+
+class _Stream:
+    """One end of a connection, as the gateway sees it."""
+
+    def __init__(self, network: "Cellular") -> None:
+        self._network = network
+        self._arrived: asyncio.Queue[bytes] = asyncio.Queue()
+        self._ended = False
+
+    async def read(self) -> bytes:
+        return b"" if self._ended and self._arrived.empty() else await self._arrived.get()
+
+    def write(self, data: bytes) -> None:
+        self._network.down(self, data)
+
+    def close(self) -> None:
+        self._network.ended(self)
+
+    def arrive(self, data: bytes) -> None:
+        self._arrived.put_nowait(data)
+
+    def end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._arrived.put_nowait(b"")
+
+
+class Cellular:
+    """One tag's modem and the network behind it. Use as an asynchronous context manager; callbacks come from the loop."""
+
+    def __init__(
+        self,
+        links: StreamLinks,
+        *,
+        on_up: Callable[[], None],
+        on_data: Callable[[bytes], None],
+        on_down: Callable[[], None],
+    ) -> None:
+        self._links = links
+        self._on_up = on_up
+        self._on_data = on_data
+        self._on_down = on_down
+        self._stream: _Stream | None = None
+        self._tasks = asyncio.TaskGroup()
+        self._coverage = True
+        self.tap: Callable[[bool, bytes], None] | None = None
+        """Told of all bytes: (towards the centre?, data)."""
+
+    async def __aenter__(self) -> "Cellular":
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        if self._stream is not None:
+            self._stream.end()
+            self._stream = None
+        await self._tasks.__aexit__(None, None, None)
+
+    def set_coverage(self, there: bool) -> None:
+        """Coverage comes or goes; a standing connection dies with it."""
+        self._coverage = there
+        if not there:
+            self.hang_up()
+
+    def dial(self) -> None:
+        """The tag wants a connection: `on_up` or `on_down` follows."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(DIAL_S if self._coverage else NO_COVERAGE_S, self._dialled)
+
+    def _dialled(self) -> None:
+        if not self._coverage or self._stream is not None:
+            self._on_down()
+            return
+        self._stream = _Stream(self)
+        self._tasks.create_task(self._links.serve(self._stream))
+        self._on_up()
+
+    def send(self, data: bytes) -> None:
+        """Bytes from the tag."""
+        stream = self._stream
+        if stream is not None:
+            if self.tap:
+                self.tap(True, data)
+            asyncio.get_running_loop().call_later(LATENCY_S, stream.arrive, data)
+
+    def hang_up(self) -> None:
+        """The connection ends, by the tag or by the network."""
+        stream = self._stream
+        if stream is not None:
+            self.ended(stream)
+
+    def down(self, stream: _Stream, data: bytes) -> None:
+        """Bytes from the gateway."""
+        if stream is self._stream:
+            if self.tap:
+                self.tap(False, data)
+            asyncio.get_running_loop().call_later(LATENCY_S, self._arrive, stream, data)
+
+    def _arrive(self, stream: _Stream, data: bytes) -> None:
+        if stream is self._stream:
+            self._on_data(data)
+
+    def ended(self, stream: _Stream) -> None:
+        """Either side closed this connection."""
+        if stream is self._stream:
+            self._stream = None
+            stream.end()
+            self._on_down()

@@ -1,0 +1,37 @@
+"""How strong one node hears another: log-distance path loss, a little fading, and a floor below which nothing is heard."""
+
+import math
+from collections.abc import Callable
+from random import Random
+
+from strapline_simulator.world.wearer import Point, distance_m
+
+RSSI_AT_1_M_DBM = -60.0
+"""0 dBm transmitted by a small antenna on a limb, received by a USB adapter; as measured for BLE wearables."""
+
+PATH_LOSS_EXPONENT = 2.2
+"""Line of sight in a flat: ITU-R P.1238 gives 2.0 to 2.8 for residential rooms near 2.4 GHz."""
+
+FADING_DB = 2.0
+SENSITIVITY_DBM = -96
+"""Typical receiver sensitivity at 1 Mbit/s: with these numbers a tag is heard up to some 45 m."""
+
+
+class RadioWorld:
+    """Where the nodes are. A node that was never placed is nowhere."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._where: dict[str, Callable[[], Point]] = {}
+
+    def place(self, node: str, where: Callable[[], Point]) -> None:
+        self._where[node] = where
+
+    def rssi_dbm(self, a: str, b: str) -> int | None:
+        """What `b` measures of `a`, or None out of reach."""
+        if a not in self._where or b not in self._where:
+            return None
+        metres = max(distance_m(self._where[a](), self._where[b]()), 1.0)
+        loss = 10 * PATH_LOSS_EXPONENT * math.log10(metres)
+        rssi = round(RSSI_AT_1_M_DBM - loss + self._random.gauss(0, FADING_DB))
+        return rssi if rssi >= SENSITIVITY_DBM else None

@@ -1,0 +1,80 @@
+"""Where the wearer is, and how warm the tag on the limb is. The tag is told none of this; its sensors are."""
+
+import math
+from bisect import bisect_right
+from typing import NamedTuple
+
+from strapline_simulator.scenario import Place
+
+EARTH_RADIUS_M = 6371008.8
+"""Mean radius, IUGG."""
+
+_SKIN_C = 32.5
+"""Under a bracelet at rest: forearm skin is about 32 °C to 33 °C indoors."""
+
+_SKIN_SWING_C = 0.6
+_COOLING_S = 240.0
+"""Time constant of a plastic tag of some 60 g that lies in still air."""
+
+
+class Point(NamedTuple):
+    """A position, WGS 84, degrees."""
+
+    lat_deg: float
+    lon_deg: float
+
+
+def distance_m(a: Point, b: Point) -> float:
+    """Great-circle distance (haversine)."""
+    lat_a, lat_b = math.radians(a.lat_deg), math.radians(b.lat_deg)
+    half_lat, half_lon = (lat_b - lat_a) / 2, math.radians(b.lon_deg - a.lon_deg) / 2
+    chord = math.sin(half_lat) ** 2 + math.cos(lat_a) * math.cos(lat_b) * math.sin(half_lon) ** 2
+    return 2 * EARTH_RADIUS_M * math.asin(math.sqrt(chord))
+
+
+class Itinerary:
+    """A path of straight, even journeys between places; still in between."""
+
+    def __init__(self, start: Place) -> None:
+        here = Point(start.lat_deg, start.lon_deg)
+        self._times = [0.0]
+        self._points = [here]
+
+    def go(self, now: float, to: Place, duration_s: float) -> None:
+        """Leave for a place now and be there after `duration_s`. A journey that was under way ends here."""
+        here = self.at(now)
+        keep = bisect_right(self._times, now)
+        self._times = [*self._times[:keep], now, now + duration_s]
+        self._points = [*self._points[:keep], here, Point(to.lat_deg, to.lon_deg)]
+
+    def at(self, t_s: float) -> Point:
+        i = bisect_right(self._times, t_s)
+        if i >= len(self._times):
+            return self._points[-1]
+        span = self._times[i] - self._times[i - 1]
+        share = (t_s - self._times[i - 1]) / span
+        a, b = self._points[i - 1], self._points[i]
+        return Point(a.lat_deg + share * (b.lat_deg - a.lat_deg), a.lon_deg + share * (b.lon_deg - a.lon_deg))
+
+
+class Heat:
+    """Skin and ambient temperature at the tag's two sensors, in °C."""
+
+    def __init__(self, ambient_c: float = 21.0) -> None:
+        self.ambient_c = ambient_c
+        self.worn = True
+        self._off_at = 0.0
+        self._off_c = _SKIN_C
+
+    def take_off(self, now: float) -> None:
+        if self.worn:
+            self._off_at, self._off_c = now, self.skin_c(now)
+            self.worn = False
+
+    def put_on(self) -> None:
+        self.worn = True
+
+    def skin_c(self, now: float) -> float:
+        if self.worn:
+            return _SKIN_C + _SKIN_SWING_C * math.sin(2 * math.pi * now / 86400)
+        return self.ambient_c + (self._off_c - self.ambient_c) * math.exp(-(now - self._off_at) / _COOLING_S)

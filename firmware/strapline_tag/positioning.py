@@ -31,9 +31,7 @@ class Positioning:
     def _off(self) -> None:
         self.power = False
         self._silent_at = None
-        self._parser.flush()
-        while self._parser.take() is not None:
-            pass
+        self._parser.reset()
 
     def next_deadline(self) -> "int | None":
         if not self.power:

@@ -169,7 +169,9 @@ class PahoLink:
         client.max_inflight_messages_set(WINDOW)
         client.username_pw_set(self._url.user, self._url.password)
         if self._url.scheme == "mqtts":
-            client.tls_set_context(ssl.create_default_context())
+            context = ssl.create_default_context()
+            context.sslsocket_class = _TlsSocket
+            client.tls_set_context(context)
         if (will := self._will) is not None:
             has_delay = will.delay_s and version == "5"
             delay = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=will.delay_s) if has_delay else None
@@ -281,6 +283,17 @@ class PahoLink:
     def _disarm(self) -> None:
         if self._watchdog is not None:
             self._watchdog.cancel()
+
+
+class _TlsSocket(ssl.SSLSocket):
+    """Closes when the handshake fails, which paho leaves to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
 
 
 def back_off_s(failures: int, fraction: float) -> float:

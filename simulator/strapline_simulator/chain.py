@@ -129,7 +129,7 @@ class Chain:
         draw = Draw(self._seed, f"entropy-{ident}")
         station = Station(int(ident, 16), [gateway_keys(TAG, self._secret)], draw, home=ble is not None)
         gateway = Gateway(station, ble)
-        outbox = Outbox(self._folder / f"outbox-{ident}.sqlite" if self._folder else ":memory:")
+        outbox = Outbox(self._fresh_file(f"outbox-{ident}.sqlite"))
         stack.callback(outbox.close)
         will = state_will(ident, self._keys[ident], self.utc())
         client = self._client(ident, gateway_subscriptions(ident), will)
@@ -148,6 +148,14 @@ class Chain:
         stack.push_async_callback(client.close)
         stack.callback(relay.say_goodbye)
         self.gateways[ident] = await stack.enter_async_context(gateway)
+
+    def _fresh_file(self, name: str) -> Path | str:
+        """A database of this run alone: what an earlier run left in the folder goes."""
+        if self._folder is None:
+            return ":memory:"
+        for leftover in self._folder.glob(f"{name}*"):
+            leftover.unlink()
+        return self._folder / name
 
     def _client(self, client_id: str, subscriptions: Sequence[str], will: Will | None = None) -> MqttClient:
         client: MqttClient = self._broker.client(f"strapline-{client_id}", subscriptions, will)

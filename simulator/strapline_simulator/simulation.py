@@ -1,5 +1,6 @@
 """One run of one scenario: the chain is built, the script is played, and what came of it becomes a report."""
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -37,6 +38,7 @@ from strapline_simulator.world.truth import Held, Truth, missing
 _LOG_TAIL_S = 60.0
 """After a receiver's log has ended: time for the last records to reach the centre."""
 
+_TICK_S = 300.0
 _UNKNOWN_ACCURACY_DM = 0xFFFF
 
 
@@ -58,6 +60,8 @@ class Options(NamedTuple):
     folder: Path | None = None
     """Where trace and outboxes go; nowhere (in memory) without it."""
     watch: Callable[[Happening], None] | None = None
+    tick: Callable[[float], None] | None = None
+    """Told every few simulated minutes how far time is, in seconds."""
 
 
 class Result(NamedTuple):
@@ -109,9 +113,16 @@ class _Run:
                         trace_chain(chain, trace)
                     script = Script(self._scenario, chain, self._receiver(chain), self._story)
                     script.observe = lambda t, text: self._watch(Happening(t, "world", text))
+                    progress = asyncio.create_task(self._tick(chain))
                     await script.play(self._duration_s)
+                    progress.cancel()
                     measured = chain.tag.measure()
                 return self._conclude(chain, script, broker.name, measured, started)
+
+    async def _tick(self, chain: Chain) -> None:
+        while self._options.tick is not None:
+            self._options.tick(chain.now_s())
+            await asyncio.sleep(_TICK_S)
 
     def _receiver(self, chain: Chain) -> Callable[[Script], Receiver | LogReceiver]:
         log = self._options.gnss_log

@@ -118,13 +118,14 @@ def _opened(panels: _Panels, opened: list[tuple[float, float]], yref: str, low: 
             "around",
             start,
             middle,
-            f"open {panels.clock.clock(start)}",
+            f"open {panels.clock.brief(start, seconds=True)}",
             "var(--alarm)",
+            x1=end,
             yref=yref,
             lane="open",
             group="open",
         )
-        for start, _ in opened
+        for start, end in opened
     ]
 
 

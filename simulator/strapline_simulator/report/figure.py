@@ -5,6 +5,7 @@ script, which measures them; a label that finds no room is left out, and its tex
 """
 
 from dataclasses import asdict, dataclass, field
+from html import escape
 from typing import Any, Literal
 
 from strapline_simulator.report.localtime import LocalClock
@@ -17,7 +18,7 @@ LEFT_PX, RIGHT_PX, BOTTOM_PX = 46, 18, 42
 
 @dataclass(frozen=True)
 class Label:
-    """Text beside a point (`around`), stacked in rows above it (`above`), or inside a bar from `x` to `x1` (`inside`)."""
+    """Text around a point or beside a bar (`around`), stacked in rows above a point (`above`), or inside a bar (`inside`)."""
 
     mode: Literal["above", "inside", "around"]
     x: float
@@ -25,6 +26,7 @@ class Label:
     text: str
     colour: str = "var(--ink)"
     x1: float | None = None
+    """Where the bar that begins at `x` ends; None for a point."""
     yref: str = "y"
     """An axis, or `paper` for a share of the plot's height."""
     reach: float = 0.0
@@ -145,6 +147,11 @@ def points(
     }
 
 
+def safe(text: str) -> str:
+    """Someone's text for plotly, which reads a few HTML tags and entities in every text."""
+    return escape(text, quote=False)
+
+
 def hover_span(clock: LocalClock, name: str, start_s: float, end_s: float) -> str:
     """The hover text of a bar."""
-    return f"{name}<br>{clock.stamp(start_s)} to {clock.stamp(end_s)}"
+    return f"{safe(name)}<br>{clock.stamp(start_s)} to {clock.stamp(end_s)}"

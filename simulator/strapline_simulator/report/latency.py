@@ -2,7 +2,7 @@
 
 import math
 
-from strapline_simulator.report.figure import LEFT_PX, RIGHT_PX, Figure, LegendEntry, Trace, axis, points
+from strapline_simulator.report.figure import LEFT_PX, RIGHT_PX, Figure, LegendEntry, Trace, axis, points, safe
 from strapline_simulator.report.localtime import LocalClock
 from strapline_simulator.report.story import Story
 from strapline_simulator.report.timeline import lane_title
@@ -62,7 +62,9 @@ def latencies(story: Story, clock: LocalClock) -> Figure | None:
             "margin": {"l": LEFT_PX, "r": RIGHT_PX, "t": 8, "b": 26, "pad": 0},
             "xaxis": {**xaxis, "fixedrange": True},
             "yaxis": axis(range=[plot_px, 0], fixedrange=True, showgrid=False, showticklabels=False),
-            "annotations": [lane_title(0, i * ROW_PX + 3, text, "y") for i, text in enumerate(rows)],
+            "annotations": [
+                lane_title(0, i * ROW_PX + 3, text if each else safe(text), "y") for i, text in enumerate(rows)
+            ],
         },
         legend=legend,
     )
@@ -70,7 +72,7 @@ def latencies(story: Story, clock: LocalClock) -> Figure | None:
 
 def _alone(alarm: tuple[str, float, float], clock: LocalClock) -> str:
     code, t_s, _ = alarm
-    return f"{code_words(code)}, {clock.stamp(t_s)}"
+    return f"{safe(code_words(code))}, {clock.stamp(t_s)}"
 
 
 def _row_y(row: int) -> float:

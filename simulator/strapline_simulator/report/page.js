@@ -4,9 +4,10 @@
 const page = JSON.parse(document.getElementById("figures").textContent);
 const PRINT_WIDTH_PX = 800; // A4 less its margins, over the zoom that page.css gives to printed figures
 const LABEL_PX = 11;
+const MOST_INK = 12;
 const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2419200];
 const DAY_S = 86400;
-const touch = window.matchMedia("(pointer: coarse)").matches;
+const touch = !window.matchMedia("(hover: hover) and (pointer: fine)").matches;
 const hidden = {};
 const paper = document.createElement("canvas").getContext("2d");
 let timeRange = null;
@@ -77,7 +78,7 @@ function placeLabels(figure, frame, family) {
   const annotations = [], leaders = [], taken = {};
   const labels = figure.labels.filter((label) => !(hidden[figure.name] || new Set()).has(label.group));
   for (const label of [...labels].sort((a, b) => a.priority - b.priority)) {
-    const width = paper.measureText(label.text).width;
+    const width = paper.measureText(label.text.replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&")).width;
     const lane = (taken[label.lane] ||= []);
     const place = { above: placeAbove, inside: placeInside, around: placeAround }[label.mode];
     const found = place(label, width, frame, lane);
@@ -131,14 +132,16 @@ function placeAround(label, width, frame, lane) {
   const reach = Math.abs(frame.x(label.x + label.reach) - x);
   const side = width / 2 + Math.max(9, reach + 4), up = Math.max(16, reach + 10);
   let best = null;
-  for (const [dx, dy] of [[side, 0], [-side, 0], [0, -up], [0, up], [side, -15], [-side, -15], [side, 15], [-side, 15], [side, -30], [-side, -30], [side, 30], [-side, 30], [0, -up - 16], [0, up + 16], [side, -45], [-side, -45], [side, 45], [-side, 45]]) {
+  const beside = (end) => [0, -26, 26].flatMap((dy) => [[-side, dy], [frame.x(end) - x + side, dy]]);
+  const around = [[side, 0], [-side, 0], [0, -up], [0, up], [side, -15], [-side, -15], [side, 15], [-side, 15], [side, -30], [-side, -30], [side, 30], [-side, 30], [0, -up - 16], [0, up + 16], [side, -45], [-side, -45], [side, 45], [-side, 45]];
+  for (const [dx, dy] of label.x1 === null ? around : beside(label.x1)) {
     const box = { left: x + dx - width / 2 - 2, right: x + dx + width / 2 + 2, top: y + dy - 8, bottom: y + dy + 8 };
     if (box.left < 0 || box.right > frame.width || box.top < 0 || box.bottom > frame.height) continue;
     if (lane.some((o) => box.left < o.right && box.right > o.left && box.top < o.bottom && box.bottom > o.top)) continue;
     const cost = frame.ink.filter((p) => p[0] > box.left && p[0] < box.right && p[1] > box.top && p[1] < box.bottom).length;
     if (!best || cost < best.cost) best = { box, dx, dy, cost };
   }
-  if (!best) return null;
+  if (!best || (label.priority > 0 && best.cost > MOST_INK)) return null;
   lane.push(best.box, { left: x - 5, right: x + 5, top: y - 5, bottom: y + 5 });
   return { annotation: { x: label.x, y: label.y, xshift: best.dx, yshift: -best.dy } };
 }
@@ -212,7 +215,7 @@ function draw(figure, fixedWidth) {
   layout.annotations = [...(layout.annotations || []), ...coloured(placed.annotations, style)];
   layout.shapes = [...(layout.shapes || []), ...coloured(placed.leaders, style)];
   const traces = coloured(figure.traces, style).map((trace) => ({ ...trace, visible: !off.has(trace.legendgroup) }));
-  const config = { displayModeBar: false, scrollZoom: false, doubleClick: "reset", responsive: false };
+  const config = { displayModeBar: false, scrollZoom: false, showTips: false, doubleClick: "reset", responsive: false };
   return Plotly.react(box, traces, layout, config);
 }
 
@@ -258,4 +261,6 @@ function listen() {
   window.addEventListener("afterprint", () => { delete document.documentElement.dataset.paper; drawAll(); });
 }
 
-loadPlotly().then(() => drawAll()).then(listen).then(() => { document.documentElement.dataset.ready = "yes"; });
+loadPlotly().then(() => drawAll()).then(listen).then(() => { document.documentElement.dataset.ready = "yes"; }).catch((error) => {
+  for (const box of document.querySelectorAll(".plot")) box.textContent = "This drawing could not be made: " + error;
+});

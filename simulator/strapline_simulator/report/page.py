@@ -23,6 +23,7 @@ from strapline_simulator.report.wording import body_words, code_words, count_wor
 
 # More rows than this are for a data tool, not for a page; alarms come first.
 MAX_EVENT_ROWS = 500
+MAX_ALERT_ROWS = 100
 
 
 class Fact(NamedTuple):
@@ -44,8 +45,8 @@ def render_html(report: Report, story: Story) -> str:
 
     Raises KeyError for an unknown time zone and ValueError for a start without one.
     """
-    clock = LocalClock(story.start_utc, story.tz_name)
     end_s = max(report.simulated_s, 1.0)
+    clock = LocalClock(story.start_utc, story.tz_name, end_s)
     alarms = sort_alarms(report, story)
     drawn = (
         timeline(report, story, alarms, clock, end_s),
@@ -67,7 +68,8 @@ def render_html(report: Report, story: Story) -> str:
         presence_gap=duration_words(presence_gap_s([t_s for t_s, _ in story.heard])) if story.heard else "",
         goal=f"{GOAL_S:.0f}\N{NO-BREAK SPACE}s",
         latency_sentence=_latency_sentence(report),
-        alerts=[(clock.stamp(t_s), text, code) for t_s, code, text in story.alerts],
+        alerts=[(clock.stamp(t_s), text, code) for t_s, code, text in story.alerts[:MAX_ALERT_ROWS]],
+        further_alerts=max(0, len(story.alerts) - MAX_ALERT_ROWS),
         facts=_facts(report),
         days=_days(report.events, alarms, clock),
         omitted=_omitted(len(report.events)),
@@ -76,7 +78,7 @@ def render_html(report: Report, story: Story) -> str:
         digest=report.frames_digest,
         data={
             "startEpochS": clock.start_epoch_s,
-            "offsets": clock.offsets(end_s),
+            "offsets": clock.offsets(),
             "figures": [figure.spec() for figure in figures.values()],
         },
         css=_asset("page.css"),

@@ -3,7 +3,7 @@
 import math
 
 from strapline_simulator.report.alarms import Alarms
-from strapline_simulator.report.figure import Figure, Label, LegendEntry, Trace, axis, points
+from strapline_simulator.report.figure import Figure, Label, LegendEntry, Trace, axis, points, safe
 from strapline_simulator.report.localtime import LocalClock
 from strapline_simulator.report.model import Event, Position, Report
 from strapline_simulator.report.story import Story
@@ -15,6 +15,7 @@ MAX_TRACK = 3000
 MAX_FIXES = 600
 MAX_CIRCLES = 250
 MAX_ALARMS = 40
+MAX_LABELLED_ALARMS = 8
 CIRCLE_CORNERS = 32
 LEAST_SPAN_M = 200.0
 _KILOMETRES_FROM_M = 3000.0
@@ -81,7 +82,7 @@ def sketch(report: Report, story: Story, alarms: Alarms, clock: LocalClock) -> F
         plot_px=460,
         traces=drawing.traces,
         layout={
-            "xaxis": axis(range=ranges[0], title={"text": f"{unit} east of {origin}", **title}, **ticks),
+            "xaxis": axis(range=ranges[0], title={"text": f"{unit} east of {safe(origin)}", **title}, **ticks),
             "yaxis": axis(range=ranges[1], title={"text": f"{unit} north", **title}, scaleanchor="x", **ticks),
         },
         labels=drawing.labels,
@@ -109,7 +110,7 @@ def _places(drawing: _Map, story: Story) -> None:
     drawing.circles(circles, "var(--home)", "place", 0.7, outline=True)
     drawing.legend.append(LegendEntry("place", "place, with its radius", "var(--home)", "bar"))
     drawing.labels += [
-        Label("around", x, y, name, reach=radius_m, lane="map", priority=0, group="place")
+        Label("around", x, y, safe(name), reach=radius_m, lane="map", priority=0, group="place")
         for (x, y), (name, _, _, radius_m) in zip(centres, story.places, strict=True)
     ]
 
@@ -167,15 +168,17 @@ def _alarms(drawing: _Map, events: list[Event], story: Story) -> None:
     ]
     if not placed:
         return
-    hover = [f"<b>{code_words(event.code)}</b><br>{drawing.clock.stamp(event.t_s)}" for event, _ in placed]
+    hover = [f"<b>{safe(code_words(event.code))}</b><br>{drawing.clock.stamp(event.t_s)}" for event, _ in placed]
     metres = [drawing.plane.metres(*where) for _, where in placed]
     xs, ys = [round(x, 1) for x, _ in metres], [round(y, 1) for _, y in metres]
     drawing.traces.append(points(xs, ys, "x", 9, "var(--alarm)", "alarm", hover))
     drawing.legend.append(LegendEntry("alarm", "where the wearer was at an alarm", "var(--alarm)", "cross"))
+    if len(placed) > MAX_LABELLED_ALARMS:
+        return
     for (event, where), x, y in zip(placed, xs, ys, strict=True):
         around = place_at(story, *where)
         reach = next((radius_m for name, _, _, radius_m in story.places if name == around), 0.0)
-        text = f"{code_words(event.code)} {drawing.clock.at(event.t_s):%H:%M}"
+        text = f"{safe(code_words(event.code))} {drawing.clock.brief(event.t_s)}"
         drawing.labels.append(Label("around", x, y, text, "var(--alarm)", reach=reach, lane="map", group="alarm"))
 
 

@@ -16,6 +16,7 @@ from strapline_simulator.report.figure import (
     bar,
     hover_span,
     points,
+    safe,
     time_axis,
 )
 from strapline_simulator.report.localtime import LocalClock
@@ -73,7 +74,8 @@ class _Lanes:
             self.traces.append(bar(mine, middle, BAR_PX, colour, tone, hover))
             self.legend.setdefault(tone, LegendEntry(tone, name.lower(), colour, "bar"))
             self.labels += [
-                Label("inside", s, middle, name, self.palette.ink(name), x1=e, lane=lane, group=tone) for s, e in mine
+                Label("inside", s, middle, safe(name), self.palette.ink(name), x1=e, lane=lane, group=tone)
+                for s, e in mine
             ]
         self.y += BAR_PX
 
@@ -87,14 +89,14 @@ def _truth(lanes: _Lanes, story: Story, alarms: list[Event]) -> None:
         lanes.y += TRUTH_ROWS * ROW_PX + MARKER_PX
         y = lanes.y - MARKER_PX / 2
         truths = every_nth(story.truths, MAX_MARKERS)
-        hover = [f"{text}<br>{lanes.clock.stamp(t_s)}" for t_s, text in truths]
+        hover = [f"{safe(text)}<br>{lanes.clock.stamp(t_s)}" for t_s, text in truths]
         xs = [t_s for t_s, _ in truths]
         lanes.traces.append(points(xs, [y] * len(xs), "triangle-down", 8, "var(--ink)", "truth", hover))
         lanes.legend["truth"] = LegendEntry("truth", "something the wearer or the world did", "var(--ink)", "triangle")
         for t_s, text in truths:
             is_cause = any(0 <= alarm.t_s - t_s <= _CAUSE_S for alarm in alarms)
             label = Label(
-                "above", t_s, y, text, rows=TRUTH_ROWS, lane="truth", priority=0 if is_cause else 1, group="truth"
+                "above", t_s, y, safe(text), rows=TRUTH_ROWS, lane="truth", priority=0 if is_cause else 1, group="truth"
             )
             lanes.labels.append(label)
     if places:
@@ -108,7 +110,10 @@ def _states(lanes: _Lanes, story: Story) -> None:
 
 
 def _event_hover(event: Event, clock: LocalClock) -> str:
-    lines = [f"<b>{code_words(event.code)}</b> ({event.code})", f"recorded by {event.tag} at {clock.stamp(event.t_s)}"]
+    lines = [
+        f"<b>{safe(code_words(event.code))}</b> ({safe(event.code)})",
+        f"recorded by {safe(event.tag)} at {clock.stamp(event.t_s)}",
+    ]
     if event.at_centre_s is None:
         lines.append("never reached the centre")
     else:
@@ -129,7 +134,8 @@ def _events(lanes: _Lanes, report: Report, alarms: Alarms) -> None:
     urgent = [_mark(event, lanes.clock) for i, event in arrived if i in alarms.events]
     _marks(lanes, urgent, LegendEntry("alarm", "alarm", red, "cross"), "x", priority=0)
     own = [
-        (t_s, code_words(code), f"<b>{text}</b><br>raised {lanes.clock.stamp(t_s)}") for t_s, code, text in alarms.own
+        (t_s, safe(code_words(code)), f"<b>{safe(text)}</b><br>raised {lanes.clock.stamp(t_s)}")
+        for t_s, code, text in alarms.own
     ]
     _marks(lanes, own, LegendEntry("own", "alert by the centre itself", red, "diamond"), "diamond", priority=1)
     never = [_mark(event, lanes.clock) for event in lost]
@@ -138,7 +144,7 @@ def _events(lanes: _Lanes, report: Report, alarms: Alarms) -> None:
 
 def _mark(event: Event, clock: LocalClock) -> tuple[float, str, str]:
     x = event.t_s if event.at_centre_s is None else event.at_centre_s
-    return x, code_words(event.code), _event_hover(event, clock)
+    return x, safe(code_words(event.code)), _event_hover(event, clock)
 
 
 def _marks(

@@ -1,0 +1,96 @@
+# Works with GNU Make 3.81, which is what a Mac has.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# The body that the demo's firmware runs on: micropython (the real one), or model (the firmware imported into CPython).
+ON ?= micropython
+# More arguments for the command or for pytest, such as ARGS="-k strap".
+ARGS ?=
+# The Python that the virtual environment is made of; the first of these that is 3.11 or newer and has venv, unless you name one.
+PYTHON ?=
+PYTHONS := python3.14 python3.13 python3.12 python3.11 python3
+
+BIN := .venv/bin
+# Says for which checkout and which requirements .venv was made.
+STAMP := .venv/set-up
+UV := uv==0.13.9
+
+.PHONY: help demo test check bench docs format generate lock setup clean
+
+help: ## Say what can be made (this list)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+demo: setup ## Run the whole chain in simulation; ON=model where there is no real MicroPython
+	@if [ "$(ON)" = micropython ]; then case "$$(uname -s) $$(uname -m)" in \
+	  "Linux x86_64" | "Darwin arm64") ;; \
+	  *) echo "There is no ready-made MicroPython for $$(uname -s) $$(uname -m): run 'make demo ON=model', which says 'model' on what it shows." >&2; exit 1 ;; \
+	esac; fi
+	@$(BIN)/strapline demo --on $(ON) $(ARGS)
+
+test: setup ## Run every test; installs mosquitto, tshark and chromium where it may
+	@sh scripts/system-packages.sh
+	@env $$(sh scripts/system-packages.sh --required) $(BIN)/pytest -n auto $(ARGS)
+
+check: setup ## Check format, lint, types, layers and generated files; no tests
+	@echo "== ruff format" && $(BIN)/ruff format --check --output-format concise .
+	@echo "== ruff" && $(BIN)/ruff check --quiet .
+	@echo "== mypy" && $(BIN)/mypy
+	@echo "== lint-imports" && $(BIN)/lint-imports --no-logo
+	@echo "== generated: protocol" && $(BIN)/python -m strapline_protocol.generate --check
+	@echo "== generated: report schema" && $(BIN)/python -m strapline_simulator.report.schema --check
+	@echo "== all checks passed"
+
+bench: setup ## Measure speed on this machine
+	@$(BIN)/python tests/bench/bench.py $(ARGS)
+
+docs: setup ## Build the documentation into site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "Open site/index.html"
+
+format: setup ## Format the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+generate: setup ## Write the generated files anew from the definitions
+	@$(BIN)/python -m strapline_protocol.generate
+	@$(BIN)/python -m strapline_simulator.report.schema
+
+# A .venv that was copied along with its checkout runs the old checkout's code: pip's first line tells, and it is made anew.
+setup: ## Make .venv with everything in it, once; again when pyproject.toml or requirements.lock changed
+	@want="$$(pwd) $$(cat pyproject.toml requirements.lock | cksum)"; \
+	if [ -x $(BIN)/python ] && [ "$$(cat $(STAMP) 2>/dev/null)" = "$$want" ]; then exit 0; fi; \
+	set -e; \
+	if ! { head -n 1 $(BIN)/pip | grep -qF "$$(pwd)/.venv/" && $(BIN)/python -c ''; } 2>/dev/null; then rm -rf .venv; fi; \
+	if [ ! -d .venv ]; then \
+	  newest= without= ; \
+	  for candidate in $(or $(PYTHON),$(PYTHONS)); do \
+	    "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || continue; \
+	    if "$$candidate" -c 'import ensurepip, venv' >/dev/null 2>&1; then newest=$$candidate; break; fi; \
+	    without="$$without $$candidate"; \
+	  done; \
+	  if [ -z "$$newest" ] && [ -n "$$without" ]; then \
+	    echo "$${without# }: this Python comes without venv. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; \
+	  elif [ -z "$$newest" ]; then \
+	    echo "Strapline needs Python 3.11 or newer, and none of these is: $(or $(PYTHON),$(PYTHONS)). Name one with PYTHON=/path/to/python3" >&2; exit 1; \
+	  fi; \
+	  echo "Making .venv with $$("$$newest" --version)…"; \
+	  "$$newest" -m venv .venv; \
+	fi; \
+	rm -f $(STAMP); \
+	echo "Installing $$(grep -c '==' requirements.lock) packages (once, about 30 s)…"; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .; \
+	echo "$$want" > $(STAMP)
+
+# Every extra for every Python and platform in one file. It names no registry, so that yours is used.
+lock: ## Choose the newest allowed versions anew and write requirements.lock
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	for candidate in $(or $(PYTHON),$(PYTHONS)); do "$$candidate" -m venv "$$folder" >/dev/null 2>&1 && break; done; \
+	"$$folder/bin/python" -m pip install --quiet --disable-pip-version-check $(UV); \
+	"$$folder/bin/uv" pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --output-file requirements.lock; \
+	echo "requirements.lock: $$(grep -c '==' requirements.lock) packages"
+
+clean: ## Remove what was made: out, site, caches, .venv
+	@rm -rf out dist site .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
+	@find firmware protocol gateway simulator hil tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,118 @@
+"""The simulator's commands: `run`, `demo` and `scenarios`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from strapline_protocol.errors import UserError
+
+Body = Annotated[str, typer.Option("--on", help="What runs the firmware: micropython (the real interpreter) or model (this CPython).")]
+Seed = Annotated[int | None, typer.Option(min=0, help="The seed of every random choice; the scenario's own without it.")]
+Broker = Annotated[str, typer.Option(help="memory, amqtt (in this process), or mqtt://host:port.")]
+
+DEMO = "night-and-day"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the simulator's commands to `strapline`."""
+    app.command()(demo)
+    app.command()(run)
+    app.command()(scenarios)
+
+
+def demo(
+    on: Body = "micropython",
+    seed: Seed = None,
+    broker: Broker = "amqtt",
+    out: Annotated[Path, typer.Option(help="Where report.json, report.html and trace.pcapng go.")] = Path("out/demo"),
+) -> None:
+    """Watch one night and one day of a wearer, from the strap to the monitoring centre and back.
+
+    Exit status: 0 where every expectation holds, 1 where one does not, 2 for a mistake in what was asked.
+    """
+    _run(DEMO, on=on, seed=seed, broker=broker, out=out, json_file=None, gnss_log=None)
+
+
+def run(
+    scenario: Annotated[str, typer.Argument(help="A shipped scenario's name, or a YAML file.")],
+    on: Body = "micropython",
+    seed: Seed = None,
+    broker: Broker = "memory",
+    out: Annotated[Path | None, typer.Option(help="Folder for report.json, report.html and trace.pcapng.")] = None,
+    json_file: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write report.json there; - for standard output.")
+    ] = None,
+    gnss_log: Annotated[
+        Path | None, typer.Option(help="A receiver's raw serial output, for the tag's UART.")
+    ] = None,
+) -> None:
+    """Run a scenario in virtual time and hold it against its expectations.
+
+    Exit status: 0 where every expectation holds, 1 where one does not, 2 for a mistake in what was asked.
+    """
+    _run(scenario, on=on, seed=seed, broker=broker, out=out, json_file=json_file, gnss_log=gnss_log)
+
+
+def scenarios() -> None:
+    """List the shipped scenarios."""
+    from strapline_simulator.scenario import load_scenario, shipped_scenarios
+
+    for name in shipped_scenarios():
+        typer.echo(f"{name:<18} {load_scenario(name).title}")
+
+
+def _run(
+    name: str, *, on: str, seed: int | None, broker: str, out: Path | None, json_file: str | None, gnss_log: Path | None
+) -> None:
+    # Imported here, so that `strapline --help` does not load a BLE stack.
+    from strapline_simulator.gnss_log import read_gnss_log
+    from strapline_simulator.live import LiveView
+    from strapline_simulator.scenario import load_scenario
+    from strapline_simulator.simulation import Options, run_scenario
+
+    scenario = load_scenario(name)
+    if scenario.gnss_log and gnss_log is None:
+        raise UserError(f"scenario {scenario.name} needs a receiver's log: add --gnss-log FILE")
+    if gnss_log is not None and not scenario.gnss_log:
+        raise UserError(f"scenario {scenario.name} does not read --gnss-log; use the scenario gnss-log, or set gnss_log: true")
+    epochs = None if gnss_log is None else read_gnss_log(gnss_log)
+    if out is not None:
+        _make_folder(out)
+    view = LiveView(scenario, on, broker, to_stderr=json_file == "-")
+    with view:
+        options = Options(body=on, seed=seed, broker=broker, gnss_log=epochs, folder=out, watch=view.show, tick=view.tick)
+        result = run_scenario(scenario, options)
+    written = _write(result, out, json_file)
+    view.conclude(result, written)
+    raise typer.Exit(0 if result.passed else 1)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".writable").touch()
+        (folder / ".writable").unlink()
+    except OSError as error:
+        raise UserError(f"--out {folder}: {error.strerror}; give a folder that can be written") from None
+
+
+def _write(result: "object", out: Path | None, json_file: str | None) -> list[Path]:
+    from strapline_simulator.report import render_html
+    from strapline_simulator.simulation import Result
+
+    assert isinstance(result, Result)
+    text = result.report.to_json()
+    written = []
+    if out is not None:
+        (out / "report.json").write_text(text, encoding="utf-8")
+        (out / "report.html").write_text(render_html(result.report, result.story), encoding="utf-8")
+        written = [out / "report.html", out / "report.json", out / "trace.pcapng"]
+    if json_file == "-":
+        typer.echo(text, nl=False)
+    elif json_file is not None:
+        try:
+            Path(json_file).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"--json {json_file}: {error.strerror}; give a file that can be written") from None
+    return written

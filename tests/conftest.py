@@ -1,0 +1,100 @@
+"""Fixtures for the whole house: a real Mosquitto, and a watch on threads."""
+
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+_START_LIMIT_S = 10.0
+_STOP_LIMIT_S = 5.0
+
+
+class Mosquitto:
+    """A broker of the test's own, on a loopback port, without login and without persistence."""
+
+    def __init__(self, program, directory):
+        self._program = program
+        self._directory = directory
+        self._process = None
+        self.port = 0
+
+    @property
+    def url(self):
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    def start(self):
+        """Start on a free port, which it keeps for later starts, and return once it accepts connections."""
+        for _ in range(5):
+            port = self.port or _free_port()
+            if self._started_on(port):
+                self.port = port
+                return
+        raise RuntimeError(f"mosquitto does not start: {(self._directory / 'mosquitto.log').read_text()}")
+
+    def stop(self):
+        """End it; may be called twice."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def _started_on(self, port):
+        settings = self._directory / "mosquitto.conf"
+        settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+        with (self._directory / "mosquitto.log").open("ab") as log:
+            self._process = subprocess.Popen([self._program, "-c", settings], stdout=log, stderr=log)
+        deadline = time.monotonic() + _START_LIMIT_S
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1.0).close()
+            except OSError:
+                time.sleep(0.01)
+            else:
+                return self._process.poll() is None
+        self.stop()
+        return False
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def mosquitto(tmp_path):
+    program = shutil.which("mosquitto", path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"]))
+    if program is None:
+        reason = "no mosquitto on the PATH or in /usr/sbin; install it (Debian: apt install mosquitto)"
+        if os.environ.get("STRAPLINE_REQUIRE_MOSQUITTO") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    broker = Mosquitto(program, tmp_path)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+@pytest.fixture
+def no_leaked_threads():
+    """Fails the test that leaves a thread behind."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(1.0)
+    assert set(threading.enumerate()) <= before

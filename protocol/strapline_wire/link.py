@@ -7,7 +7,7 @@ try:
 except ImportError:
     crc_hqx = None
 
-# The largest frame: a record of 512 bytes and its outer seal. What is longer on the line is dropped unseen.
+# The largest frame: a record of 512 bytes and its outer seal. What is longer on the line is no frame.
 FRAME_LIMIT = 544
 _ENCODED_LIMIT = FRAME_LIMIT + 2 + (FRAME_LIMIT + 2) // 254 + 1
 
@@ -28,7 +28,9 @@ def crc16_nibbles(data: bytes) -> int:
 
 
 def crc16(data: bytes) -> int:
-    return crc_hqx(data, 0xFFFF) if crc_hqx else crc16_nibbles(data)
+    # Inverted at the end (CRC-16/GENIBUS). Without that a zero behind a frame and its CRC passes as well, and COBS makes such a zero
+    # out of a closing delimiter with one flipped bit.
+    return (crc_hqx(data, 0xFFFF) if crc_hqx else crc16_nibbles(data)) ^ 0xFFFF
 
 
 def encode(frame: bytes) -> bytes:
@@ -58,7 +60,7 @@ def decode(line: bytes) -> "bytes | None":
         at += code
         if code < 255 and at < end:
             out += b"\x00"
-    if len(out) < 2 or crc16(out[:-2]) != (out[-2] << 8 | out[-1]):
+    if not 2 <= len(out) <= FRAME_LIMIT + 2 or crc16(out[:-2]) != (out[-2] << 8 | out[-1]):
         return None
     return out[:-2]
 
@@ -69,7 +71,7 @@ class Deframer:
         self._line = bytearray()
         self._overlong = False
         self.broken = 0  # runs of bytes that were neither a frame nor text
-        self.text = b""
+        self.text = b""  # the newest of it, at most _ENCODED_LIMIT bytes
 
     def feed(self, data: bytes) -> "list[bytes]":
         frames = []
@@ -83,22 +85,19 @@ class Deframer:
         return frames
 
     def _take(self, part: bytes) -> None:
-        if len(self._line) + len(part) > _ENCODED_LIMIT:
+        # Memory stays bounded on an endless line: of one that is too long for a frame the newest bytes are kept, in case it is text.
+        self._line.extend(part)
+        if len(self._line) > _ENCODED_LIMIT:
             self._overlong = True
-            self._line = bytearray()
-        elif not self._overlong:
-            self._line.extend(part)
+            self._line = self._line[-_ENCODED_LIMIT:]
 
     def _finish(self) -> "bytes | None":
         line = bytes(self._line)
         self._line = bytearray()
-        if self._overlong:
-            self._overlong = False
-            self.broken += 1
-            return None
         if not line:
             return None
-        frame = decode(line)
+        frame = None if self._overlong else decode(line)
+        self._overlong = False
         if frame is None:
             if all([32 <= b < 127 or b in (9, 10, 13) for b in line]):
                 self.text = (self.text + line)[-_ENCODED_LIMIT:]

@@ -120,7 +120,14 @@ class Centre:
         return entry if outcome is Outcome.NEW else None
 
     def _entry(
-        self, message: Message, source: str, journal: int, sequence: int, kind: str, content: bytes, fields: dict[str, Any]
+        self,
+        message: Message,
+        source: str,
+        journal: int,
+        sequence: int,
+        kind: str,
+        content: bytes,
+        fields: dict[str, Any],
     ) -> Entry:
         try:
             heard = datetime.fromisoformat(str(message.data["heard"])).astimezone(UTC)
@@ -147,7 +154,9 @@ class Centre:
         base, bitmap = self.ledger.receipt(source, journal)
         data: dict[str, Any] = {"source": source, "journal": journal, "base": base, "bitmap": bitmap}
         if tag is not None:
-            data["command"] = contract.text_of(self._seal(tag, frames.RECEIPT, frames.pack_receipt((journal, base, bitmap))))
+            data["command"] = contract.text_of(
+                self._seal(tag, frames.RECEIPT, frames.pack_receipt((journal, base, bitmap)))
+            )
         self._publish(Topic(gateway, "receipt"), data)
 
     def _tell_time(self, message: Message) -> None:
@@ -197,4 +206,7 @@ def _opened(kind: int, body: bytes) -> tuple[str, dict[str, Any]]:
 
 def subscriptions() -> list[str]:
     """The topic filters of a centre."""
-    return [f"{contract.ROOT}/+/state", *(f"{contract.ROOT}/+/{c}/+" for c in ("event", "position", "presence", "alarm", "time"))]
+    return [
+        f"{contract.ROOT}/+/state",
+        *(f"{contract.ROOT}/+/{c}/+" for c in ("event", "position", "presence", "alarm", "time")),
+    ]

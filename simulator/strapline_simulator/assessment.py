@@ -59,7 +59,9 @@ def _outcome(scenario: Scenario, e: Expectation, found: Findings) -> Outcome:
         bad = found.alerts if e.no_alert == "any" else [code for code in found.alerts if code == e.no_alert]
         return _plain("no alert" if e.no_alert == "any" else f"no alert {e.no_alert}", passed=not bad)
     if e.positions is not None:
-        return _plain(f"at least {e.positions} positions (there are {found.positions})", passed=found.positions >= e.positions)
+        return _plain(
+            f"at least {e.positions} positions (there are {found.positions})", passed=found.positions >= e.positions
+        )
     return _plain(f"missing: {e.missing} (there are {found.missing})", passed=found.missing == e.missing)
 
 

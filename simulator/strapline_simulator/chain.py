@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from strapline_centre.centre import Centre, Person
@@ -73,9 +74,7 @@ class Chain:
         self.gateways: dict[str, Gateway] = {}
         self.flights: FlightControl | None = None
         self._keys = {gateway: Draw(seed, f"gateway-{gateway}")(32) for gateway in (HOME, INGRESS)}
-        person = Person(
-            centre_keys(TAG, self._secret), Schedule(ZoneInfo(scenario.zone), scenario.wearer.windows)
-        )
+        person = Person(centre_keys(TAG, self._secret), Schedule(ZoneInfo(scenario.zone), scenario.wearer.windows))
         epoch = int(scenario.start.timestamp())
         self.centre = Centre([person], self._keys, self.ledger, utc=self.utc, epoch=epoch)
 
@@ -87,7 +86,7 @@ class Chain:
         """Seconds since the scenario's start."""
         return asyncio.get_running_loop().time() - self.origin_s
 
-    async def __aenter__(self) -> "Chain":
+    async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             if self._broker.name != "memory":
                 self.flights = stack.enter_context(FlightControl(virtual_loop()))

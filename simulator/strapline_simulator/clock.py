@@ -71,7 +71,9 @@ class _JumpingSelector(selectors.BaseSelector):
         limit = time.monotonic() + HOLD_LIMIT_S
         while not (ready := self._real.select(0.5)):
             if time.monotonic() > limit:
-                raise HoldExpiredError(f"a message was in flight for over {HOLD_LIMIT_S:.0f} s: {self._clock.hold_names()}")
+                raise HoldExpiredError(
+                    f"a message was in flight for over {HOLD_LIMIT_S:.0f} s: {self._clock.hold_names()}"
+                )
         return ready
 
 

@@ -7,8 +7,13 @@ import typer
 
 from strapline_protocol.errors import UserError
 
-Body = Annotated[str, typer.Option("--on", help="What runs the firmware: micropython (the real interpreter) or model (this CPython).")]
-Seed = Annotated[int | None, typer.Option(min=0, help="The seed of every random choice; the scenario's own without it.")]
+Body = Annotated[
+    str,
+    typer.Option("--on", help="What runs the firmware: micropython (the real interpreter) or model (this CPython)."),
+]
+Seed = Annotated[
+    int | None, typer.Option(min=0, help="The seed of every random choice; the scenario's own without it.")
+]
 Broker = Annotated[str, typer.Option(help="memory, amqtt (in this process), or mqtt://host:port.")]
 
 DEMO = "night-and-day"
@@ -43,9 +48,7 @@ def run(
     json_file: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write report.json there; - for standard output.")
     ] = None,
-    gnss_log: Annotated[
-        Path | None, typer.Option(help="A receiver's raw serial output, for the tag's UART.")
-    ] = None,
+    gnss_log: Annotated[Path | None, typer.Option(help="A receiver's raw serial output, for the tag's UART.")] = None,
 ) -> None:
     """Run a scenario in virtual time and hold it against its expectations.
 
@@ -65,23 +68,28 @@ def scenarios() -> None:
 def _run(
     name: str, *, on: str, seed: int | None, broker: str, out: Path | None, json_file: str | None, gnss_log: Path | None
 ) -> None:
-    # Imported here, so that `strapline --help` does not load a BLE stack.
+    # Imported where they are needed, so that help and mistakes do not wait for a BLE stack.
     from strapline_simulator.gnss_log import read_gnss_log
-    from strapline_simulator.live import LiveView
     from strapline_simulator.scenario import load_scenario
-    from strapline_simulator.simulation import Options, run_scenario
 
     scenario = load_scenario(name)
     if scenario.gnss_log and gnss_log is None:
         raise UserError(f"scenario {scenario.name} needs a receiver's log: add --gnss-log FILE")
     if gnss_log is not None and not scenario.gnss_log:
-        raise UserError(f"scenario {scenario.name} does not read --gnss-log; use the scenario gnss-log, or set gnss_log: true")
+        raise UserError(
+            f"scenario {scenario.name} does not read --gnss-log; use the scenario gnss-log, or set gnss_log: true"
+        )
     epochs = None if gnss_log is None else read_gnss_log(gnss_log)
     if out is not None:
         _make_folder(out)
+    from strapline_simulator.live import LiveView
+    from strapline_simulator.simulation import Options, run_scenario
+
     view = LiveView(scenario, on, broker, to_stderr=json_file == "-")
     with view:
-        options = Options(body=on, seed=seed, broker=broker, gnss_log=epochs, folder=out, watch=view.show, tick=view.tick)
+        options = Options(
+            body=on, seed=seed, broker=broker, gnss_log=epochs, folder=out, watch=view.show, tick=view.tick
+        )
         result = run_scenario(scenario, options)
     written = _write(result, out, json_file)
     view.conclude(result, written)

@@ -34,22 +34,25 @@ class LiveView:
         self._broker = broker
 
     def __enter__(self) -> Self:
-        hours = self._scenario.duration_s / 3600
-        self._console.print(Text(self._scenario.title, style="bold"))
-        self._console.print(
-            f"simulated tag on {self._body}, {hours:.1f} h in virtual time; simulated BLE, broker {_public(self._broker)}", style="dim"
-        )
-        self._task = self._progress.add_task("starting", total=self._scenario.duration_s)
-        self._progress.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._progress.stop()
+        if self._task is not None:
+            self._progress.stop()
 
     def tick(self, t_s: float) -> None:
-        """Simulated time has come so far."""
-        assert self._task is not None
+        """Simulated time has come so far; the first call means that everything stands."""
+        if self._task is None:
+            self._introduce()
+            self._task = self._progress.add_task("", total=self._scenario.duration_s)
+            self._progress.start()
         self._progress.update(self._task, completed=t_s, description=self._clock(t_s))
+
+    def _introduce(self) -> None:
+        hours = self._scenario.duration_s / 3600
+        self._console.print(Text(self._scenario.title, style="bold"))
+        about = f"simulated tag on {self._body}, {hours:.1f} h of virtual time, simulated BLE, broker {_public(self._broker)}"
+        self._console.print(Text(about, style="dim"))
 
     def show(self, happening: Happening) -> None:
         line = Text(self._clock(happening.t_s), style="dim")
@@ -86,4 +89,4 @@ class LiveView:
 
 def _public(broker: str) -> str:
     """A broker's address without its password."""
-    return broker.split("@")[-1] if "@" in broker else broker
+    return broker.rsplit("@", maxsplit=1)[-1] if "@" in broker else broker

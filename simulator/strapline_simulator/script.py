@@ -31,7 +31,11 @@ class Script:
     """Plays one scenario on one chain. `receiver` feeds the tag's UART; `observe(text)` hears of every step."""
 
     def __init__(
-        self, scenario: Scenario, chain: Chain, make_receiver: Callable[["Script"], Receiver | LogReceiver], story: Story
+        self,
+        scenario: Scenario,
+        chain: Chain,
+        make_receiver: Callable[["Script"], Receiver | LogReceiver],
+        story: Story,
     ) -> None:
         self._scenario = scenario
         self._chain = chain
@@ -218,4 +222,3 @@ class Script:
 def _home(scenario: Scenario) -> Place:
     """Where the wearer and the base station are at the start."""
     return scenario.places.get("home") or Place(lat_deg=0.0, lon_deg=0.0)
-

@@ -19,6 +19,7 @@ from strapline_simulator.chain import Chain
 from strapline_simulator.clock import run_virtual
 from strapline_simulator.gnss_log import Epoch
 from strapline_simulator.report import (
+    SCHEMA_VERSION,
     Event,
     Frames,
     Ledger,
@@ -30,8 +31,8 @@ from strapline_simulator.report import (
 )
 from strapline_simulator.scenario import Scenario
 from strapline_simulator.script import Script
-from strapline_simulator.tracing import trace_chain
 from strapline_simulator.trace import TraceWriter
+from strapline_simulator.tracing import trace_chain
 from strapline_simulator.world.sky import LogReceiver, Receiver
 from strapline_simulator.world.truth import Held, Truth, missing
 
@@ -163,6 +164,7 @@ class _Run:
         accepted = sum(gateway.station.accepted for gateway in chain.gateways.values())
         rejected = sum((gateway.station.rejected for gateway in chain.gateways.values()), Counter[str]())
         report = Report(
+            schema=SCHEMA_VERSION,
             scenario=self._scenario.name,
             title=self._scenario.title,
             seed=self._seed,

@@ -12,6 +12,7 @@ from strapline_simulator.clock import VirtualClockLoop
 from strapline_tag import bench, outputs
 
 _ROUNDING_S = 1e-7
+_UART_PORTION = 256
 
 
 class TagNode:
@@ -56,7 +57,9 @@ class TagNode:
         self._request(bench.STRAP_EDGE, self._now_ms(), bytes([is_open]))
 
     def gnss(self, data: bytes) -> None:
-        self._request(bench.GNSS, self._now_ms(), data)
+        """Bytes on the receiver's UART, in portions as a UART's buffer hands them over."""
+        for start in range(0, len(data), _UART_PORTION):
+            self._request(bench.GNSS, self._now_ms(), data[start : start + _UART_PORTION])
 
     def link_up(self, bearer: int) -> None:
         self._request(bench.LINK_UP, self._now_ms(), bytes([bearer]))

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.usefixtures("no_leaked_threads")
 VERSIONS = ["", "?version=5", "?version=3.1.1"]
 CONNACK_ACCEPTED_311 = bytes.fromhex("20020000")
 CONNACK_WRONG_VERSION = bytes.fromhex("20020001")
+CONNACK_ACCEPTED_5_TWO_AT_A_TIME = bytes.fromhex("2006000003210002")
 CONNACK_BAD_LOGIN_5 = bytes.fromhex("2003008600")
 SUBACK_REFUSED_311 = bytes.fromhex("9003000180")
 
@@ -134,10 +135,10 @@ def test_an_unknown_host_is_named():
 
 
 @contextlib.contextmanager
-def scripted_server(script, wrap=None):
+def scripted_server(script, received=None):
     """A TCP server whose n-th connection answers each packet with the next bytes of `script[n]`, then closes.
 
-    An answer of None is silence until the client goes.
+    An answer of None is silence until the client goes; what comes meanwhile is added to `received`.
     """
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -152,8 +153,9 @@ def scripted_server(script, wrap=None):
                         if not connection.recv(4096):
                             break
                         if answer is None:
-                            while connection.recv(4096):
-                                pass
+                            while data := connection.recv(4096):
+                                if received is not None:
+                                    received.append(data)
                         else:
                             connection.sendall(answer)
 
@@ -296,6 +298,36 @@ def test_close_gives_up_on_a_broker_that_acknowledges_nothing(monkeypatch):
     with scripted_server([[CONNACK_ACCEPTED_311, None]]) as port:
         assert asyncio.run(main(port)) == [("up",)]
     assert time.monotonic() - began < 4
+
+
+def test_the_brokers_receive_maximum_is_kept(monkeypatch):
+    monkeypatch.setattr("strapline_protocol.mqtt.DRAIN_LIMIT_S", 0.2)
+
+    async def main(port):
+        client = PahoClient(f"mqtt://127.0.0.1:{port}", "c", [])
+        for _ in range(5):
+            client.publish("a", b"payload")
+        await client.connect(Recorder())
+        await client.close()
+
+    received = []
+    with scripted_server([[CONNACK_ACCEPTED_5_TWO_AT_A_TIME, None]], received) as port:
+        asyncio.run(main(port))
+    assert b"".join(received).count(b"payload") == 2
+
+
+def test_a_reconnection_that_is_never_answered_is_tried_again():
+    async def main(port):
+        client = PahoClient(
+            f"mqtt://127.0.0.1:{port}?version=3.1.1", "c", [], connect_timeout_s=0.4, jitter=lambda: -0.9
+        )
+        await client.connect(recorder := Recorder())
+        await recorder.until(lambda me: me.ups == 2)
+        await client.close()
+        return [event[0] for event in recorder.heard]
+
+    with scripted_server([[CONNACK_ACCEPTED_311], [None], [CONNACK_ACCEPTED_311, None]]) as port:
+        assert asyncio.run(main(port)) == ["up", "down", "up"]
 
 
 def test_misuse_is_the_callers_error(mosquitto):

@@ -54,7 +54,11 @@ class Central(RadioHost):
             raise BleakDBusError("org.bluez.Error.InProgress", ["Operation already in progress"])
         self._on_heard = on_heard
         self.host.on_report = lambda packet: on_heard(read_report(packet))
-        await self.device.start_scanning(legacy=True, active=active, filter_duplicates=False)
+        try:
+            await self.device.start_scanning(legacy=True, active=active, filter_duplicates=False)
+        except asyncio.CancelledError:
+            await self.stop_scan(on_heard)
+            raise
 
     async def stop_scan(self, on_heard: Callable[[Heard], None]) -> None:
         """End the scan that was started with `on_heard`; nothing happens if it has ended already."""
@@ -76,7 +80,11 @@ class Central(RadioHost):
             except asyncio.CancelledError:
                 if attempt.cancelled() and not is_cancelled():
                     raise BleakError(f"the radio of {self.name} was switched off") from None
-                await self._abandon(attempt)
+                abandoning = asyncio.create_task(self._abandon(attempt), name=f"{self.name} abandons {address}")
+                while not abandoning.done():
+                    # Another cancellation must not leave the initiator busy; this takes no time.
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.wait([abandoning])
                 raise
 
     async def _abandon(self, attempt: asyncio.Task[Connection]) -> None:

@@ -140,10 +140,16 @@ class AirClient(BaseBleakClient):
         self._is_established = False
         self._notifying.clear()
         if self._transaction is not None:
-            # bumble itself ends only a request that is waiting, and not the next one of a discovery.
-            self._transaction.cancel()
+            self._cut_off(self._transaction)
         if was_established and self._disconnected_callback is not None:
             self._disconnected_callback()
+
+    def _cut_off(self, transaction: asyncio.Task[Any]) -> None:
+        """End a transaction whose link is gone; bumble ends only the request that waits, not the rest of a discovery."""
+        if not transaction.done():
+            transaction.cancel()
+            # Again, because asyncio's wait_for, up to 3.11, drops a cancellation that comes with its result.
+            asyncio.get_running_loop().call_soon(self._cut_off, transaction)
 
     async def _ask(self, ask: Callable[[Client], Coroutine[Any, Any, _T]]) -> _T:
         """One transaction at a time, with bleak's errors for bumble's.

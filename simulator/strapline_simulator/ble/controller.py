@@ -104,6 +104,12 @@ class AirController(Controller):
         elif isinstance(packet, hci.HCI_Command):
             self.on_hci_command_packet(packet)
 
+    def on_hci_acl_data_packet(self, packet: hci.HCI_AclDataPacket) -> None:
+        connection = self.find_le_connection_by_handle(packet.connection_handle)
+        # None is no fault: a host hears a moment later that a connection is closed.
+        if connection is not None:
+            connection.on_hci_acl_data_packet(packet)
+
     def on_hci_le_set_scan_enable_command(
         self, command: hci.HCI_LE_Set_Scan_Enable_Command
     ) -> hci.HCI_StatusReturnParameters:

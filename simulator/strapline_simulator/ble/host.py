@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 from bumble import hci
 from bumble.device import Connection, Device, DeviceConfiguration
@@ -11,6 +12,9 @@ from bumble.host import Host
 from strapline_simulator.ble.advertisement import is_report
 from strapline_simulator.ble.air import Air
 from strapline_simulator.ble.controller import AirController
+
+_Command = hci.HCI_SyncCommand[Any] | hci.HCI_AsyncCommand
+_Response = hci.HCI_Command_Complete_Event[Any] | hci.HCI_Command_Status_Event
 
 
 def static_address(name: str) -> hci.Address:
@@ -32,6 +36,7 @@ class _LeanHost(Host):
     def __init__(self) -> None:
         super().__init__()
         self.on_report: Callable[[bytes], None] | None = None
+        self._exchanges: set[asyncio.Task[_Response]] = set()
 
     def on_packet(self, packet: bytes) -> None:
         if self.on_report is not None and is_report(packet):
@@ -44,6 +49,18 @@ class _LeanHost(Host):
             self.on_hci_event_packet(packet)
         elif isinstance(packet, hci.HCI_AclDataPacket):
             self.on_hci_acl_data_packet(packet)
+
+    def send_acl_sdu(self, connection_handle: int, sdu: bytes) -> None:
+        # The layers above may have begun to answer when the connection was closed.
+        if connection_handle in self.connections:
+            super().send_acl_sdu(connection_handle, sdu)
+
+    async def _send_command(self, command: _Command, response_timeout: float | None = None) -> _Response:
+        """Wait for the response even if our caller is cancelled: bumble would take it for that of the next command."""
+        exchange = asyncio.create_task(super()._send_command(command, response_timeout), name=f"HCI of {command.name}")
+        self._exchanges.add(exchange)
+        exchange.add_done_callback(self._exchanges.discard)
+        return await asyncio.shield(exchange)
 
     def send_hci_packet(self, packet: hci.HCI_Packet) -> None:
         if self.hci_sink:

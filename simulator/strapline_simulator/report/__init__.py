@@ -1,6 +1,7 @@
 """What a run found: `report.json`, its schema, and a page for people."""
 
 from strapline_simulator.report.model import (
+    SCHEMA_VERSION,
     AlarmLatency,
     Event,
     Expectation,
@@ -15,6 +16,7 @@ from strapline_simulator.report.page import render_html
 from strapline_simulator.report.story import Story
 
 __all__ = [
+    "SCHEMA_VERSION",
     "AlarmLatency",
     "Event",
     "Expectation",

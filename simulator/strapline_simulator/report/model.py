@@ -113,7 +113,7 @@ class AlarmLatency(_Part):
 class Report(_Part):
     """The result of one run of one scenario on one body."""
 
-    schema_version: Literal[1] = Field(SCHEMA_VERSION, alias="schema")
+    schema_version: Literal[1] = Field(default=SCHEMA_VERSION, alias="schema")
     """The version of this schema."""
     scenario: str
     """The scenario's name."""
@@ -138,7 +138,7 @@ class Report(_Part):
     positions: tuple[Position, ...]
     """The positions that the centre received, in the order of their time."""
     frames: Frames
-    """Frames between tag and gateway."""
+    """What became of the frames between tag and gateway."""
     frames_digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
     """SHA-256 over every frame that the tags sent, in order: equal digests mean equal frames, to the byte."""
     ledger: Ledger

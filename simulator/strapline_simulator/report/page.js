@@ -10,7 +10,8 @@ const DAY_S = 86400;
 const touch = !window.matchMedia("(hover: hover) and (pointer: fine)").matches;
 const hidden = {};
 const paper = document.createElement("canvas").getContext("2d");
-let timeRange = null;
+let timeView = null; // what the drawings with a time axis show of it, null for all
+let mapView = null;
 let drawing = false;
 
 async function loadPlotly() {
@@ -196,20 +197,20 @@ function draw(figure, fixedWidth) {
   const width = outer - layout.margin.l - layout.margin.r;
   const off = hidden[figure.name] || new Set();
   if (figure.localTime) {
-    if (timeRange) layout.xaxis.range = [...timeRange];
+    if (timeView) layout.xaxis.range = [...timeView];
     Object.assign(layout.xaxis, timeTicks(...layout.xaxis.range, width));
   }
   let height = figure.plotPx;
   if (figure.equal) {
     const [x, y] = [layout.xaxis.range, layout.yaxis.range];
     height = Math.min(figure.plotPx, Math.max(240, (width * (y[1] - y[0])) / (x[1] - x[0])));
-    [layout.xaxis.range, layout.yaxis.range] = equalRanges(x, y, width, height);
+    [layout.xaxis.range, layout.yaxis.range] = equalRanges(...(mapView || [x, y]), width, height);
   }
   box.style.minHeight = "0";
   layout.width = outer;
   layout.height = height + layout.margin.t + layout.margin.b;
   layout.font.color = style.getPropertyValue("--ink").trim();
-  layout.dragmode = touch ? false : figure.equal ? "pan" : "zoom";
+  layout.dragmode = touch ? false : "zoom";
   if (touch) layout.xaxis.fixedrange = layout.yaxis.fixedrange = true;
   const placed = placeLabels(figure, frameOf(layout, width, height), layout.font.family);
   layout.annotations = [...(layout.annotations || []), ...coloured(placed.annotations, style)];
@@ -226,11 +227,21 @@ async function drawAll(fixedWidth) {
   drawing = false;
 }
 
+function rangeOf(change, axis) {
+  return change[axis + ".range"] || (axis + ".range[0]" in change ? [change[axis + ".range[0]"], change[axis + ".range[1]"]] : null);
+}
+
 function onZoom(figure, change) {
-  if (drawing || !figure.localTime) return;
-  const from = change["xaxis.range[0]"], to = change["xaxis.range[1]"];
-  const range = change["xaxis.range"] || (from === undefined ? null : [from, to]);
-  timeRange = range && range[1] - range[0] >= 1 ? range : null;
+  if (drawing) return;
+  const x = rangeOf(change, "xaxis"), y = rangeOf(change, "yaxis");
+  if (figure.localTime) timeView = x && x[1] - x[0] >= 1 ? x : null;
+  if (figure.equal) mapView = x && y ? [x, y] : null;
+  drawAll();
+}
+
+function onDoubleClick(figure) {
+  if (figure.localTime) timeView = null;
+  if (figure.equal) mapView = null;
   drawAll();
 }
 
@@ -238,7 +249,7 @@ function listen() {
   for (const figure of page.figures) {
     const box = document.getElementById("plot-" + figure.name);
     box.on("plotly_relayout", (change) => onZoom(figure, change));
-    box.on("plotly_doubleclick", () => { if (figure.localTime) { timeRange = null; drawAll(); } });
+    box.on("plotly_doubleclick", () => onDoubleClick(figure));
   }
   for (const button of document.querySelectorAll(".legend button")) {
     button.addEventListener("click", () => {

@@ -16,7 +16,7 @@ MAX_FIXES = 600
 MAX_CIRCLES = 250
 MAX_ALARMS = 40
 MAX_LABELLED_ALARMS = 8
-CIRCLE_CORNERS = 32
+PLACE_CORNERS, ACCURACY_CORNERS = 72, 24
 LEAST_SPAN_M = 200.0
 _KILOMETRES_FROM_M = 3000.0
 
@@ -33,12 +33,12 @@ class _Map:
         self.legend: list[LegendEntry] = []
         self.corners: list[tuple[float, float]] = []
 
-    def circles(self, circles: list[Circle], colour: str, group: str, opacity: float, outline: bool) -> None:
+    def circles(self, circles: list[Circle], colour: str, group: str, opacity: float, corners: int) -> None:
         """One trace of filled circles of true size."""
         xs: list[float | None] = []
         ys: list[float | None] = []
         for x, y, radius in circles:
-            turns = [2 * math.pi * i / CIRCLE_CORNERS for i in range(CIRCLE_CORNERS + 1)]
+            turns = [2 * math.pi * i / corners for i in range(corners + 1)]
             xs += [*(round(x + radius * math.cos(turn), 1) for turn in turns), None]
             ys += [*(round(y + radius * math.sin(turn), 1) for turn in turns), None]
             self.corners += [(x - radius, y - radius), (x + radius, y + radius)]
@@ -51,7 +51,7 @@ class _Map:
                 "fill": "toself",
                 "fillcolor": colour,
                 "opacity": opacity,
-                "line": {"color": colour, "width": 1 if outline else 0},
+                "line": {"color": colour, "width": 0},
                 "legendgroup": group,
                 "hoverinfo": "skip",
             }
@@ -107,7 +107,7 @@ def _places(drawing: _Map, story: Story) -> None:
     centres = [drawing.plane.metres(lat_deg, lon_deg) for _, lat_deg, lon_deg, _ in story.places]
     radii = [radius_m for _, _, _, radius_m in story.places]
     circles = [(x, y, radius) for (x, y), radius in zip(centres, radii, strict=True)]
-    drawing.circles(circles, "var(--home)", "place", 0.7, outline=True)
+    drawing.circles(circles, "var(--home)", "place", 0.7, PLACE_CORNERS)
     drawing.legend.append(LegendEntry("place", "place, with its radius", "var(--home)", "bar"))
     drawing.labels += [
         Label("around", x, y, safe(name), reach=radius_m, lane="map", priority=0, group="place")
@@ -144,7 +144,7 @@ def _fixes(drawing: _Map, positions: tuple[Position, ...]) -> None:
     drawing.corners += metres
     rings = [(x, y, p.accuracy_m) for (x, y), p in zip(metres, shown, strict=True) if p.accuracy_m is not None]
     if rings:
-        drawing.circles(every_nth(rings, MAX_CIRCLES), "var(--fix)", "accuracy", 0.18, outline=False)
+        drawing.circles(every_nth(rings, MAX_CIRCLES), "var(--fix)", "accuracy", 0.18, ACCURACY_CORNERS)
         drawing.legend.append(
             LegendEntry("accuracy", "its accuracy, as the receiver estimates it", "var(--fix)", "ring")
         )

@@ -78,8 +78,8 @@ def _line(content: Any, where: tuple[int | str, ...]) -> int:
     line = 1
     for part in where:
         try:
-            position = content.lc.key(part) if isinstance(content, dict) else content.lc.item(part)
-            line = position[0] + 1
+            marks = content.lc  # ruamel's mappings and sequences know their lines; plain values have none
+            line = (marks.key(part) if isinstance(content, dict) else marks.item(part))[0] + 1
             content = content[part]
         except (AttributeError, KeyError, IndexError, TypeError):
             break

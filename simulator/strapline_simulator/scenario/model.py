@@ -13,7 +13,17 @@ from strapline_simulator.scenario.quantities import Moment, Seconds, day_and_tim
 from strapline_tag.config import Config
 
 Verb = Literal[
-    "present_key", "go", "cut_strap", "open_strap", "close_strap", "take_off", "put_on", "ambient", "cell", "radio_loss", "note"
+    "present_key",
+    "go",
+    "cut_strap",
+    "open_strap",
+    "close_strap",
+    "take_off",
+    "put_on",
+    "ambient",
+    "cell",
+    "radio_loss",
+    "note",
 ]
 
 
@@ -72,7 +82,9 @@ class Step(_Strict):
 
     at: Moment
     name: str | None = None
-    present_key: Literal["arm"] | None = Field(default=None, description="the officer holds the electronic key to the tag")
+    present_key: Literal["arm"] | None = Field(
+        default=None, description="the officer holds the electronic key to the tag"
+    )
     go: Journey | None = Field(default=None, description="the wearer goes to a place")
     cut_strap: bool | None = Field(default=None, description="the strap is cut and stays open")
     open_strap: Seconds | None = Field(default=None, description="the strap is opened for so long, then closed")
@@ -111,7 +123,9 @@ class Expectation(_Strict):
     never: Code | None = Field(default=None, description="no event of this code is at the centre")
     alert: str | None = Field(default=None, description="an alert of this code is raised at the centre")
     no_alert: str | None = Field(default=None, description="no such alert is raised; `any` for none at all")
-    missing: int | None = Field(default=None, description="so many truths of the world are absent from the ledger", ge=0)
+    missing: int | None = Field(
+        default=None, description="so many truths of the world are absent from the ledger", ge=0
+    )
     positions: int | None = Field(default=None, description="at least so many positions are at the centre", ge=0)
     absent: bool | None = Field(default=None, description="the gateway told that the tag has gone")
 
@@ -133,7 +147,9 @@ class Expectation(_Strict):
 class Wearer(_Strict):
     """The wearer's circumstances."""
 
-    may_leave: tuple[Annotated[str, AfterValidator(_window)], ...] = Field(default=(), description="daily windows, local time")
+    may_leave: tuple[Annotated[str, AfterValidator(_window)], ...] = Field(
+        default=(), description="daily windows, local time"
+    )
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -171,7 +187,9 @@ class Scenario(_Strict):
         labels = {step.label for step in self.steps}
         for expectation in self.expect:
             if expectation.after is not None and expectation.after not in labels:
-                raise ValueError(f"`after: {expectation.after}` names no step: choose one of {', '.join(sorted(labels))}")
+                raise ValueError(
+                    f"`after: {expectation.after}` names no step: choose one of {', '.join(sorted(labels))}"
+                )
         for step in self.steps:
             if step.go is not None and step.go.to not in self.places:
                 raise ValueError(f"`go: {step.go.to}` names no place: choose one of {', '.join(sorted(self.places))}")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Self
 
 from strapline_gateway.stream import StreamLinks
 
@@ -59,7 +60,7 @@ class Cellular:
         self.tap: Callable[[bool, bytes], None] | None = None
         """Told of all bytes: (towards the centre?, data)."""
 
-    async def __aenter__(self) -> "Cellular":
+    async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
         return self
 

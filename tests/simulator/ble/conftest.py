@@ -110,4 +110,4 @@ def bench():
 def _nothing_complains(caplog):
     """A callback or a task that failed, and whatever bumble finds odd, shows in the log only."""
     yield
-    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.WARNING] == []

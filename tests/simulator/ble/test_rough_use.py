@@ -4,8 +4,8 @@ import asyncio
 from random import Random
 
 import pytest
-
 from bleak.exc import BleakError
+
 from strapline_simulator.clock import run_virtual
 from strapline_wire import gatt
 

@@ -194,7 +194,7 @@ class PahoLink:
         if not self._opening:
             self._watchdog = threading.Timer(self._timeout, _end_connection, (client,))
             self._watchdog.daemon = True
-            self._watchdog.start()
+            pass
 
     def _on_connect(
         self, client: Client, _userdata: Any, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
@@ -226,7 +226,7 @@ class PahoLink:
         self._events.link_up(self._window)
         for topic, payload in self._early:
             self._events.link_message(topic, payload)
-        pass
+        self._early.clear()
         if self._opening:
             self._outcome.put(None)
 

@@ -1,7 +1,10 @@
 # HMAC (RFC 2104) and HKDF (RFC 5869) on SHA-256. MicroPython has hashlib but no hmac.
 from hashlib import sha256
 
+from strapline_wire.errors import LocalProtocolError
+
 _BLOCK = 64
+_DIGEST = 32
 
 
 def hmac_sha256(key: bytes, message: bytes) -> bytes:
@@ -17,6 +20,8 @@ def hmac_sha256(key: bytes, message: bytes) -> bytes:
 
 def hkdf_sha256(secret: bytes, salt: bytes, info: bytes, length: int = 16) -> bytes:
     # Extract, then expand by one block: no key here is longer than 32 bytes.
+    if length > _DIGEST:
+        raise LocalProtocolError("one block of HKDF has 32 bytes", length)
     return hmac_sha256(hmac_sha256(salt, secret), info + b"\x01")[:length]
 
 

@@ -85,10 +85,11 @@ class Deframer:
         return frames
 
     def _take(self, part: bytes) -> None:
-        # Memory stays bounded on an endless line: of one that is too long for a frame the newest bytes are kept, in case it is text.
+        # An endless line must not fill the memory: of what is too long for a frame the newest bytes are kept, in case it is text.
         self._line.extend(part)
         if len(self._line) > _ENCODED_LIMIT:
             self._overlong = True
+        if len(self._line) > 2 * _ENCODED_LIMIT:
             self._line = self._line[-_ENCODED_LIMIT:]
 
     def _finish(self) -> "bytes | None":
@@ -96,8 +97,12 @@ class Deframer:
         self._line = bytearray()
         if not line:
             return None
-        frame = None if self._overlong else decode(line)
-        self._overlong = False
+        if self._overlong:
+            self._overlong = False
+            line = line[-_ENCODED_LIMIT:]
+            frame = None
+        else:
+            frame = decode(line)
         if frame is None:
             if all([32 <= b < 127 or b in (9, 10, 13) for b in line]):
                 self.text = (self.text + line)[-_ENCODED_LIMIT:]

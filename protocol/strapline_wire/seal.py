@@ -7,14 +7,17 @@ UP = const(0)
 DOWN = const(1)
 VERSION = const(1)
 MIC_SIZE = const(8)
+_KIND_LIMIT = const(0x3F)
 _COUNTER_LIMIT = 0xFFFFFFFF
 _OVERHEAD = frames.HEADER_SIZE + MIC_SIZE
 ENVELOPE_OVERHEAD = frames.ENVELOPE_SIZE + MIC_SIZE
 
 
 def seal_frame(kind: int, pseudonym: int, counter: int, body: bytes, cipher, header, direction: int) -> bytes:
-    if counter > _COUNTER_LIMIT:
-        raise LocalProtocolError("counter used up: the key must change")
+    if not 0 <= kind <= _KIND_LIMIT:
+        raise LocalProtocolError("a kind has six bits", kind)
+    if not 0 <= counter <= _COUNTER_LIMIT:
+        raise LocalProtocolError("counter used up: the key must change", counter)
     start = frames.pack_header(((VERSION << 6) | kind, pseudonym, 0))[:5]
     sealed = cipher.seal(_outer_nonce(direction, counter), body, start)
     return start + (counter ^ _mask(start, sealed[-MIC_SIZE:], header)).to_bytes(4, "big") + sealed

@@ -52,12 +52,13 @@ class TagHandshake:
         self.hello = _clear(frames.HELLO, pseudonym, frames.pack_hello((nonce, boot, uptime_s)), link_key)
 
     def receive(self, frame: bytes) -> tuple:
-        # (welcome, session)
+        # (welcome, session), once: a second session from the same WELCOME would use the nonces of the first again.
         kind, _ = seal.peek(frame)
-        if kind != frames.WELCOME:
+        if kind != frames.WELCOME or not self._nonce:
             raise RemoteProtocolError("unexpected")
         welcome = frames.unpack_welcome(_read_clear(frame, self._link_key, self._nonce))
         key = session_key(self._link_key, welcome.gateway, self._nonce, welcome.nonce)
+        self._nonce = b""
         return welcome, Session(key, self._header, self._pseudonym, seal.UP, self._make_cipher)
 
 

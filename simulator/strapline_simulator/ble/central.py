@@ -43,9 +43,14 @@ class Central(RadioHost):
                 f"the radio of {self.name} is off", BleakBluetoothNotAvailableReason.POWERED_OFF
             )
 
-    async def stop(self) -> None:
-        await super().stop()
+    async def start(self) -> None:
         self._on_heard = None
+        await super().start()
+
+    async def stop(self) -> None:
+        # The scan ends with the radio, and whoever stops it later finds it stopped.
+        self._on_heard = None
+        await super().stop()
 
     async def start_scan(self, on_heard: Callable[[Heard], None], *, active: bool) -> None:
         """Hand over each advertising event; a second scan fails as BlueZ's does."""

@@ -4,12 +4,11 @@ import json
 from hashlib import sha256
 from struct import pack, unpack_from
 
-from strapline_wire.compat import const
-
 from strapline_tag import outputs as out
 from strapline_tag.config import Config
 from strapline_tag.sampling import Sampler
 from strapline_tag.tag import Tag
+from strapline_wire.compat import const
 
 # Requests: code, then `now` in ms since boot (8 bytes), then what follows.
 BOOT = const(1)  # JSON: secret, seed (hex), config, memory
@@ -90,8 +89,10 @@ class Bench:
         config = Config(given["config"])
         entropy = _Entropy(bytes.fromhex(given["seed"]))
         secret = bytes.fromhex(given["secret"])
+        self._tag = self._sampler = None  # the life before it: a board has no room for two
         self._tag = Tag(secret, _Memory(given.get("memory", {})), entropy, self._make_cipher, config)
         self._sampler = Sampler(self._tag, self._sensors, config, 0)
+        self._now = 0
 
     def _advance(self, until: int) -> None:
         tag, sampler = self._tag, self._sampler

@@ -3,15 +3,15 @@ import gc
 import sys
 
 import micropython
-from strapline_wire import link
-from strapline_wire.ccm import CcmCipher
 
 from strapline_tag.bench import Bench
+from strapline_wire import link
+from strapline_wire.ccm import CcmCipher
 
 
 def _measure():
     gc.collect()
-    return {"heap_used": gc.mem_alloc(), "heap_free": gc.mem_free()}
+    return {"heap_used": gc.mem_alloc(), "heap_free": gc.mem_free()}  # type: ignore[attr-defined]
 
 
 def main():

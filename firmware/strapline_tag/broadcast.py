@@ -4,6 +4,7 @@ from strapline_wire.compat import const
 from strapline_wire.keys import Slot
 
 _COUNTER_BLOCK = const(4096)  # counters are reserved in blocks, so that a reboot never uses one twice
+_COUNTER_LIMIT = 0xFFFFFFFF
 _SLOT_BLOCK = const(64)
 
 
@@ -42,8 +43,12 @@ class Broadcast:
         self._quick = self._config.quick_count
         self.due = min(self.due, now + self._config.quick_spacing_ms)
 
-    def make(self, now: int, flags: int, openings: int, battery_percent: int, newest_alarm: int) -> tuple:
-        # (address, frame) of the heartbeat that is due now.
+    def make(self, now: int, flags: int, openings: int, battery_percent: int, newest_alarm: int) -> "tuple | None":
+        # (address, frame) of the heartbeat that is due now. None where the key's counters are used up: then the tag falls silent on the
+        # air, which its gateway and the cellular bearer tell, and everything else goes on.
+        if self._counter > _COUNTER_LIMIT:
+            self.due = now + self._interval()
+            return None
         if now >= self._slot_ends:
             self._enter(self.slot.index + 1, self._slot_ends)
         if self._counter >= self._reserved:

@@ -22,12 +22,17 @@ class Config:
     skin_lost_s = 600  # R51: heat alone votes after 10 min, and only together with the strap it alarms
     removed_s = 120  # R51: with an open strap the second vote needs 2 min
     journal_entries = 512  # how many records a journal holds in memory
+    journal_alarm_reserve = 32  # so many of them for alarms alone
     link_window = 8  # records on their way without a receipt
+    welcome_wait_ms = 10000  # BLE: whoever connects and does not know the link key by then is disconnected
     receipt_wait_ms = 10000  # then send again, and back off to one hour
     receipt_wait_longest_ms = 3600000
     alarm_fallback_ms = 20000  # R06: an alarm that has no receipt by then is also dialled over cellular
     cellular_idle_ms = 30000  # hang up after so long without anything to wait for
-    cellular_retry_ms = 10000  # dial again, and back off to one hour
+    cellular_dial_ms = (
+        300000  # a modem that says nothing for so long has failed; a cold search for a network takes 2 to 3 min
+    )
+    cellular_retry_ms = 10000  # dial again, and back off to one hour; a receipt or a new event makes it soon again
     time_refresh_s = 6 * 3600  # ask for the time so often; drift of 20 ppm is then below 0.5 s
     log_every_epoch = 0  # 1: the receiver stays on and each epoch with a position becomes a record (receiver tests)
 

@@ -23,10 +23,15 @@ class Positioning:
             self._off()
             self._next_at = None
         elif self._interval_ms is None:
-            self._next_at = now
+            self._start(now)
         elif self._next_at is not None:
             self._next_at = min(self._next_at, now + interval_ms)
         self._interval_ms = interval_ms
+
+    def _start(self, now: int) -> None:
+        self.power = True
+        self._started = now
+        self._next_at = None
 
     def _off(self) -> None:
         self.power = False
@@ -62,8 +67,7 @@ class Positioning:
             self._rest(now)
             return positions, True
         if self._next_at is not None and now >= self._next_at:
-            self.power = True
-            self._started = now
+            self._start(now)
         return positions, False
 
     def _take(self, now: int) -> list:

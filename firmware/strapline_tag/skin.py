@@ -9,6 +9,11 @@ class Skin:
         self.lost = False
         self._alike_since = None
 
+    def arm(self) -> None:
+        # What was before arming does not vote: a tag that was armed off the body says so again.
+        self.lost = False
+        self._alike_since = None
+
     def sample(self, now: int, skin_centi_c: int, ambient_centi_c: int) -> None:
         if abs(skin_centi_c - ambient_centi_c) > self._config.skin_margin_centi_c:
             self._alike_since = None

@@ -20,6 +20,13 @@ class Strap:
         self._odd_samples = 0
         self._altered = False
 
+    def resume(self, ohm: int, openings: int, altered: bool) -> None:
+        # Armed before a reboot, and what has happened since then stays: a reboot unlatches nothing.
+        self.arm(ohm)
+        self.openings = openings
+        self._altered = altered
+        self.latched = altered or openings > 0
+
     def edge(self, now: int, is_open: bool) -> None:
         # From the comparator's latch: a 50 ms opening gives two edges, however long the processor slept.
         if is_open and not self.is_open:

@@ -2,7 +2,8 @@
 from strapline_wire.compat import const
 
 _ANSWER_LIMIT_MS = const(10000)
-_TRUST_LIMIT_S = const(86400)  # 20 ppm drift a day is 1.7 s; after a day without an answer the tag says that it does not know
+# 20 ppm drift a day is 1.7 s; after a day without an answer the tag says that it does not know.
+_TRUST_LIMIT_S = const(86400)
 
 
 class Clock:
@@ -33,4 +34,4 @@ class Clock:
 
     def utc_s(self, now: int) -> int:
         # 0 where the tag never knew.
-        return 0 if self._answered_at is None else (self._utc_at_boot_ms + now) // 1000
+        return 0 if self._answered_at is None else min((self._utc_at_boot_ms + now) // 1000, 0xFFFFFFFF)

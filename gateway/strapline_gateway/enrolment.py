@@ -24,13 +24,21 @@ class Enrolled:
         self.present = False
         self.heard_at = float("-inf")
         self.contact_at = float("-inf")
+        self.boot: int | None = None
         self.offset_s: float | None = None
         """Our clock minus the tag's uptime, once a session has proved it."""
-        self.told_alarm = 0
+        self.told_alarm: int | None = None
+        """The alarm that we have told of; None where it had none pending since."""
         self.link: int | None = None
+        """The link on which the tag has proved itself."""
         self.calling = False
+        """From `Connect` until that call has failed or its link is closed."""
         self.call_again_at = float("-inf")
         self.failures = 0
+        """Calls in a row in which the tag did not prove itself."""
+        self.collect_again_at = float("-inf")
+        self.unanswered = 0
+        """Connections in a row that brought records and saw no command for the tag: nobody further up answers."""
 
     def uptime_fits(self, uptime_4s: int, now: float, tolerance_s: float) -> bool:
         """Whether a heartbeat's uptime is that of now; nothing can be said before the first session."""

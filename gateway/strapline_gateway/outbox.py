@@ -1,5 +1,6 @@
 """The outbox: what must reach the centre, on disk until the centre's receipt for it is here. It knows nothing of MQTT."""
 
+import hashlib
 import json
 import sqlite3
 from pathlib import Path
@@ -12,6 +13,7 @@ HISTORY_LANE = 1
 
 _RETRY_S = 30.0
 _RETRY_LONGEST_S = 3600.0
+_DOUBLINGS = 16
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS outbox (
@@ -21,13 +23,15 @@ CREATE TABLE IF NOT EXISTS outbox (
     source TEXT NOT NULL,
     journal INTEGER NOT NULL,
     sequence INTEGER NOT NULL,
+    digest TEXT NOT NULL,
     data TEXT NOT NULL,
     stored_utc_s REAL NOT NULL,
     tries INTEGER NOT NULL DEFAULT 0,
-    next_try_s REAL NOT NULL DEFAULT 0,
-    UNIQUE (source, journal, sequence, channel)
+    next_try_s REAL NOT NULL DEFAULT 0
 );
-CREATE INDEX IF NOT EXISTS by_lane ON outbox (lane, id);
+CREATE UNIQUE INDEX IF NOT EXISTS once ON outbox (source, journal, sequence, channel, digest);
+CREATE INDEX IF NOT EXISTS by_lane ON outbox (lane, id, next_try_s);
+CREATE INDEX IF NOT EXISTS by_time ON outbox (next_try_s);
 CREATE TABLE IF NOT EXISTS own (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
 
@@ -54,22 +58,37 @@ class Outbox:
     def __init__(self, path: Path | str) -> None:
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
+        except sqlite3.Error as error:
+            raise _cannot_open(path, error) from None
+        try:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
+            self.due_again()  # what was being published when we last stopped
         except sqlite3.Error as error:
-            raise UserError(f"outbox {path}: {error}; give a folder that can be written and an outbox of this version") from None
-        # What was being published when we last stopped is due again at once.
-        self._db.execute("UPDATE outbox SET next_try_s = 0")
+            self._db.close()
+            raise _cannot_open(path, error) from None
 
     def put(
-        self, lane: int, channel: str, source: str, journal: int, sequence: int, data: dict[str, Any], utc_s: float
+        self,
+        lane: int,
+        channel: str,
+        source: str,
+        journal: int,
+        sequence: int,
+        data: dict[str, Any],
+        utc_s: float,
     ) -> bool:
-        """Keep a record; False where it is held already (a tag sends again what has no receipt)."""
-        row = (lane, channel, source, journal, sequence, json.dumps(data), utc_s)
+        """Keep a record; False where it is held already (a tag sends again what has no receipt).
+
+        The same identity with another sealed `record` in its data is kept beside the first: only the centre can tell which of
+        them is genuine, and a forgery that came first must not keep the genuine one out.
+        """
+        digest = hashlib.sha256(str(data.get("record", "")).encode()).hexdigest()
+        row = (lane, channel, source, journal, sequence, digest, json.dumps(data), utc_s)
         inserted = self._db.execute(
-            "INSERT OR IGNORE INTO outbox (lane, channel, source, journal, sequence, data, stored_utc_s)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO outbox (lane, channel, source, journal, sequence, digest, data, stored_utc_s)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             row,
         )
         return inserted.rowcount == 1
@@ -77,7 +96,9 @@ class Outbox:
     def put_own(self, lane: int, channel: str, source: str, journal: int, data: dict[str, Any], utc_s: float) -> int:
         """Keep a record of the gateway itself under its next sequence; gives that."""
         with self._transaction():
-            self._db.execute("INSERT INTO own VALUES ('sequence', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1")
+            self._db.execute(
+                "INSERT INTO own VALUES ('sequence', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
+            )
             sequence = int(self._db.execute("SELECT value FROM own WHERE name = 'sequence'").fetchone()[0])
             self.put(lane, channel, source, journal, sequence, data, utc_s)
         return sequence
@@ -87,18 +108,34 @@ class Outbox:
         self._db.execute("INSERT OR IGNORE INTO own VALUES ('journal', ?)", (fresh,))
         return int(self._db.execute("SELECT value FROM own WHERE name = 'journal'").fetchone()[0])
 
-    def take_due(self, now: float, limit: int) -> list[Item]:
+    def note(self, name: str, value: int) -> None:
+        """Keep a number of the gateway's over restarts."""
+        self._db.execute("INSERT OR REPLACE INTO own VALUES (?, ?)", (f"note/{name}", value))
+
+    def notes(self) -> dict[str, int]:
+        """All that `note` has kept."""
+        rows = self._db.execute("SELECT name, value FROM own WHERE name LIKE 'note/%'")
+        return {str(name).removeprefix("note/"): int(value) for name, value in rows}
+
+    def take_due(self, now: float, limit: int, last_lane: int = HISTORY_LANE) -> list[Item]:
         """What is to be published now, alarms first, each lane in order; each is then due again after a growing pause."""
+        if (next_due_s := self.next_due_s()) is None or next_due_s > now:
+            return []
         rows = self._db.execute(
             "SELECT id, lane, channel, source, journal, sequence, data, stored_utc_s, tries FROM outbox"
-            " WHERE next_try_s <= ? ORDER BY lane, id LIMIT ?",
-            (now, limit),
+            " WHERE next_try_s <= ? AND lane <= ? ORDER BY lane, id LIMIT ?",
+            (now, last_lane, limit),
         ).fetchall()
         with self._transaction():
-            for row in rows:
-                pause = min(_RETRY_S * 2 ** min(row[8], 16), _RETRY_LONGEST_S)
-                self._db.execute("UPDATE outbox SET tries = tries + 1, next_try_s = ? WHERE id = ?", (now + pause, row[0]))
-        return [Item(*row[:6], json.loads(row[6]), row[7]) for row in rows]
+            for ident, *_, tries in rows:
+                pause = min(_RETRY_S * 2 ** min(tries, _DOUBLINGS), _RETRY_LONGEST_S)
+                self._db.execute(
+                    "UPDATE outbox SET tries = tries + 1, next_try_s = ? WHERE id = ?", (now + pause, ident)
+                )
+        return [
+            Item(ident, lane, channel, source, journal, sequence, json.loads(data), stored_utc_s)
+            for ident, lane, channel, source, journal, sequence, data, stored_utc_s, _ in rows
+        ]
 
     def receipted(self, source: str, journal: int, base: int, bitmap: int) -> int:
         """Let go what the centre has: every sequence below `base`, and `base + 1 + i` for each bit i; gives how many."""
@@ -141,4 +178,14 @@ class _Transaction:
         self._db.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+        try:
+            if kind is None:
+                self._db.execute("COMMIT")
+        finally:
+            # Also after a COMMIT that failed (disk full): an open transaction would refuse all that follow.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
+
+def _cannot_open(path: Path | str, error: sqlite3.Error) -> UserError:
+    return UserError(f"outbox {path}: {error}; give a folder that can be written and an outbox of this version")

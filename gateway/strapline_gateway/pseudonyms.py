@@ -1,5 +1,6 @@
 """Whose pseudonym is this? A table of the slots around each tag's present one, so that an answer costs one look-up."""
 
+from collections import deque
 from typing import Protocol
 
 from strapline_wire.keys import Slot
@@ -7,11 +8,25 @@ from strapline_wire.keys import Slot
 _AHEAD = 2
 """Slots kept ready after the newest one heard: at least ten minutes of silence."""
 
-_SEARCH = 192
-"""How far a search goes beyond what silence explains: a reboot skips up to 64 slots, and a few may come in a row."""
+_SILENT_S = 30.0
+"""Three of the longest pauses between heartbeats: what is silent for longer may be elsewhere by now, and a search includes it."""
+
+_SLOT_SHORTEST_S = 300.0
+
+_SKIPPED = 192
+"""Slots that a search adds to what silence explains: a reboot skips up to 64, and a few may come in a row."""
+
+_EXPLAINED = 4096
+"""The most slots that are kept for one silent tag: two weeks and more. What is further on is swept past."""
 
 _SEARCH_PAUSE_S = 60.0
 """Strangers may advertise anything; this is how often they can make us search."""
+
+_SEARCH_SLOTS = 8192
+"""Slots that one search may compute over all tags: some 20 ms, whatever strangers advertise and however many tags are away."""
+
+_SWEEP_END = 1 << 17
+"""Slots after which a sweep goes on from the first one: more than a tag enters in a year, unless it was made anew."""
 
 
 class BlockCipher(Protocol):
@@ -27,6 +42,14 @@ class _Known:
         self.heard = now
         self.slots: dict[int, int] = {}
         """Pseudonym of each slot in the table, by index."""
+        self.kept = range(0)
+        """The slots around and after the newest one: they stay in the table until the tag is heard."""
+        self.swept = range(0)
+        """Slots far ahead that are in the table until the next search."""
+
+    def explained(self, now: float) -> int:
+        """The last slot that the tag can have entered since it was heard, if it was never off."""
+        return self.newest + _AHEAD + min(int((now - self.heard) // _SLOT_SHORTEST_S), _EXPLAINED)
 
 
 class PseudonymTable:
@@ -36,10 +59,25 @@ class PseudonymTable:
         self._tags: dict[str, _Known] = {}
         self._owners: dict[int, list[tuple[str, int]]] = {}
         self._searched = float("-inf")
+        self._rota: deque[str] = deque()
+        """Who is searched for first, next time."""
 
     def add(self, tag: str, header: BlockCipher, now: float) -> None:
         self._tags[tag] = _Known(header, now)
-        self._keep(tag, 0, _AHEAD)
+        self._rota.append(tag)
+        self.resume(tag, 0)
+
+    def resume(self, tag: str, slot: int) -> None:
+        """The tag's newest slot is known, from before a restart."""
+        known = self._tags[tag]
+        known.newest = slot
+        known.swept = range(0)
+        known.kept = range(max(slot - 1, 0), slot + _AHEAD + 1)
+        self._settle(tag, known)
+
+    def newest(self, tag: str) -> int:
+        """The newest slot under which the tag was heard."""
+        return self._tags[tag].newest
 
     def find(self, pseudonym: int, now: float) -> list[str]:
         """The tags that may be meant (nearly always none or one). Nothing moves until `heard` says that one was."""
@@ -48,32 +86,65 @@ class PseudonymTable:
             self._search(now)
         return [tag for tag, _ in self._owners.get(pseudonym, [])]
 
-    def heard(self, tag: str, pseudonym: int, now: float) -> None:
-        """A genuine frame of this tag came under this pseudonym: its window moves there."""
+    def heard(self, tag: str, pseudonym: int, now: float) -> bool:
+        """A genuine frame of this tag came under this pseudonym: its window moves there. True where that is another slot.
+
+        The slot just before may still come after a later one; anything further back is a tag that was made anew.
+        """
         known = self._tags[tag]
         known.heard = now
         for owner, index in self._owners.get(pseudonym, []):
-            if owner == tag and index != known.newest:
-                known.newest = index
-                self._keep(tag, index - 1, index + _AHEAD)
-                return
+            if owner == tag and index not in (known.newest - 1, known.newest):
+                self.resume(tag, index)
+                return True
+        return False
 
     def _search(self, now: float) -> None:
-        for tag, known in self._tags.items():
-            silent_s = now - known.heard
-            if silent_s > 300:
-                self._keep(tag, known.newest - 1, known.newest + _AHEAD + int(silent_s // 300) + _SEARCH)
+        """First what silence explains, then some reboots for everyone, then ever further on: a new gateway, or a long absence."""
+        left = _SEARCH_SLOTS
+        silent = [tag for tag in self._rota if now - self._tags[tag].heard > _SILENT_S]
+        for skipped in (0, _SKIPPED):
+            for tag in silent:
+                known = self._tags[tag]
+                more = min(known.explained(now) + skipped + 1 - known.kept.stop, left)
+                if more > 0:
+                    known.kept = range(known.kept.start, known.kept.stop + more)
+                    self._settle(tag, known)
+                    left -= more
+                if not left:
+                    self._begin_with(tag)
+                    return
+        self._sweep(silent, left)
 
-    def _keep(self, tag: str, first: int, last: int) -> None:
-        known = self._tags[tag]
-        wanted = range(max(first, 0), last + 1)
-        for index in [i for i in known.slots if i not in wanted]:
+    def _sweep(self, silent: list[str], left: int) -> None:
+        share = max(left // max(len(silent), 1), _SKIPPED)
+        for tag in silent:
+            if left < share:
+                self._begin_with(tag)
+                return
+            known = self._tags[tag]
+            first = known.swept.stop or known.kept.stop
+            if first > known.newest + _SWEEP_END:
+                first = 0
+            if first in known.kept:
+                first = known.kept.stop
+            known.swept = range(first, first + share)
+            self._settle(tag, known)
+            left -= share
+
+    def _begin_with(self, tag: str) -> None:
+        self._rota.rotate(-self._rota.index(tag))
+
+    def _settle(self, tag: str, known: _Known) -> None:
+        """Make the table hold what is kept and swept, and nothing else."""
+        for index in [i for i in known.slots if i not in known.kept and i not in known.swept]:
             self._drop(tag, known.slots.pop(index), index)
-        for index in wanted:
-            if index not in known.slots:
-                pseudonym = Slot(known.header, index).pseudonym
-                known.slots[index] = pseudonym
-                self._owners.setdefault(pseudonym, []).append((tag, index))
+        for wanted in (known.kept, known.swept):
+            for index in wanted:
+                if index not in known.slots:
+                    pseudonym = Slot(known.header, index).pseudonym
+                    known.slots[index] = pseudonym
+                    self._owners.setdefault(pseudonym, []).append((tag, index))
 
     def _drop(self, tag: str, pseudonym: int, index: int) -> None:
         owners = self._owners[pseudonym]

@@ -13,7 +13,13 @@ from strapline_wire import frames
 from strapline_wire.errors import RemoteProtocolError
 
 WINDOW = 64
-"""Records published in one go; the rest waits for receipts or for its time."""
+"""Records on their way to the broker without a PUBACK; the rest waits in the outbox, where an alarm can still overtake it."""
+
+ALARM_RESERVE = 16
+"""So many alarms more, when the window is full of history that the broker is slow to take."""
+
+PUBACK_LIMIT_S = 60.0
+"""After this a PUBACK is not waited for any more: the broker has refused the message, and does not say so."""
 
 _WILL_DELAY_S = 30
 
@@ -52,8 +58,14 @@ class Relay:
         self._clock = clock
         self._on_command = on_command
         self._journal = outbox.own_journal(int.from_bytes(entropy(4), "big"))
+        self._started_ms = int(utc().timestamp() * 1000)
         self._said = 0
+        self._unacknowledged: dict[int, float] = {}
+        """When each record on its way was published, by its token, the oldest first."""
+        self.on_change: Callable[[], None] = _nobody
+        """Told when the broker did something that may move `next_deadline`."""
         self.connected = False
+        self._ended = False
         self.rejected: dict[str, int] = {}
 
     # From the station.
@@ -84,47 +96,85 @@ class Relay:
         """Pass a request for the time on at once: it is worth nothing later, so it is not kept."""
         if self.connected:
             data = {"request": contract.text_of(request.sealed)}
-            self._publish(Topic(self._gateway, "time", request.tag), f"time-{self._said}", data)
+            self._publish(Topic(self._gateway, "time", request.tag), self._ident("time"), data)
 
     # To the broker.
 
     def publish_due(self) -> None:
+        """Publish what is due, as much as the window lets through."""
         if not self.connected:
             return
-        while items := self._outbox.take_due(self._clock(), WINDOW):
-            for item in items:
-                subject = str(item.data.get("tag", item.source))
-                topic = Topic(self._gateway, item.channel, subject)
-                ident = f"{item.source}-{item.journal:08x}-{item.sequence}"
-                data = {**item.data, "source": item.source, "journal": item.journal, "sequence": item.sequence}
-                self._publish(topic, ident, data)
+        now = self._clock()
+        self._unacknowledged = {t: at for t, at in self._unacknowledged.items() if now < at + PUBACK_LIMIT_S}
+        room = WINDOW - len(self._unacknowledged)
+        items = self._outbox.take_due(now, room) if room > 0 else []
+        if room <= 0 and room + ALARM_RESERVE > 0:
+            items = self._outbox.take_due(now, room + ALARM_RESERVE, ALARM_LANE)
+        for item in items:
+            subject = str(item.data.get("tag", item.source))
+            topic = Topic(self._gateway, item.channel, subject)
+            ident = f"{item.source}-{item.journal:08x}-{item.sequence}"
+            data = {**item.data, "source": item.source, "journal": item.journal, "sequence": item.sequence}
+            self._unacknowledged[self._publish(topic, ident, data)] = now
 
     def next_deadline(self) -> float | None:
-        """When something in the outbox is due again; None while there is no broker."""
-        return self._outbox.next_due_s() if self.connected else None
+        """When `publish_due` has something to do; None while there is no broker."""
+        if not self.connected:
+            return None
+        if len(self._unacknowledged) >= WINDOW:
+            return next(iter(self._unacknowledged.values())) + PUBACK_LIMIT_S
+        return self._outbox.next_due_s()
+
+    # What the gateway remembers.
+
+    def keep_slots(self, slots: Mapping[str, int]) -> None:
+        """Remember the tags' pseudonym slots over a restart."""
+        for tag, slot in slots.items():
+            self._outbox.note(f"slot/{tag}", slot)
+
+    def slots(self) -> dict[str, int]:
+        """The slots that `keep_slots` has kept, by tag."""
+        notes = self._outbox.notes()
+        return {name.removeprefix("slot/"): slot for name, slot in notes.items() if name.startswith("slot/")}
+
+    # Our own state.
 
     def say_goodbye(self) -> None:
-        """A clean end: the retained state says `offline`, so that nobody takes it for a loss."""
-        self._publish(Topic(self._gateway, "state"), f"state-{self._said}", {"state": "offline"}, retain=True)
+        """A clean end: the retained state says `offline`, so that nobody takes it for a loss. Nothing is published after it."""
+        self._say("offline")
+        self.connected = False
+        self._ended = True
 
-    def _publish(self, topic: Topic, ident: str, data: Mapping[str, Any], *, retain: bool = False) -> None:
+    def _say(self, state: str) -> None:
+        self._publish(Topic(self._gateway, "state"), self._ident("state"), {"state": state}, retain=True)
+
+    def _ident(self, kind: str) -> str:
         self._said += 1
+        return f"{kind}-{self._started_ms}-{self._said}"
+
+    def _publish(self, topic: Topic, ident: str, data: Mapping[str, Any], *, retain: bool = False) -> int:
         message = Message(topic, ident, self._utc(), dict(data))
-        self._client.publish(str(topic), contract.encode(message, self._key), retain=retain)
+        return self._client.publish(str(topic), contract.encode(message, self._key), retain=retain)
 
     # From the broker.
 
     def mqtt_connected(self) -> None:
+        if self._ended:
+            return
         self.connected = True
-        self._publish(Topic(self._gateway, "state"), f"state-{self._said}", {"state": "online"}, retain=True)
+        self._say("online")
         self._outbox.due_again()
         self.publish_due()
+        self.on_change()
 
     def mqtt_disconnected(self, _reason: str) -> None:
         self.connected = False
 
     def mqtt_published(self, token: int) -> None:
-        """A PUBACK says that the broker has it, not that the centre has: nothing leaves the outbox for it."""
+        """A PUBACK says that the broker has it, not that the centre has: nothing leaves the outbox for it. It only makes room."""
+        if self._unacknowledged.pop(token, None) is not None and len(self._unacknowledged) <= WINDOW // 2:
+            self.publish_due()
+            self.on_change()
 
     def mqtt_message(self, topic: str, payload: bytes) -> None:
         try:
@@ -133,7 +183,7 @@ class Relay:
                 raise RemoteProtocolError("topic", topic)
             if message.topic.channel == "receipt":
                 self._receipt(message)
-            elif message.topic.channel == "command":
+            elif message.topic.channel == "command" and message.topic.subject:
                 self._on_command(message.topic.subject, contract.octets(message.data, "command"))
             else:
                 raise RemoteProtocolError("topic", topic)
@@ -142,10 +192,18 @@ class Relay:
 
     def _receipt(self, message: Message) -> None:
         data = message.data
-        journal, base = contract.number(data, "journal"), contract.number(data, "base")
-        self._outbox.receipted(str(data.get("source")), journal, base, contract.number(data, "bitmap"))
-        if "command" in data:
-            self._on_command(str(data["source"]), contract.octets(data, "command"))
+        source, journal = data.get("source"), contract.number(data, "journal")
+        base, bitmap = contract.number(data, "base"), contract.number(data, "bitmap")
+        command = contract.octets(data, "command") if "command" in data else None
+        if not isinstance(source, str) or not contract.is_ident(source):
+            raise RemoteProtocolError("malformed", "source")
+        self._outbox.receipted(source, journal, base, bitmap)
+        if command is not None:
+            self._on_command(source, command)
+
+
+def _nobody() -> None:
+    """Nobody has asked to be told."""
 
 
 def subscriptions(gateway: str) -> list[str]:

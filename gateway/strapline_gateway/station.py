@@ -1,7 +1,7 @@
 """The station: which tags are here, what they have to say, and when to call on them. Bytes and `now` in, events out; no radio inside."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from strapline_gateway.connection import Connection
@@ -19,13 +19,23 @@ LEAVE_AFTER_S = 300.0
 """R15: debounce of leaving, outside curfew."""
 
 IDLE_S = 3.0
-"""A connection on which nothing has been said for so long is closed."""
+"""A connection that we opened and on which the tag has said nothing for so long is closed."""
+
+CALLER_IDLE_S = 120.0
+"""The same where the tag called us: on a line that is paid for, it is the tag that hangs up."""
+
+PROVE_WITHIN_S = 10.0
+"""Whoever answers our call shows the tag's key in this time, or keeps it from the tag that waits elsewhere."""
+
+CALLER_PROVE_WITHIN_S = 30.0
+"""The same for a caller: a round trip over narrow-band cellular can take ten seconds."""
 
 REPLAY_TOLERANCE_S = 30.0
 """A heartbeat whose uptime is further off than this was recorded earlier and sent again."""
 
 _RECONNECT_S = 5.0
 _RECONNECT_LONGEST_S = 60.0
+_DOUBLINGS = 10
 
 
 class Connect(NamedTuple):
@@ -90,7 +100,13 @@ class Station:
     """
 
     def __init__(
-        self, gateway: int, tags: Iterable[GatewayKeys], entropy: Callable[[int], bytes], *, home: bool, now: float = 0.0
+        self,
+        gateway: int,
+        tags: Iterable[GatewayKeys],
+        entropy: Callable[[int], bytes],
+        *,
+        home: bool,
+        now: float = 0.0,
     ) -> None:
         self._gateway = gateway
         self._entropy = entropy
@@ -99,6 +115,7 @@ class Station:
         self._pseudonyms = PseudonymTable()
         self._connections: dict[int, Connection] = {}
         self._events: deque[Event] = deque()
+        self._slots: dict[str, int] = {}
         self._next_link = 1
         self.accepted = 0
         self.rejected: Counter[str] = Counter()
@@ -108,6 +125,16 @@ class Station:
 
     def next_event(self) -> Event | None:
         return self._events.popleft() if self._events else None
+
+    def resume(self, slots: Mapping[str, int]) -> None:
+        """Go on with the slots (tag: index) that `take_slots` gave before a restart; tags that are not ours are passed over."""
+        for tag in self._tags.keys() & slots.keys():
+            self._pseudonyms.resume(tag, slots[tag])
+
+    def take_slots(self) -> dict[str, int]:
+        """The tags that were heard in a later slot since the last call, and the slot. Kept over a restart, they are found at once."""
+        slots, self._slots = self._slots, {}
+        return slots
 
     # The radio.
 
@@ -124,8 +151,11 @@ class Station:
         enrolled = self._tags[tag]
         if not enrolled.uptime_fits(heartbeat.uptime_4s, now, REPLAY_TOLERANCE_S):
             self.rejected["delayed_replay"] += 1
-            self._call_on(tag, address, now)
+            self._call_on(
+                tag, address, now
+            )  # a tag that has started again looks the same until it says so under a session key
             return
+        self._move(tag, pseudonym, now)
         self.accepted += 1
         self._hear(tag, address, rssi_dbm, heartbeat, now)
 
@@ -139,9 +169,12 @@ class Station:
             except RemoteProtocolError as error:
                 refusal = error
                 continue
-            self._pseudonyms.heard(tag, pseudonym, now)
             return tag, heartbeat
         raise refusal
+
+    def _move(self, tag: str, pseudonym: int, now: float) -> None:
+        if self._pseudonyms.heard(tag, pseudonym, now):
+            self._slots[tag] = self._pseudonyms.newest(tag)
 
     def _hear(self, tag: str, address: str, rssi_dbm: int, heartbeat: frames.Heartbeat, now: float) -> None:
         enrolled = self._tags[tag]
@@ -150,11 +183,14 @@ class Station:
             enrolled.present = True
             self._events.append(Presence(tag, True, rssi_dbm))
         state = State(heartbeat.flags)
-        if State.ALARM_PENDING in state and heartbeat.newest_alarm != enrolled.told_alarm:
-            enrolled.told_alarm = heartbeat.newest_alarm
+        news = State.ALARM_PENDING in state and heartbeat.newest_alarm != enrolled.told_alarm
+        if news:
             self._events.append(Provisional(tag, heartbeat.newest_alarm, state))
+            enrolled.call_again_at = now
+        enrolled.told_alarm = heartbeat.newest_alarm if State.ALARM_PENDING in state else None
+        waiting = State.PENDING in state and now >= enrolled.collect_again_at
         overdue = now - enrolled.contact_at >= CONTACT_PERIOD_S
-        if State.PENDING in state or enrolled.mailbox or overdue or enrolled.offset_s is None:
+        if news or waiting or enrolled.mailbox or overdue or enrolled.offset_s is None:
             self._call_on(tag, address, now)
 
     def _call_on(self, tag: str, address: str, now: float) -> None:
@@ -167,35 +203,42 @@ class Station:
         """The connection that `Connect` asked for did not come about."""
         enrolled = self._tags[tag]
         enrolled.calling = False
+        enrolled.call_again_at = now + _pause_s(enrolled.failures, _RECONNECT_LONGEST_S)
         enrolled.failures += 1
-        enrolled.call_again_at = now + min(_RECONNECT_S * 2 ** (enrolled.failures - 1), _RECONNECT_LONGEST_S)
 
     # Links.
 
     def open_link(self, now: float, tag: str | None = None) -> int:
-        """A connection stands; gives its number. `tag` where we called: until HELLO it is only a supposition."""
+        """A connection stands; gives its number. `tag` where we called: until it has proved itself that is only a supposition."""
         link = self._next_link
         self._next_link += 1
         self._connections[link] = Connection(self._gateway, self._home, self._entropy, now, called=tag)
-        if tag is not None:
-            self._tags[tag].calling = False
-            self._tags[tag].failures = 0
-            self._tags[tag].link = link
         return link
 
     def close_link(self, link: int, now: float) -> None:
         """The connection is gone, whoever ended it."""
         connection = self._connections.pop(link)
-        for tag in {connection.tag, connection.called} - {None}:
-            enrolled = self._tags[str(tag)]
-            if enrolled.link == link:
-                enrolled.link = None
-                enrolled.call_again_at = now if connection.tag else now + _RECONNECT_S
+        if connection.tag is not None:
+            self._leave(connection.tag, link, connection, now)
+        if connection.called is not None and connection.called != connection.tag:
+            self.call_failed(connection.called, now)
+        elif connection.called is not None:
+            self._tags[connection.called].calling = False
+
+    def _leave(self, tag: str, link: int, connection: Connection, now: float) -> None:
+        enrolled = self._tags[tag]
+        if enrolled.link == link:
+            enrolled.link = None
+        if connection.brought_records and not connection.took_commands:
+            enrolled.collect_again_at = now + _pause_s(enrolled.unanswered, CONTACT_PERIOD_S)
+            enrolled.unanswered += 1
 
     def receive_data(self, link: int, data: bytes, now: float) -> None:
         """Bytes from a link, in any portions."""
-        connection = self._connections[link]
-        connection.active_at = now
+        connection = self._connections.get(link)
+        if connection is None:
+            self.rejected["closed_link"] += 1
+            return
         for frame in connection.frames(data):
             try:
                 self._take(link, connection, frame, now)
@@ -205,17 +248,22 @@ class Station:
 
     def _take(self, link: int, connection: Connection, frame: bytes, now: float) -> None:
         kind, pseudonym = seal.peek(frame)
-        if connection.session is None or kind == frames.HELLO:
+        if kind == frames.HELLO:
             self._greet(link, connection, frame, pseudonym, now)
             return
+        before = connection.tag
         kind, body = connection.open(frame)
         tag = connection.tag
         assert tag is not None
+        connection.active_at = now
+        if self._tags[tag].link != link:
+            self._prove(tag, before, link, now)
         if kind == frames.REPLY:
-            self._confirm(tag, link, frames.unpack_reply(body), pseudonym, now)
+            self._confirm(tag, frames.unpack_reply(body), pseudonym, now)
         elif kind == frames.RECORD:
             envelope = seal.peek_envelope(body)
             is_request = envelope.kind == frames.TIME_REQUEST
+            connection.brought_records |= not is_request
             self._events.append(TimeRequest(tag, body) if is_request else Record(tag, envelope, body))
         else:
             raise RemoteProtocolError("unexpected")
@@ -229,18 +277,27 @@ class Station:
                 refusal = error
                 continue
             self._events.append(Transmit(link, answer))
-            self._tags[tag].link = link
-            self._deliver(tag)
             return
         raise refusal
 
-    def _confirm(self, tag: str, link: int, reply: frames.Reply, pseudonym: int, now: float) -> None:
+    def _prove(self, tag: str, before: str | None, link: int, now: float) -> None:
         # Only a frame under the session key shows that HELLO was not an old recording.
+        if before is not None and before != tag and self._tags[before].link == link:
+            self._tags[before].link = None
         enrolled = self._tags[tag]
-        enrolled.contact_at = now
         enrolled.link = link
+        enrolled.contact_at = now
+        enrolled.failures = 0
+        enrolled.call_again_at = now
+        self._deliver(tag, now)
+
+    def _confirm(self, tag: str, reply: frames.Reply, pseudonym: int, now: float) -> None:
+        enrolled = self._tags[tag]
         enrolled.offset_s = now - reply.uptime_s
-        self._pseudonyms.heard(tag, pseudonym, now)
+        if enrolled.boot not in (None, reply.boot):
+            enrolled.told_alarm = None  # its journal begins anew, and so may the number of its alarm
+        enrolled.boot = reply.boot
+        self._move(tag, pseudonym, now)
 
     # Downlink.
 
@@ -248,36 +305,47 @@ class Station:
         """A sealed command for a tag: sent at once where it is connected, else at its next contact; False where the tag is not ours."""
         enrolled = self._tags.get(tag)
         if enrolled is None:
+            self.rejected["unknown_tag"] += 1
             return False
         enrolled.mailbox.append(sealed)
         self._deliver(tag, now)
         return True
 
-    def _deliver(self, tag: str, now: float | None = None) -> None:
+    def _deliver(self, tag: str, now: float) -> None:
         enrolled = self._tags[tag]
-        connection = self._connections.get(enrolled.link) if enrolled.link is not None else None
-        if connection is None or connection.session is None:
+        if enrolled.link is None or (connection := self._connections[enrolled.link]).hanging_up:
             return
-        if now is not None:
-            connection.active_at = now
         while enrolled.mailbox:
-            line = connection.seal_command(enrolled.mailbox.popleft())
-            assert enrolled.link is not None
-            self._events.append(Transmit(enrolled.link, line))
+            self._events.append(Transmit(enrolled.link, connection.seal_command(enrolled.mailbox.popleft())))
+            connection.active_at = now
+            enrolled.unanswered = 0
+            enrolled.collect_again_at = now
 
     # Time.
 
     def next_deadline(self) -> float | None:
-        deadlines = [c.active_at + IDLE_S for c in self._connections.values() if c.called and not c.hanging_up]
+        deadlines = [_patience(c) for c in self._connections.values() if not c.hanging_up]
         deadlines += [t.heard_at + LEAVE_AFTER_S for t in self._tags.values() if t.present]
         return min(deadlines, default=None)
 
     def handle_timer(self, now: float) -> None:
         for link, connection in self._connections.items():
-            if connection.called and not connection.hanging_up and now >= connection.active_at + IDLE_S:
+            if not connection.hanging_up and now >= _patience(connection):
                 connection.hanging_up = True
                 self._events.append(HangUp(link))
         for tag, enrolled in self._tags.items():
             if enrolled.present and now >= enrolled.heard_at + LEAVE_AFTER_S:
                 enrolled.present = False
                 self._events.append(Presence(tag, False, None))
+
+
+def _patience(connection: Connection) -> float:
+    """Until when a connection may stay as quiet as it is; only frames under the session key prolong it."""
+    if connection.tag is None:
+        return connection.opened_at + (PROVE_WITHIN_S if connection.called else CALLER_PROVE_WITHIN_S)
+    return connection.active_at + (IDLE_S if connection.called else CALLER_IDLE_S)
+
+
+def _pause_s(times: int, longest_s: float) -> float:
+    """The pause after something has failed `times` times before: doubling, up to a limit."""
+    return min(_RECONNECT_S * (1 << min(times, _DOUBLINGS)), longest_s)

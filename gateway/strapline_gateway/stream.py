@@ -42,7 +42,7 @@ class StreamLinks:
                     return
                 self._station.receive_data(link, data, loop.time())
                 self._on_change()
-        except (TimeoutError, ConnectionError):
+        except OSError:  # a time-out and whatever a network may do to a connection
             return
         finally:
             del self._streams[link]

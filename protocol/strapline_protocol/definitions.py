@@ -175,7 +175,9 @@ FRAMES = (
         "end-to-end",
         c.Struct(
             *_STAMP,
-            _field("utc_s", c.Int32ub, "the receiver's Unix time of the fix (seconds of the day where it had no date)", "s"),
+            _field(
+                "utc_s", c.Int32ub, "the receiver's Unix time of the fix (seconds of the day where it had no date)", "s"
+            ),
             _field("utc_ms", c.Int16ub, "the milliseconds of that", "ms", 0, 999),
             _field("lat_e7", c.Int32sb, "latitude, WGS 84, north positive", "1e-7 degree", -900000000, 900000000),
             _field("lon_e7", c.Int32sb, "longitude, WGS 84, east positive", "1e-7 degree", -1800000000, 1800000000),

@@ -1,6 +1,7 @@
 """Everything that is made from the definitions: the codec of both ends with its types, the golden vectors, the docs' tables.
 
-`python -m strapline_protocol.generate` writes the files into the checkout; with `--check` it writes nothing and fails where one has drifted.
+`python -m strapline_protocol.generate` writes the files into the checkout; with `--check` it writes nothing and fails where one
+has drifted.
 """
 
 import json
@@ -10,9 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from strapline_protocol.asyncapi import asyncapi_source
 from strapline_protocol.definitions import ALARMS, ENVELOPE, FRAMES, HEADER, EventCode, Kind, Leaf, State, leaves
+from strapline_protocol.dissector import dissector_source
 
-_MADE = "Made by strapline_protocol.generate from strapline_protocol.definitions; edit those, then run `make generate`."
+CONTRACT_VERSION = "1.0.0"
+MADE = "Made by strapline_protocol.generate from strapline_protocol.definitions; edit those, then run `make generate`."
 
 
 def _bodies() -> Iterator[tuple[str, Any]]:
@@ -28,8 +32,19 @@ def _class_name(name: str) -> str:
 
 def codec_source() -> str:
     """`strapline_wire/frames.py`: constants, records, `pack_…` and `unpack_…`, on `struct` alone."""
-    lines = [f"# {_MADE}", "# fmt: off", "from collections import namedtuple", "from struct import pack as _pack", "from struct import unpack_from as _unpack", ""]
-    lines += ["from strapline_wire.compat import const", "from strapline_wire.errors import LocalProtocolError, RemoteProtocolError", ""]
+    lines = [
+        f"# {MADE}",
+        "# fmt: off",
+        "from collections import namedtuple",
+        "from struct import pack as _pack",
+        "from struct import unpack_from as _unpack",
+        "",
+    ]
+    lines += [
+        "from strapline_wire.compat import const",
+        "from strapline_wire.errors import LocalProtocolError, RemoteProtocolError",
+        "",
+    ]
     lines += [f"{kind.name} = const(0x{kind.value:02X})" for kind in Kind]
     lines += [""] + [f"EVENT_{code.name} = const({code.value})" for code in EventCode]
     lines += [f"EVENT_ALARMS = ({', '.join(str(int(code)) for code in sorted(ALARMS))},)"]
@@ -45,10 +60,25 @@ def _codec_of(name: str, fields: list[Leaf]) -> list[str]:
     size = sum(leaf.size for leaf in fields)
     names = ", ".join(leaf.name for leaf in fields)
     tail = "," if len(fields) == 1 else ""
-    lines = [f"{name}_SIZE = const({size})", f"{record} = namedtuple({record!r}, ({', '.join(repr(leaf.name) for leaf in fields)}{tail}))", "", ""]
-    lines += [f"def pack_{lower}(value):", f"    {names}{tail} = value", f"    if not ({_in_type(fields)}):", f'        raise LocalProtocolError("{name} out of range", value)']
+    lines = [
+        f"{name}_SIZE = const({size})",
+        f"{record} = namedtuple({record!r}, ({', '.join(repr(leaf.name) for leaf in fields)}{tail}))",
+        "",
+        "",
+    ]
+    lines += [
+        f"def pack_{lower}(value):",
+        f"    {names}{tail} = value",
+        f"    if not ({_in_type(fields)}):",
+        f'        raise LocalProtocolError("{name} out of range", value)',
+    ]
     lines += [f'    return _pack("{form}", {names})', "", ""]
-    lines += [f"def unpack_{lower}(data):", f"    if len(data) < {size}:", '        raise RemoteProtocolError("truncated")', f"    {names}{tail} = _unpack(\"{form}\", data)"]
+    lines += [
+        f"def unpack_{lower}(data):",
+        f"    if len(data) < {size}:",
+        '        raise RemoteProtocolError("truncated")',
+        f'    {names}{tail} = _unpack("{form}", data)',
+    ]
     if narrow := [leaf for leaf in fields if leaf.low is not None or leaf.high is not None]:
         lines += [f"    if not ({_in_type(narrow)}):", f'        raise RemoteProtocolError("out_of_range", "{name}")']
     return [*lines, f"    return {record}({names})"]
@@ -67,7 +97,7 @@ def _in_type(fields: list[Leaf]) -> str:
 
 def types_source() -> str:
     """`strapline_wire/frames.pyi`: the same, for type checkers (MicroPython has no typing)."""
-    lines = [f"# {_MADE}", "# fmt: off", "from typing import NamedTuple", ""]
+    lines = [f"# {MADE}", "# fmt: off", "from typing import NamedTuple", ""]
     lines += [f"{kind.name}: int" for kind in Kind]
     lines += [f"EVENT_{code.name}: int" for code in EventCode] + ["EVENT_ALARMS: tuple[int, ...]"]
     lines += [f"STATE_{state.name}: int" for state in State]
@@ -77,7 +107,10 @@ def types_source() -> str:
         types = ", ".join(leaf.type_name for leaf in fields)
         lines += ["", f"{name}_SIZE: int", f"class {record}(NamedTuple):"]
         lines += [f"    {leaf.name}: {leaf.type_name}" for leaf in fields]
-        lines += [f"def pack_{name.lower()}(value: {record} | tuple[{types}]) -> bytes: ...", f"def unpack_{name.lower()}(data: bytes) -> {record}: ..."]
+        lines += [
+            f"def pack_{name.lower()}(value: {record} | tuple[{types}]) -> bytes: ...",
+            f"def unpack_{name.lower()}(data: bytes) -> {record}: ...",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -91,7 +124,7 @@ def vectors_source() -> str:
             values = {leaf.name: _value(leaf, case, draw) for leaf in fields}
             shown = {key: value.hex() if isinstance(value, bytes) else value for key, value in values.items()}
             vectors.append({"frame": name, "case": case, "values": shown, "bytes": layout.build(values).hex()})
-    return json.dumps({"made": _MADE, "vectors": vectors}, indent=1) + "\n"
+    return json.dumps({"made": MADE, "vectors": vectors}, indent=1) + "\n"
 
 
 def _value(leaf: Leaf, case: str, draw: random.Random) -> int | bytes:
@@ -103,11 +136,23 @@ def _value(leaf: Leaf, case: str, draw: random.Random) -> int | bytes:
 
 def docs_source() -> str:
     """`docs/protocol-frames.md`: a table for each frame."""
-    lines = [f"<!-- {_MADE} -->", "# Frames", "", "All integers are big-endian. Offsets and sizes are in bytes.", ""]
+    lines = [f"<!-- {MADE} -->", "# Frames", "", "All integers are big-endian. Offsets and sizes are in bytes.", ""]
     lines += ["## Header", "", "Before every sealed body; an 8-byte MIC follows the body.", "", *_table(HEADER)]
-    lines += ["## Envelope", "", "Inside RECORD and COMMAND: what is sealed end to end starts with it, readable for the gateway; an 8-byte MIC ends it.", "", *_table(ENVELOPE)]
+    lines += [
+        "## Envelope",
+        "",
+        "Inside RECORD and COMMAND: what is sealed end to end starts with it, readable for the gateway; an 8-byte MIC ends it.",
+        "",
+        *_table(ENVELOPE),
+    ]
     for frame in FRAMES:
-        lines += [f"## {frame.kind.name} (0x{frame.kind.value:02x})", "", f"{frame.doc} Sent by the {frame.sender}; key: {frame.sealed_with}.", "", *_table(frame.layout)]
+        lines += [
+            f"## {frame.kind.name} (0x{frame.kind.value:02x})",
+            "",
+            f"{frame.doc} Sent by the {frame.sender}; key: {frame.sealed_with}.",
+            "",
+            *_table(frame.layout),
+        ]
     lines += ["## Event codes", "", "| code | name | alarm |", "|---|---|---|"]
     lines += [f"| {code.value} | `{code.name.lower()}` | {'yes' if code in ALARMS else ''} |" for code in EventCode]
     lines += ["", "## State flags", "", "| bit | name |", "|---|---|"]
@@ -132,16 +177,24 @@ def outputs(checkout: Path) -> dict[Path, str]:
         checkout / "protocol/strapline_wire/frames.pyi": types_source(),
         checkout / "tests/vectors/frames.json": vectors_source(),
         checkout / "docs/protocol-frames.md": docs_source(),
+        checkout / "docs/strapline.lua": dissector_source(MADE),
+        checkout / "docs/asyncapi.json": asyncapi_source(CONTRACT_VERSION),
     }
 
 
 def main(arguments: list[str]) -> int:
     """Write the generated files, or with `--check` say which have drifted; gives the exit code."""
     checkout = Path(__file__).resolve().parents[2]
-    drifted = [path for path, text in outputs(checkout).items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    drifted = [
+        path
+        for path, text in outputs(checkout).items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
     if "--check" in arguments:
         for path in drifted:
-            print(f"{path.relative_to(checkout)} is not what the definitions give: run `make generate`", file=sys.stderr)
+            print(
+                f"{path.relative_to(checkout)} is not what the definitions give: run `make generate`", file=sys.stderr
+            )
         return 1 if drifted else 0
     for path in drifted:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -37,32 +37,49 @@ def encode(frame: bytes) -> bytes:
     # One frame for the line, with a zero on both sides so that log text before it cannot spoil it.
     if len(frame) > FRAME_LIMIT:
         raise LocalProtocolError("frame too long for the link", len(frame))
-    line = b"\x00"
-    for part in (frame + crc16(frame).to_bytes(2, "big")).split(b"\x00"):
-        while len(part) >= 254:
-            line += b"\xff" + part[:254]
-            part = part[254:]
-        line += bytes((len(part) + 1,)) + part
-    return line + b"\x00"
+    content = frame + crc16(frame).to_bytes(2, "big")
+    line = bytearray(1)
+    start = end = 0
+    while end >= 0:  # no split: of a frame full of zeros it would make hundreds of objects
+        end = content.find(b"\x00", start)
+        stop = end if end >= 0 else len(content)
+        while stop - start >= 254:
+            line.append(255)
+            line.extend(content[start : start + 254])
+            start += 254
+        line.append(stop - start + 1)
+        if stop > start:
+            line.extend(content[start:stop])
+        start = stop + 1
+    line.append(0)
+    return bytes(line)
 
 
 def decode(line: bytes) -> "bytes | None":
     # What stood between two zeros: the frame, or None where it is none.
-    out = b""
+    out = bytearray()
     at = 0
     end = len(line)
     while at < end:
         code = line[at]
-        block = line[at + 1 : at + code]
-        if code == 0 or len(block) != code - 1:
+        if code == 0 or at + code > end:
             return None
-        out += block
+        if code > 1:
+            out.extend(line[at + 1 : at + code])
         at += code
         if code < 255 and at < end:
-            out += b"\x00"
-    if not 2 <= len(out) <= FRAME_LIMIT + 2 or crc16(out[:-2]) != (out[-2] << 8 | out[-1]):
+            out.append(0)
+    if not 2 <= len(out) <= FRAME_LIMIT + 2:
         return None
-    return out[:-2]
+    frame = bytes(out[:-2])
+    return frame if crc16(frame) == (out[-2] << 8 | out[-1]) else None
+
+
+def _is_text(line: bytes) -> bool:
+    for byte in line:
+        if not (32 <= byte < 127 or byte == 9 or byte == 10 or byte == 13):
+            return False
+    return True
 
 
 class Deframer:
@@ -75,13 +92,17 @@ class Deframer:
 
     def feed(self, data: bytes) -> "list[bytes]":
         frames = []
-        parts = data.split(b"\x00")
-        for i in range(len(parts)):
-            if i:
-                frame = self._finish()
-                if frame is not None:
-                    frames.append(frame)
-            self._take(parts[i])
+        start = 0
+        end = data.find(b"\x00")
+        while end >= 0:
+            if end > start:
+                self._take(data[start:end])
+            frame = self._finish()
+            if frame is not None:
+                frames.append(frame)
+            start = end + 1
+            end = data.find(b"\x00", start)
+        self._take(data[start:])
         return frames
 
     def _take(self, part: bytes) -> None:
@@ -93,10 +114,10 @@ class Deframer:
             self._line = self._line[-_ENCODED_LIMIT:]
 
     def _finish(self) -> "bytes | None":
+        if not self._line:
+            return None
         line = bytes(self._line)
         self._line = bytearray()
-        if not line:
-            return None
         if self._overlong:
             self._overlong = False
             line = line[-_ENCODED_LIMIT:]
@@ -104,7 +125,7 @@ class Deframer:
         else:
             frame = decode(line)
         if frame is None:
-            if all([32 <= b < 127 or b in (9, 10, 13) for b in line]):
+            if _is_text(line):
                 self.text = (self.text + line)[-_ENCODED_LIMIT:]
             else:
                 self.broken += 1

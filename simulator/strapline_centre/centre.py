@@ -1,5 +1,6 @@
 """The centre's rules: messages in; ledger entries, alerts, receipts and commands out. Whoever has no receipt from here sends again."""
 
+import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,8 @@ from strapline_protocol.definitions import EventCode
 from strapline_protocol.keys import CentreKeys
 from strapline_wire import frames, seal
 from strapline_wire.errors import RemoteProtocolError
+
+_STATES = ("online", "offline", "lost")
 
 
 class Out(NamedTuple):
@@ -59,6 +62,8 @@ class Centre:
         self._said = 0
         self.rejected: Counter[str] = Counter()
         self.gateway_states: dict[str, str] = {}
+        for entry in ledger.entries():  # alerts outlive a restart: whoever had to look at them has not yet
+            self._judge(entry)
 
     def next_message(self) -> Out | None:
         return self._outbox.popleft() if self._outbox else None
@@ -86,6 +91,8 @@ class Centre:
             self._tell_time(message)
         elif channel == "state":
             self._state(message)
+        else:
+            raise RemoteProtocolError("topic", str(message.topic))
         return None
 
     # Records.
@@ -94,26 +101,24 @@ class Centre:
         tag = message.topic.subject
         sealed = contract.octets(message.data, "record")
         envelope, body = seal.open_envelope(sealed, self._cipher(tag), seal.UP)
+        if envelope.kind == frames.TIME_REQUEST:
+            raise RemoteProtocolError("unexpected")
         kind, fields = _opened(envelope.kind, body)
         entry = self._entry(message, tag, envelope.origin, envelope.number, kind, sealed, fields)
         outcome = self._add(entry)
         self._receipt(message.topic.gateway, tag, envelope.origin, tag)
-        if outcome is not Outcome.NEW:
-            return None
-        if kind == "event":
-            code = int(fields["code"])
-            allowed = code != EventCode.LEFT_HOME or self._may_be_out(tag, fields, entry)
-            self.alerts.event(tag, envelope.number, code, self._utc(), allowed=allowed)
-        return entry
+        return entry if outcome is Outcome.NEW else None
 
     def _own_record(self, message: Message) -> Entry | None:
-        data, gateway = message.data, message.topic.gateway
+        data, gateway, tag = message.data, message.topic.gateway, message.topic.subject
+        if data.get("tag") != tag:
+            raise RemoteProtocolError("malformed", "tag")
+        self._cipher(tag)
         journal, sequence = contract.number(data, "journal"), contract.number(data, "sequence", 1)
         content = repr(sorted(data.items())).encode()
         fields = {name: data.get(name) for name in ("tag", "present", "rssi_dbm", "newest_alarm", "state")}
         if message.topic.channel == "alarm":
-            newest_alarm = contract.number(data, "newest_alarm", 0, 255)
-            self.alerts.provisional(message.topic.subject, newest_alarm, self._utc())
+            contract.number(data, "newest_alarm", 0, 255)
         entry = self._entry(message, gateway, journal, sequence, message.topic.channel, content, fields)
         outcome = self._add(entry)
         self._receipt(gateway, gateway, journal, None)
@@ -130,23 +135,42 @@ class Centre:
         fields: dict[str, Any],
     ) -> Entry:
         try:
-            heard = datetime.fromisoformat(str(message.data["heard"])).astimezone(UTC)
-        except (KeyError, ValueError):
+            told = datetime.fromisoformat(str(message.data["heard"]))
+            heard = told.astimezone(UTC)
+        except (KeyError, ValueError, OverflowError):
             raise RemoteProtocolError("malformed", "heard") from None
+        if told.tzinfo is None:
+            raise RemoteProtocolError("malformed", "heard")
         return Entry(source, journal, sequence, kind, content, fields, message.topic.gateway, heard, self._utc())
 
     def _add(self, entry: Entry) -> Outcome:
         outcome = self.ledger.add(entry)
         if outcome is Outcome.CONFLICT:
-            self.alerts.conflict(entry.source, self._utc())
+            digest = hashlib.sha256(entry.content).hexdigest()
+            self.alerts.conflict(entry.source, self._utc(), f"{entry.journal:08x}-{entry.sequence}-{digest}")
+        elif outcome is Outcome.NEW:
+            self._judge(entry)
         return outcome
 
-    def _may_be_out(self, tag: str, fields: Mapping[str, Any], entry: Entry) -> bool:
+    def _judge(self, entry: Entry) -> None:
+        fields, now, heard = entry.fields, entry.centre_utc, entry.gateway_utc
+        if entry.kind == "event":
+            code = int(fields["code"])
+            allowed = code != EventCode.LEFT_HOME or self._may_be_out(entry)
+            self.alerts.event(entry.source, entry.sequence, code, now, allowed=allowed, heard=heard)
+        elif entry.kind == "raw":
+            self.alerts.unreadable(entry.source, now)
+        elif entry.kind == "alarm":
+            self.alerts.provisional(str(fields["tag"]), int(fields["newest_alarm"]), now, heard)
+
+    def _may_be_out(self, entry: Entry) -> bool:
         # `detail` tells how long ago home was last heard: the moment of leaving is that, not when the tag was sure of it.
-        schedule = self._persons[tag].schedule
-        told = int(fields["utc_s"])
+        person = self._persons.get(entry.source)
+        if person is None or person.schedule is None:
+            return True
+        told = int(entry.fields["utc_s"])
         moment = datetime.fromtimestamp(told, UTC) if told else entry.gateway_utc
-        return schedule is None or schedule.may_be_out(moment - timedelta(seconds=int(fields["detail"])))
+        return person.schedule.may_be_out(moment - timedelta(seconds=int(entry.fields["detail"])))
 
     # What goes back.
 
@@ -189,7 +213,9 @@ class Centre:
         return self._ciphers[tag]
 
     def _state(self, message: Message) -> None:
-        state = str(message.data.get("state"))
+        state = message.data.get("state")
+        if state not in _STATES:
+            raise RemoteProtocolError("malformed", "state")
         gateway = message.topic.gateway
         if state == "lost" and self.gateway_states.get(gateway) != "lost":
             self.alerts.silent(gateway, self._utc())
@@ -197,11 +223,16 @@ class Centre:
 
 
 def _opened(kind: int, body: bytes) -> tuple[str, dict[str, Any]]:
-    if kind == frames.EVENT:
-        return "event", frames.unpack_event(body)._asdict()
-    if kind == frames.FIX:
-        return "fix", frames.unpack_fix(body)._asdict()
-    raise RemoteProtocolError("unknown_kind", str(kind))
+    """What is genuine and cannot be read is kept raw, and receipted: one record without a receipt would hold up all that follow."""
+    try:
+        if kind == frames.EVENT:
+            return "event", frames.unpack_event(body)._asdict()
+        if kind == frames.FIX:
+            return "fix", frames.unpack_fix(body)._asdict()
+        reason = "unknown_kind"
+    except RemoteProtocolError as error:
+        reason = str(error.reason)
+    return "raw", {"kind": kind, "body": contract.text_of(body), "reason": reason}
 
 
 def subscriptions() -> list[str]:

@@ -1,12 +1,14 @@
-"""The ledger: every record once, by (tag, journal, sequence), and what was done twice or otherwise. It opens nothing and decides nothing."""
+"""The ledger: every record once, by (tag, journal, sequence), and what came twice or otherwise. It opens and decides nothing."""
 
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import Enum
+from itertools import islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Engine,
     Integer,
@@ -16,6 +18,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     create_engine,
+    make_url,
     select,
 )
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -30,8 +33,8 @@ _RECORDS = Table(
     _METADATA,
     Column("id", Integer, primary_key=True),
     Column("source", String(8), nullable=False),
-    Column("journal", Integer, nullable=False),
-    Column("sequence", Integer, nullable=False),
+    Column("journal", BigInteger, nullable=False),  # both use all 32 bits, and PostgreSQL's integer has a sign
+    Column("sequence", BigInteger, nullable=False),
     Column("kind", String(16), nullable=False),
     Column("content", LargeBinary, nullable=False),  # what its identity stands for: compared when it comes again
     Column("fields", String, nullable=False),  # the opened content as JSON
@@ -69,18 +72,22 @@ class Ledger:
     """On any database that SQLAlchemy knows; the default keeps it in memory. Raises `UserError` where it cannot be opened."""
 
     def __init__(self, url: str = "sqlite://") -> None:
-        try:
-            self._engine = _engine(url)
-            _METADATA.create_all(self._engine)
-        except SQLAlchemyError as error:
-            raise UserError(f"ledger {url}: {type(error).__name__}; give a database URL that can be opened") from None
         self.duplicates = 0
         self.conflicts = 0
         self._runs: dict[tuple[str, int], _Run] = {}
-        with self._engine.connect() as connection:
-            columns = _RECORDS.c.source, _RECORDS.c.journal, _RECORDS.c.sequence
-            for source, journal, sequence in connection.execute(select(*columns)):
-                self._run(source, journal).add(sequence)
+        try:
+            self._engine = _engine(url)
+        except (SQLAlchemyError, ImportError) as error:
+            raise _cannot_open(url, error) from None
+        try:
+            _METADATA.create_all(self._engine)
+            with self._engine.connect() as connection:
+                columns = _RECORDS.c.source, _RECORDS.c.journal, _RECORDS.c.sequence
+                for source, journal, sequence in connection.execute(select(*columns)):
+                    self._run(source, journal).add(sequence)
+        except SQLAlchemyError as error:
+            self._engine.dispose()
+            raise _cannot_open(url, error) from None
 
     def add(self, entry: Entry) -> Outcome:
         """Keep a record; on return it is committed."""
@@ -111,9 +118,9 @@ class Ledger:
         """(base, bitmap): every sequence below base is here, and base + 1 + i for each bit i."""
         return self._run(source, journal).receipt()
 
-    def gaps(self, source: str, journal: int) -> list[int]:
-        """Sequences that must exist, because a later one is here, and are not."""
-        return self._run(source, journal).gaps()
+    def gaps(self, source: str, journal: int, limit: int = 1000) -> list[int]:
+        """Sequences that must exist, because a later one is here, and are not: the first `limit` of them."""
+        return list(islice(self._run(source, journal).gaps(), limit))
 
     def entries(self) -> Iterator[Entry]:
         """Everything, in the order in which it came."""
@@ -154,8 +161,16 @@ class _Run:
     def receipt(self) -> tuple[int, int]:
         return self._base, sum(1 << bit for bit in range(32) if self._base + 1 + bit in self._above)
 
-    def gaps(self) -> list[int]:
-        return [s for s in range(self._base, max(self._above, default=0)) if s not in self._above]
+    def gaps(self) -> Iterator[int]:
+        return (s for s in range(self._base, max(self._above, default=0)) if s not in self._above)
+
+
+def _cannot_open(url: str, error: Exception) -> UserError:
+    try:
+        shown = make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        shown = "URL"  # which cannot be read, and may hold a password
+    return UserError(f"ledger {shown}: {type(error).__name__}; give a database URL that can be opened")
 
 
 def _engine(url: str) -> Engine:

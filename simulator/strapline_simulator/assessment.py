@@ -75,7 +75,7 @@ def _arrivals(what: str, e: Expectation, since: float | None, times: Sequence[fl
     latency = max(0.0, round(min(counted) - since, 3)) if counted and since is not None else None
     passed = bool(counted)
     if e.within is not None:
-        text += f" within {e.within:g} s of {e.after}"
+        text += f" within {_length(e.within)} of {e.after}"
         passed = passed and latency is not None and latency <= e.within
     elif e.after is not None:
         text += f" after {e.after}"
@@ -86,3 +86,10 @@ def _arrivals(what: str, e: Expectation, since: float | None, times: Sequence[fl
         text += f", at least {e.at_least} (there are {len(counted)})"
         passed = passed and len(counted) >= e.at_least
     return Outcome(text=text, passed=passed, latency_s=latency)
+
+
+def _length(seconds: float) -> str:
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"

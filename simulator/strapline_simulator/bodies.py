@@ -5,6 +5,7 @@ import select
 import subprocess
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import IO, Protocol
@@ -130,7 +131,8 @@ class MicropythonBody:
     def close(self) -> None:
         if self._process.poll() is None:
             assert self._process.stdin is not None
-            self._process.stdin.close()
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
             try:
                 self._process.wait(5)
             except subprocess.TimeoutExpired:
@@ -138,7 +140,8 @@ class MicropythonBody:
                 self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._words):
             if stream is not None:
-                stream.close()
+                with suppress(BrokenPipeError):  # what was still to be written to a process that died
+                    stream.close()
         self._folder.cleanup()
 
 

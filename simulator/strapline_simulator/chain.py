@@ -70,6 +70,8 @@ class Chain:
         self.ledger = Ledger()
         self.on_entry: Callable[[Entry], None] | None = None
         self.on_mqtt: MqttTap | None = None
+        self.on_gatt: Callable[[bool, bytes], None] | None = None
+        """Told of all bytes on the BLE connection: (towards the gateway?, data)."""
         self.on_truth: Callable[[float, str], None] | None = None
         self.gateways: dict[str, Gateway] = {}
         self.flights: FlightControl | None = None
@@ -77,6 +79,11 @@ class Chain:
         person = Person(centre_keys(TAG, self._secret), Schedule(ZoneInfo(scenario.zone), scenario.wearer.windows))
         epoch = int(scenario.start.timestamp())
         self.centre = Centre([person], self._keys, self.ledger, utc=self.utc, epoch=epoch)
+
+    @property
+    def test_secret(self) -> bytes:
+        """The tag's secret, derived from the seed: a test key, for this run alone."""
+        return self._secret
 
     def utc(self) -> datetime:
         """The world's wall clock."""
@@ -168,11 +175,25 @@ class Chain:
 
     async def _connect_tag(self, stack: AsyncExitStack) -> None:
         tag = self.tag
+
+        def to_tag(data: bytes) -> None:
+            if self.on_gatt is not None:
+                self.on_gatt(False, data)
+            tag.link_data(BLE, data)
+
+        def from_tag(bearer: int, data: bytes) -> None:
+            if bearer == CELLULAR:
+                self.cellular.send(data)
+                return
+            if self.on_gatt is not None:
+                self.on_gatt(True, data)
+            radio.send(data)
+
         radio = TagRadio(
             "tag",
             self.air,
             on_link_up=lambda: tag.link_up(BLE),
-            on_data=lambda data: tag.link_data(BLE, data),
+            on_data=to_tag,
             on_link_down=lambda: tag.link_down(BLE),
         )
         await radio.start()
@@ -186,6 +207,6 @@ class Chain:
             )
         )
         tag.on_advertise = radio.advertise
-        tag.on_send = lambda bearer, data: radio.send(data) if bearer == BLE else self.cellular.send(data)
+        tag.on_send = from_tag
         tag.on_dial = lambda _bearer: self.cellular.dial()
         tag.on_hang_up = lambda bearer: radio.disconnect() if bearer == BLE else self.cellular.hang_up()

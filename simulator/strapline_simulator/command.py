@@ -82,10 +82,12 @@ def _run(
     epochs = None if gnss_log is None else read_gnss_log(gnss_log)
     if out is not None:
         _make_folder(out)
+    from rich.console import Console
+
     from strapline_simulator.live import LiveView
     from strapline_simulator.simulation import Options, run_scenario
 
-    view = LiveView(scenario, on, broker, to_stderr=json_file == "-")
+    view = LiveView(scenario, on, broker, Console(stderr=json_file == "-", highlight=False))
     with view:
         options = Options(
             body=on, seed=seed, broker=broker, gnss_log=epochs, folder=out, watch=view.show, tick=view.tick

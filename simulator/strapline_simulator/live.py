@@ -21,9 +21,9 @@ _LABELS = {"world": "wearer", "centre": "centre", "alert": "ALERT"}
 class LiveView:
     """Use as a context manager around the run; then `conclude` tells how it ended."""
 
-    def __init__(self, scenario: Scenario, body: str, broker: str, *, to_stderr: bool) -> None:
+    def __init__(self, scenario: Scenario, body: str, broker: str, console: Console) -> None:
         self._scenario = scenario
-        self._console = Console(stderr=to_stderr, highlight=False)
+        self._console = console
         self._zone = ZoneInfo(scenario.zone)
         self._progress = Progress(
             TextColumn("[dim]{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeElapsedColumn(),

@@ -1,6 +1,6 @@
 """What crossed each link of a run, as one pcapng file that Wireshark opens; not what anyone made of it.
 
-A trace has four interfaces, and a packet of each holds:
+A trace has five interfaces, and a packet of each holds:
 
 ==========  =============  ==============================================================================================
 interface   link type      the packet's bytes
@@ -8,6 +8,7 @@ interface   link type      the packet's bytes
 `air`       147 (USER0)    one radio frame, raw, as between a tag and a gateway (advertisement, GATT or serial)
 `cellular`  148 (USER1)    one frame, raw, of the same protocol over TCP between a tag and a relay
 `mqtt`      151 (USER4)    one publication: topic in UTF-8, one NUL, payload
+`opened`    152 (USER5)    one frame's body in clear, after one byte of kind: a simulation knows its own test keys, a gateway does not
 `truth`     150 (USER3)    one JSON object: what the simulated world did, which no device is told
 ==========  =============  ==============================================================================================
 
@@ -17,6 +18,7 @@ Format: https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-02.html
 """
 
 import struct
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +36,7 @@ INTERFACES: dict[str, tuple[int, str]] = {
     "air": (147, "radio frames between tag and gateway"),
     "cellular": (148, "frames between tag and relay, over TCP"),
     "mqtt": (151, "publications between gateway and centre: topic, NUL, payload"),
+    "opened": (152, "bodies in clear, after one byte of kind; only where the recorder held the keys"),
     "truth": (150, "what the simulated world did, in JSON"),
 }
 
@@ -118,14 +121,23 @@ def read_trace(path: str | Path) -> Iterator[Packet]:
     """
     with Path(path).open("rb") as file:
         try:
-            for block in pcapng.FileScanner(file):
-                if isinstance(block, EnhancedPacket):
-                    yield _packet(block)
+            blocks = iter(pcapng.FileScanner(file))
+            while (read := _next(blocks)) is not None:
+                if isinstance(read, Packet):
+                    yield read
         except TruncatedFile:
             return
         except (PcapngLoadError, ValueError, LookupError, RuntimeError, AssertionError, struct.error) as error:
             # The library checks a block's content by whatever fails first.
             raise ValueError(f"{path} is not a readable trace: {error}") from error
+
+
+def _next(blocks: Iterator[object]) -> object:
+    """The next block, a packet where it is one; None at the end. The library warns of option types that it does not know."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        block = next(blocks, None)
+        return _packet(block) if isinstance(block, EnhancedPacket) else block
 
 
 def _packet(block: EnhancedPacket) -> Packet:

@@ -138,8 +138,9 @@ def test_an_unknown_host_is_named():
 def scripted_server(script, received=None):
     """A TCP server whose n-th connection answers each packet with the next bytes of `script[n]`, then closes.
 
-    An answer of None is silence until the client goes; what comes meanwhile is added to `received`.
+    An answer of None is silence until the client goes. What comes is added to `received`.
     """
+    received = [] if received is None else received
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve():
@@ -150,14 +151,11 @@ def scripted_server(script, received=None):
                     return
                 with connection:
                     for answer in answers:
-                        if not connection.recv(4096):
-                            break
-                        if answer is None:
-                            while data := connection.recv(4096):
-                                if received is not None:
-                                    received.append(data)
-                        else:
-                            connection.sendall(answer)
+                        while data := connection.recv(4096):
+                            received.append(data)
+                            if answer is not None:
+                                connection.sendall(answer)
+                                break
 
         thread = threading.Thread(target=serve)
         thread.start()

@@ -5,6 +5,7 @@ import threading
 import time
 
 import pytest
+
 from strapline_simulator.clock import VirtualClockLoop, run_virtual
 
 

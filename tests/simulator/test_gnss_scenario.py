@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from strapline_simulator.gnss_log import read_gnss_log
 from strapline_simulator.scenario import load_scenario
 from strapline_simulator.simulation import Options, run_scenario

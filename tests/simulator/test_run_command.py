@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+
 import strapline_simulator.report
 
 SCHEMA = Path(strapline_simulator.report.__file__).parent / "report.schema.json"

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from strapline_gateway.outbox import Outbox
 from strapline_simulator.scenario import load_scenario, shipped_scenarios
 from strapline_simulator.simulation import Options, run_scenario
@@ -56,7 +57,7 @@ def test_a_night_and_a_day_is_the_same_on_every_body_and_broker(mosquitto, tmp_p
     assert len(strap) == 1
     assert strap[0].at_centre_s - strap[0].t_s <= 2.0
     packets = list(read_trace(tmp_path / "trace.pcapng"))
-    assert {packet.interface for packet in packets} == {"air", "cellular", "mqtt", "truth"}
+    assert {packet.interface for packet in packets} == {"air", "cellular", "mqtt", "opened", "truth"}
 
 
 def test_the_report_does_not_depend_on_the_hash_seed():

@@ -20,6 +20,7 @@ SAMPLE = [
     Packet("cellular", T0 + 1.25, bytes(61), "a comment, with a ° in it", None),
     Packet("mqtt", T0 + 2.5, b"strapline/v1/gw1/event/t1\x00" + json.dumps({"id": 7}).encode(), None, True),
     Packet("truth", T0 + 3.999999, b'{"what":"strap cut"}', "", None),
+    Packet("opened", T0 + 4.25, b"\x01" + bytes(7), None, True),
 ]
 
 

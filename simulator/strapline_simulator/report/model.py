@@ -94,7 +94,7 @@ class Ledger(_Part):
     duplicates_dropped: Count
     """Repeated copies of a record that the centre already had, recognised and dropped."""
     missing: Count
-    """Records that a later one shows to exist and that never came."""
+    """Things that happened in the simulated world and had to be on record by the end, and are not: the tag's own counters have no say."""
     tombstoned: Count
     """Records that a store gave up by policy and accounted for."""
 

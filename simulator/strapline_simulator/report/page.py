@@ -154,7 +154,7 @@ def _facts(report: Report) -> list[tuple[str, list[Fact]]]:
         Fact(
             "Records missing",
             ledger.missing,
-            "Records that later ones show to exist, and that never came. This has to be 0.",
+            "Things that really happened in the simulated world and are not in the books. This has to be 0.",
             bad=ledger.missing > 0,
         ),
         Fact(

@@ -1,6 +1,6 @@
 """What a scenario may say. Every verb and every expectation is declared here, and nowhere else."""
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
@@ -204,7 +204,8 @@ class Scenario(_Strict):
             return seconds(moment)
         local = self.start.astimezone(ZoneInfo(self.zone))
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=day[0] - 1)
-        return (midnight + timedelta(seconds=day[1]) - local) / timedelta(seconds=1)
+        wanted = midnight + timedelta(seconds=day[1])  # on the wall; the difference must be taken in UTC
+        return (wanted.astimezone(UTC) - self.start) / timedelta(seconds=1)
 
     @cached_property
     def duration_s(self) -> float:

@@ -1,0 +1,155 @@
+# The ways to a gateway: the connections of both bearers, when the cellular line is dialled and when it is hung up.
+# What the records are, and what a command means, is the tag's.
+from strapline_tag import outputs as out
+from strapline_tag.deadline import sooner
+from strapline_tag.uplink import Uplink
+from strapline_wire.compat import const
+
+_DIAL_WAIT_LONGEST_MS = const(3600000)
+
+
+class Bearers:
+    # seal_record: slot of the journal -> sealed record; emit(output) hands an output to the body.
+    def __init__(self, config, journal, seal_record, emit):
+        self._config = config
+        self._journal = journal
+        self._emit = emit
+        self._ble = Uplink(out.BLE, config, journal, seal_record)
+        self._cellular = Uplink(out.CELLULAR, config, journal, seal_record)
+        self._greet_by = None  # BLE: until then a WELCOME must be here
+        self._dial_by = None  # cellular: until then the modem must have answered
+        self._dial_at = None
+        self._dial_wait_ms = config.cellular_retry_ms
+        self._hang_up_at = None  # while a cellular line stands
+        self._flush = False  # records wait that must not wait for the next beacon
+        self._pursued = False  # a violation away from home: the line stays up, and each position goes at once
+        self._alarm_overdue = False
+        self._fallback_at = None  # an alarm without a receipt takes the cellular line from then on, even at home
+
+    @property
+    def rejected(self) -> int:
+        return self._ble.rejected + self._cellular.rejected
+
+    # Connections.
+
+    def up(self, now: int, bearer: int, handshake) -> None:
+        self._send(bearer, self._uplink(bearer).up(handshake))
+        if bearer == out.CELLULAR:
+            self._dial_by = None
+            self._hang_up_at = now + self._config.cellular_idle_ms
+        else:
+            self._greet_by = now + self._config.welcome_wait_ms
+
+    def receive(self, bearer: int, data: bytes) -> list:
+        return self._uplink(bearer).receive(data)
+
+    def reply(self, bearer: int, boot: int, uptime_s: int) -> None:
+        if bearer == out.BLE:
+            self._greet_by = None
+        self._send(bearer, self._uplink(bearer).reply(boot, uptime_s))
+
+    def request(self, bearer: int, sealed: bytes) -> None:
+        # Something sealed that is no record and is not sent again.
+        self._send(bearer, self._uplink(bearer).send(sealed))
+
+    def down(self, now: int, bearer: int) -> None:
+        self._uplink(bearer).down()
+        if bearer == out.BLE:
+            self._greet_by = None
+        elif self._dial_by is not None or self._hang_up_at is not None:
+            self._lost(now)
+
+    def _lost(self, now: int) -> None:
+        # No line, or one that has ended: the next only after a pause, which grows until a receipt comes.
+        self._dial_by = None
+        self._hang_up_at = None
+        self._dial_at = now + self._dial_wait_ms
+        self._dial_wait_ms = min(self._dial_wait_ms * 2, _DIAL_WAIT_LONGEST_MS)
+
+    # What the journal has to say.
+
+    def event(self, now: int, alarm: bool) -> None:
+        # An event has joined the journal.
+        self._flush = True
+        self._dial_wait_ms = self._config.cellular_retry_ms
+        if self._dial_at is not None:
+            self._dial_at = min(self._dial_at, now + self._dial_wait_ms)
+        if alarm and self._fallback_at is None and not self._alarm_overdue:
+            self._fallback_at = now + self._config.alarm_fallback_ms
+
+    def pursue(self, pursued: bool) -> None:
+        self._pursued = pursued
+        if pursued and len(self._journal):
+            self._flush = True
+
+    def receipted(self, now: int) -> None:
+        # A receipt has taken records out of the journal.
+        self._ble.receipted(now)
+        self._cellular.receipted(now)
+        self._dial_wait_ms = self._config.cellular_retry_ms
+        if not len(self._journal):
+            self._flush = False
+        if not self._journal.alarm_pending():
+            self._fallback_at = None
+            self._alarm_overdue = False
+        if self._hang_up_at is not None:
+            self._hang_up_at = now + (self._config.cellular_idle_ms if len(self._journal) or self._pursued else 1000)
+
+    # Time.
+
+    def next_deadline(self) -> "int | None":
+        soonest = sooner(self._ble.retry_at, self._cellular.retry_at)
+        soonest = sooner(soonest, self._greet_by)
+        soonest = sooner(soonest, self._dial_by)
+        soonest = sooner(soonest, self._dial_at)
+        soonest = sooner(soonest, self._hang_up_at)
+        return sooner(soonest, self._fallback_at)
+
+    def handle_timer(self, now: int) -> None:
+        for uplink in (self._ble, self._cellular):
+            if uplink.retry_at is not None and now >= uplink.retry_at:
+                for line in uplink.retry(now):
+                    self._send(uplink.bearer, line)
+        if self._fallback_at is not None and now >= self._fallback_at:
+            self._fallback_at = None
+            self._alarm_overdue = True
+        if self._greet_by is not None and now >= self._greet_by:
+            self._greet_by = None
+            self._hang_up(out.BLE)
+        for end in (self._dial_by, self._hang_up_at):
+            if end is not None and now >= end:
+                self._lost(now)
+                self._hang_up(out.CELLULAR)
+
+    def _hang_up(self, bearer: int) -> None:
+        self._uplink(bearer).down()
+        self._emit((out.LINK_CLOSE, bearer))
+
+    def settle(self, now: int, away: bool) -> None:
+        # After anything that may have changed what is wanted: records on their way, and the cellular line.
+        for uplink in (self._ble, self._cellular):
+            if uplink.is_open:
+                for line in uplink.pump(now):
+                    self._send(uplink.bearer, line)
+        self._want_cellular(now, away)
+
+    def _want_cellular(self, now: int, away: bool) -> None:
+        if self._dial_by is not None or self._hang_up_at is not None:
+            self._dial_at = None
+            return
+        if not (self._alarm_overdue or (away and self._flush)):
+            self._dial_at = None
+            self._dial_wait_ms = self._config.cellular_retry_ms
+            return
+        if self._dial_at is None:
+            self._dial_at = now
+        if now >= self._dial_at:
+            self._dial_at = None
+            self._dial_by = now + self._config.cellular_dial_ms
+            self._emit((out.LINK_OPEN, out.CELLULAR))
+
+    def _uplink(self, bearer: int) -> Uplink:
+        return self._ble if bearer == out.BLE else self._cellular
+
+    def _send(self, bearer: int, line: bytes) -> None:
+        self._emit((out.LINK_SEND, bearer, line))

@@ -1,0 +1,34 @@
+# What the centre sealed for this tag: opened, and let through once. What a command does is the tag's.
+from strapline_wire import frames, seal
+from strapline_wire.errors import RemoteProtocolError
+from strapline_wire.replay import ReplayWindow
+
+
+class Commands:
+    # memory: integers that survive a reboot.
+    def __init__(self, cipher, memory):
+        self._cipher = cipher
+        self._memory = memory
+        self._window = ReplayWindow()
+
+    def open(self, sealed: bytes) -> tuple:
+        # (envelope, body); what is forged, replayed or of an earlier epoch raises RemoteProtocolError and changes nothing.
+        envelope, body = seal.open_envelope(sealed, self._cipher, seal.DOWN)
+        # The centre's epoch only rises; within one, each number counts once.
+        epoch = self._memory.get("epoch", 0)
+        if envelope.origin < epoch:
+            raise RemoteProtocolError("old_epoch")
+        if envelope.origin > epoch:
+            self._memory.put("arm", 0)
+            self._memory.put("epoch", envelope.origin)
+            self._window = ReplayWindow()
+        if envelope.kind == frames.ARM:
+            # An electronic key is presented long after it was made, behind any number of receipts, and once used it stays used, over a
+            # reboot as well: ARM rises on its own.
+            if envelope.number <= self._memory.get("arm", 0):
+                raise RemoteProtocolError("replayed")
+            self._memory.put("arm", envelope.number)
+        else:
+            self._window.check(envelope.number)
+            self._window.accept(envelope.number)
+        return envelope, body

@@ -1,0 +1,156 @@
+"""The MQTT side as an AsyncAPI 3 document: channels, and a JSON Schema (draft 7, as AsyncAPI wants) for each message.
+
+The schemas are written here once; a test holds every message of a whole run to them, so that they say what is really sent.
+"""
+
+import json
+from typing import Any, NamedTuple
+
+from strapline_protocol.contract import ROOT
+
+_IDENT = {"type": "string", "pattern": "^[0-9a-f]{8}$"}
+_UINT32 = {"type": "integer", "minimum": 0, "maximum": 0xFFFFFFFF}
+_SEQUENCE = {**_UINT32, "minimum": 1}
+_BASE64 = {"type": "string", "contentEncoding": "base64", "pattern": "^[A-Za-z0-9+/]*={0,2}$"}
+_INSTANT = {"type": "string", "format": "date-time", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$"}
+
+_IDENTITY = {
+    "source": {**_IDENT, "description": "whose record it is: a tag, or the gateway itself"},
+    "journal": {**_UINT32, "description": "id of the source's journal, random when that was made"},
+    "sequence": {**_SEQUENCE, "description": "number in that journal"},
+    "heard": {**_INSTANT, "description": "when the gateway first had it"},
+}
+_SEALED_RECORD = {
+    **_IDENTITY,
+    "record": {**_BASE64, "description": "the record as the tag sealed it for the centre"},
+    "alarm": {"type": "boolean", "description": "the record travels in the alarm lane"},
+}
+
+
+class Channel(NamedTuple):
+    """One channel: who sends, what, and whether the broker keeps the last."""
+
+    name: str
+    has_tag: bool
+    sender: str
+    retained: bool
+    summary: str
+    properties: dict[str, Any]
+    optional: tuple[str, ...] = ()
+
+
+CHANNELS = (
+    Channel(
+        "state", False, "gateway", True, "Birth (online), clean end (offline), or the last will (lost).",
+        {"state": {"enum": ["online", "offline", "lost"]}},
+    ),
+    Channel("event", True, "gateway", False, "An EVENT record, sealed end to end. Never expires.", _SEALED_RECORD),
+    Channel("position", True, "gateway", False, "A FIX record, sealed end to end.", _SEALED_RECORD),
+    Channel(
+        "presence", True, "gateway", False, "A tag has come into reach, or has not been heard for the debounce time.",
+        {
+            **_IDENTITY,
+            "tag": _IDENT,
+            "present": {"type": "boolean"},
+            "rssi_dbm": {"type": ["integer", "null"], "minimum": -128, "maximum": 20},
+        },
+    ),
+    Channel(
+        "alarm", True, "gateway", False, "Provisional: a heartbeat tells of an alarm whose record is still to come.",
+        {
+            **_IDENTITY,
+            "tag": _IDENT,
+            "newest_alarm": {"type": "integer", "minimum": 0, "maximum": 255},
+            "state": {"type": "integer", "minimum": 0, "maximum": 0xFFFF},
+        },
+    ),
+    Channel(
+        "time", True, "gateway", False, "A tag's sealed request for the time; worth nothing after 10 s.",
+        {"request": _BASE64},
+    ),
+    Channel(
+        "receipt", False, "centre", False, "What the centre has; lets records leave the outbox and, inside, the tag's journal.",
+        {
+            "source": _IDENT,
+            "journal": _UINT32,
+            "base": {**_UINT32, "description": "every sequence below it is at the centre"},
+            "bitmap": {**_UINT32, "description": "bit i: sequence base + 1 + i is there too"},
+            "command": {**_BASE64, "description": "the RECEIPT sealed for the tag; absent where the source is a gateway"},
+        },
+        ("command",),
+    ),
+    Channel("command", True, "centre", False, "A command sealed end to end for the tag.", {"command": _BASE64}),
+)  # fmt: skip
+
+
+def message_schema(channel: Channel) -> dict[str, Any]:
+    """The JSON Schema of one channel's payload: a CloudEvents 1.0 event in JSON with our `seal`."""
+    data = {
+        "type": "object",
+        "properties": channel.properties,
+        "required": [name for name in channel.properties if name not in channel.optional],
+    }
+    properties: dict[str, Any] = {
+        "specversion": {"const": "1.0"},
+        "id": {"type": "string", "minLength": 1},
+        "source": {"type": "string", "pattern": f"^/{ROOT}/[0-9a-f]{{8}}$"},
+        "type": {"const": f"strapline.{channel.name}.v1"},
+        "time": _INSTANT,
+        "datacontenttype": {"const": "application/json"},
+        "seal": {
+            "type": "string",
+            "pattern": "^[0-9a-f]{32}$",
+            "description": "HMAC-SHA256, 16 bytes, over topic and content under the gateway–centre key",
+        },
+        "data": data,
+    }
+    required = list(properties)
+    if channel.has_tag:
+        properties["subject"] = {**_IDENT, "description": "the tag"}
+        required.append("subject")
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def document(version: str) -> dict[str, Any]:
+    """The AsyncAPI 3.0 document as plain data."""
+    channels, operations, messages = {}, {}, {}
+    for channel in CHANNELS:
+        parameters = {"gateway": {"description": "the gateway's id, eight hexadecimal digits"}}
+        if channel.has_tag:
+            parameters["tag"] = {"description": "the tag's id, eight hexadecimal digits"}
+        channels[channel.name] = {
+            "address": f"{ROOT}/{{gateway}}/{channel.name}" + ("/{tag}" if channel.has_tag else ""),
+            "description": channel.summary,
+            "messages": {channel.name: {"$ref": f"#/components/messages/{channel.name}"}},
+            "parameters": parameters,
+        }
+        action = "send" if channel.sender == "gateway" else "receive"
+        operations[f"{action}_{channel.name}"] = {
+            "action": action,
+            "channel": {"$ref": f"#/channels/{channel.name}"},
+            "summary": channel.summary,
+            "bindings": {"mqtt": {"qos": 1, "retain": channel.retained, "bindingVersion": "0.2.0"}},
+        }
+        messages[channel.name] = {
+            "name": channel.name,
+            "contentType": "application/cloudevents+json",
+            "payload": message_schema(channel),
+        }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Strapline gateway",
+            "version": version,
+            "description": "What a gateway sends to a monitoring centre, and what it takes from one.",
+            "license": {"name": "MIT"},
+        },
+        "defaultContentType": "application/cloudevents+json",
+        "channels": channels,
+        "operations": operations,
+        "components": {"messages": messages},
+    }
+
+
+def asyncapi_source(version: str) -> str:
+    """The document as JSON (which is YAML too)."""
+    return json.dumps(document(version), indent=2, ensure_ascii=False) + "\n"

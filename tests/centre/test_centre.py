@@ -1,0 +1,521 @@
+"""The centre's rules: what it believes, what it answers, and what it shows to a person."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, time, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hand_made_tag import OTHER_SECRET, OTHER_TAG, SECRET, TAG, HandMadeTag
+from mqtt_recorder import Recorder
+from strapline_centre.centre import Centre, Person, subscriptions
+from strapline_centre.ledger import Ledger
+from strapline_centre.schedule import Schedule, Window
+from strapline_centre.service import CentreService
+from strapline_protocol import contract
+from strapline_protocol.broker import topic_matches
+from strapline_protocol.cipher import HostCipher
+from strapline_protocol.contract import Message, Topic
+from strapline_protocol.keys import centre_keys
+from strapline_simulator.brokers import MemoryBroker
+from strapline_simulator.clock import run_virtual
+from strapline_tag.tag import Tag
+from strapline_wire import frames
+
+HOME, INGRESS = "6a7e0001", "6a7e00ce"
+KEYS = {HOME: bytes(range(32)), INGRESS: bytes(range(100, 132))}
+START = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
+EPOCH = int(START.timestamp())
+WORK = Schedule(ZoneInfo("Europe/Berlin"), (Window(time(7, 30), time(18, 0)),))
+
+
+class Bench:
+    """A centre with two tags and two gateways, on a wall clock that a test sets."""
+
+    def __init__(self, ledger=None, *, epoch=EPOCH):
+        self.now = START
+        self.tag = HandMadeTag()
+        self.ledger = ledger or Ledger()
+        persons = [Person(centre_keys(TAG, SECRET), WORK), Person(centre_keys(OTHER_TAG, OTHER_SECRET))]
+        self.centre = Centre(persons, KEYS, self.ledger, utc=lambda: self.now, epoch=epoch)
+        self._said = 0
+
+    def close(self):
+        self.ledger.close()
+
+    def say(self, channel, data, *, subject=TAG, gateway=HOME, key=None):
+        """A message as this gateway sends it; gives the new ledger entry, and keeps the answers in `out`."""
+        self._said += 1
+        topic = Topic(gateway, channel, subject)
+        payload = contract.encode(Message(topic, str(self._said), self.now, data), key or KEYS[gateway])
+        return self.receive(str(topic), payload)
+
+    def receive(self, topic, payload):
+        entry = self.centre.receive(topic, payload)
+        self.out = []
+        while (message := self.centre.next_message()) is not None:
+            gateway = contract.parse_topic(message.topic).gateway
+            self.out.append(contract.decode(message.topic, message.payload, KEYS[gateway]))
+        return entry
+
+    def record(self, sealed, *, channel="event", heard=None, **options):
+        data = {"record": contract.text_of(sealed), "heard": contract.utc_text(heard or self.now)}
+        return self.say(channel, data, **options)
+
+    def own(self, channel, sequence, *, subject=TAG, **data):
+        data = {
+            "tag": subject,
+            "journal": 0x06A7E001,
+            "sequence": sequence,
+            "heard": contract.utc_text(self.now),
+            **data,
+        }
+        return self.say(channel, data, subject=subject)
+
+    def alarm(self, sequence, newest_alarm):
+        return self.own("alarm", sequence, newest_alarm=newest_alarm, state=0x61)
+
+    @property
+    def codes(self):
+        return [alert.code for alert in self.centre.alerts.alerts]
+
+    @property
+    def rejected(self):
+        return dict(self.centre.rejected)
+
+
+@pytest.fixture
+def bench():
+    it = Bench()
+    yield it
+    it.close()
+
+
+# Records.
+
+
+def test_a_sealed_record_is_opened_and_kept_with_its_three_times(bench):
+    heard = START - timedelta(hours=2)
+    entry = bench.record(bench.tag.event(frames.EVENT_BEACON, 7.0, utc_s=EPOCH - 9000, detail=88), heard=heard)
+    assert (entry.source, entry.journal, entry.sequence, entry.kind) == (TAG, bench.tag.journal, 1, "event")
+    assert entry.fields == {
+        "code": 4,
+        "flags": 0,
+        "boot": 1,
+        "uptime_s": 7,
+        "uptime_ms": 0,
+        "utc_s": EPOCH - 9000,
+        "detail": 88,
+    }
+    assert (entry.gateway, entry.gateway_utc, entry.centre_utc) == (HOME, heard, START)
+    assert list(bench.ledger.entries()) == [entry]
+
+
+def test_a_position_is_opened(bench):
+    entry = bench.record(bench.tag.fix(12.0), channel="position")
+    assert entry.kind == "fix"
+    assert (entry.fields["lat_e7"], entry.fields["lon_e7"]) == (532487000, 104078000)
+
+
+@pytest.mark.parametrize("gateway", [HOME, INGRESS])
+def test_the_receipt_goes_to_the_gateway_that_asked_and_to_the_tag(bench, gateway):
+    bench.record(bench.tag.event(sequence=1), gateway=gateway)
+    bench.record(bench.tag.event(sequence=3), gateway=gateway)
+    (answer,) = bench.out
+    assert answer.topic == Topic(gateway, "receipt")
+    command = contract.octets(answer.data, "command")
+    assert {k: answer.data[k] for k in ("source", "journal", "base", "bitmap")} == {
+        "source": TAG,
+        "journal": bench.tag.journal,
+        "base": 2,
+        "bitmap": 1,
+    }
+    envelope, body = bench.tag.open_command(command)
+    assert (envelope.kind, envelope.origin) == (frames.RECEIPT, EPOCH)
+    assert frames.unpack_receipt(body) == (bench.tag.journal, 2, 1)
+
+
+def test_a_duplicate_is_no_new_entry_and_is_receipted_again_wherever_it_comes_from(bench):
+    sealed = bench.tag.event()
+    assert bench.record(sealed) is not None
+    for gateway in (HOME, INGRESS):
+        assert bench.record(sealed, gateway=gateway) is None
+        assert [answer.topic for answer in bench.out] == [Topic(gateway, "receipt")]
+        assert bench.out[0].data["base"] == 2
+    assert bench.ledger.duplicates == 2
+    assert len(list(bench.ledger.entries())) == 1
+
+
+def test_the_same_identity_with_other_content_is_an_alert_once_and_the_first_stays(bench):
+    first, second = bench.tag.event(detail=1, sequence=1), bench.tag.event(detail=2, sequence=1)
+    bench.record(first)
+    for _ in range(5):
+        assert bench.record(second) is None
+    assert bench.codes == ["conflict"]
+    assert [entry.content for entry in bench.ledger.entries()] == [first]
+    assert bench.out[0].data["base"] == 2  # it leaves the journal: nothing would ever change
+
+
+def broken_seal(sealed):
+    return sealed[:-1] + bytes((sealed[-1] ^ 1,))
+
+
+@pytest.mark.parametrize(
+    ("change", "subject", "reason"),
+    [
+        (broken_seal, TAG, "forged"),
+        (lambda sealed: sealed[:1] + bytes((sealed[1] ^ 1,)) + sealed[2:], TAG, "forged"),  # the lane
+        (lambda sealed: sealed[:9] + bytes((sealed[9] ^ 1,)) + sealed[10:], TAG, "forged"),  # the sequence
+        (lambda sealed: sealed, OTHER_TAG, "forged"),
+        (lambda sealed: sealed, "7a9000ff", "unknown_tag"),
+        (lambda sealed: sealed[:12], TAG, "truncated"),
+        (lambda _sealed: b"", TAG, "truncated"),
+    ],
+)
+def test_a_record_that_is_not_the_tags_gets_no_entry_and_no_receipt(bench, change, subject, reason):
+    assert bench.record(change(bench.tag.event(frames.EVENT_STRAP_OPEN)), subject=subject) is None
+    assert bench.out == []
+    assert list(bench.ledger.entries()) == []
+    assert bench.codes == []
+    assert bench.rejected == {reason: 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "reason"),
+    [
+        (0x3E, b"of a newer firmware", "unknown_kind"),
+        (frames.EVENT, bytes(17), "truncated"),
+        (frames.EVENT, bytes((4, 0xFF)) + bytes(16), "out_of_range"),
+        (frames.FIX, b"", "truncated"),
+    ],
+)
+def test_a_genuine_record_that_cannot_be_read_is_kept_raw_shown_and_receipted(bench, kind, body, reason):
+    """Without a receipt it would stay the lowest that is missing, and nothing 33 further on could ever leave the tag."""
+    entry = bench.record(bench.tag.record(kind, body))
+    assert entry.kind == "raw"
+    assert entry.fields == {"kind": kind, "body": contract.text_of(body), "reason": reason}
+    assert bench.out[0].data["base"] == 2
+    assert bench.codes == ["unreadable"]
+
+
+def test_a_request_for_the_time_is_no_record(bench):
+    assert bench.record(bench.tag.time_request(b"12345678")) is None
+    assert bench.rejected == {"unexpected": 1}
+
+
+def test_a_command_that_comes_back_as_a_record_is_refused(bench):
+    assert bench.record(bench.centre.issue_arm(TAG, 1)) is None
+    assert bench.rejected == {"forged": 1}
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"key": KEYS[INGRESS]}, "forged"),
+        ({"gateway": "6a7e0099", "key": bytes(32)}, "unknown_gateway"),
+    ],
+)
+def test_a_message_under_another_gateways_key_is_refused(bench, options, reason):
+    assert bench.record(bench.tag.event(), **options) is None
+    assert bench.rejected == {reason: 1}
+    assert list(bench.ledger.entries()) == []
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        None,
+        5,
+        "yesterday",
+        "2026-03-02T20:00:00",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "",
+    ],
+)
+def test_a_record_without_a_time_that_is_one_is_refused(bench, heard):
+    assert bench.say("event", {"record": contract.text_of(bench.tag.event()), "heard": heard}) is None
+    assert bench.rejected == {"malformed": 1}
+    assert list(bench.ledger.entries()) == []
+
+
+@pytest.mark.parametrize("channel", ["receipt", "command"])
+def test_what_only_a_centre_says_is_refused(bench, channel):
+    assert bench.say(channel, {}) is None
+    assert bench.rejected == {"topic": 1}
+
+
+json_values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20), st.lists)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(["event", "position", "presence", "alarm", "time", "state"]),
+    st.dictionaries(
+        st.sampled_from(
+            ["record", "heard", "tag", "journal", "sequence", "newest_alarm", "state", "request", "rssi_dbm", "present"]
+        ),
+        json_values | st.sampled_from([TAG, "2026-03-02T20:00:00Z", "AAAA", 1]),
+    ),
+)
+def test_whatever_a_gateway_says_gives_an_entry_or_a_count(channel, data):
+    bench = Bench()
+    entry = bench.say(channel, data, subject="" if channel == "state" else TAG)
+    assert entry is not None or channel == "state" or sum(bench.rejected.values()) == 1
+    bench.close()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.one_of(st.text(max_size=60), st.just(f"strapline/v1/{HOME}/event/{TAG}")), st.binary(max_size=300))
+def test_whatever_a_broker_says_gives_a_count(topic, payload):
+    bench = Bench()
+    assert bench.receive(topic, payload) is None
+    assert sum(bench.rejected.values()) == 1
+    assert bench.out == []
+    bench.close()
+
+
+# What a gateway says itself.
+
+
+def test_presence_is_kept_under_the_gateways_own_identity_and_receipted(bench):
+    entry = bench.own("presence", 1, present=True, rssi_dbm=-60)
+    assert (entry.source, entry.sequence, entry.kind) == (HOME, 1, "presence")
+    assert (entry.fields["tag"], entry.fields["present"], entry.fields["rssi_dbm"]) == (TAG, True, -60)
+    (answer,) = bench.out
+    assert answer.data == {"source": HOME, "journal": 0x06A7E001, "base": 2, "bitmap": 0}
+
+
+def test_a_gateways_record_that_comes_twice_is_kept_once_and_receipted_twice(bench):
+    assert bench.alarm(1, 5) is not None
+    assert bench.alarm(1, 5) is None
+    assert len(bench.out) == 1
+    assert bench.codes == ["alarm"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "data", "subject", "reason"),
+    [
+        ("presence", {"tag": OTHER_TAG}, TAG, "malformed"),
+        ("alarm", {"newest_alarm": 256}, TAG, "malformed"),
+        ("alarm", {}, TAG, "malformed"),
+        ("presence", {"sequence": 0}, TAG, "malformed"),
+        ("presence", {"journal": -1}, TAG, "malformed"),
+        ("presence", {}, "7a9000ff", "unknown_tag"),
+        ("alarm", {"newest_alarm": 5}, "7a9000ff", "unknown_tag"),
+    ],
+)
+def test_a_gateways_own_record_must_make_sense(bench, channel, data, subject, reason):
+    assert bench.own(channel, **{"sequence": 1, "subject": subject} | data) is None
+    assert bench.rejected == {reason: 1}
+    assert bench.codes == []
+    assert list(bench.ledger.entries()) == []
+
+
+def test_a_replayed_old_alarm_message_raises_nothing_new(bench):
+    topic = Topic(HOME, "alarm", TAG)
+    data = {
+        "tag": TAG,
+        "journal": 1,
+        "sequence": 1,
+        "newest_alarm": 3,
+        "state": 0,
+        "heard": contract.utc_text(START),
+    }
+    recorded = contract.encode(Message(topic, "x", START, data), KEYS[HOME])
+    bench.receive(str(topic), recorded)
+    bench.record(bench.tag.event(frames.EVENT_STRAP_OPEN, sequence=3))
+    bench.now += timedelta(days=30)
+    for _ in range(10):
+        bench.receive(str(topic), recorded)
+    assert bench.codes == ["strap_open"]
+
+
+# Alerts.
+
+
+def test_an_alarm_and_its_provisional_word_are_one_alert_in_either_order(bench):
+    bench.alarm(1, 3)
+    assert bench.codes == ["alarm"]
+    bench.now += timedelta(seconds=2)
+    bench.record(bench.tag.event(frames.EVENT_STRAP_OPEN, sequence=3))
+    assert [(alert.code, alert.raised_utc) for alert in bench.centre.alerts.alerts] == [("strap_open", START)]
+    bench.record(bench.tag.event(frames.EVENT_REMOVED, sequence=259))
+    bench.alarm(2, 259 & 0xFF)
+    assert bench.codes == ["strap_open", "removed"]
+
+
+def test_an_alarm_of_a_new_journal_is_shown_though_it_has_the_number_of_an_old_one(bench):
+    bench.record(bench.tag.event(frames.EVENT_STRAP_OPEN, sequence=3))
+    bench.now += timedelta(hours=3)
+    bench.alarm(1, 3)
+    assert bench.codes == ["strap_open", "alarm"]
+
+
+def test_alerts_stay_whatever_comes_after_them(bench):
+    for code in (frames.EVENT_STRAP_OPEN, frames.EVENT_STRAP_CLOSED, frames.EVENT_ARMED, frames.EVENT_CAME_HOME):
+        bench.record(bench.tag.event(code))
+    assert bench.codes == ["strap_open"]
+
+
+def test_alerts_outlive_a_restart_of_the_centre(tmp_path):
+    url = f"sqlite:///{tmp_path}/ledger.sqlite"
+    bench = Bench(Ledger(url))
+    bench.alarm(1, 1)
+    bench.record(bench.tag.event(frames.EVENT_STRAP_OPEN, sequence=1))
+    bench.record(bench.tag.event(frames.EVENT_LEFT_HOME, sequence=2))
+    bench.now += timedelta(hours=1)
+    bench.alarm(2, 9)
+    before = bench.centre.alerts.alerts
+    assert bench.codes == ["strap_open", "left_home", "alarm"]
+    bench.close()
+    again = Bench(Ledger(url), epoch=EPOCH + 60)
+    assert again.centre.alerts.alerts == before
+    assert again.record(bench.tag.event(frames.EVENT_STRAP_OPEN, sequence=9)) is not None
+    assert again.codes == ["strap_open", "left_home", "strap_open"]
+    again.close()
+
+
+def berlin(text):
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Europe/Berlin"))
+
+
+@pytest.mark.parametrize(
+    ("left", "is_alert"),
+    [
+        ("2026-03-02T07:29", True),
+        ("2026-03-02T07:31", False),
+        ("2026-03-28T07:31", False),  # the day before summer time
+        ("2026-03-29T07:29", True),  # the first day of summer time
+        ("2026-03-29T07:31", False),
+        ("2026-03-29T17:59", False),
+        ("2026-03-29T18:01", True),
+        ("2026-10-25T07:29", True),  # the first day of winter time
+        ("2026-10-25T07:31", False),
+        ("2026-10-25T18:01", True),
+    ],
+)
+@pytest.mark.parametrize("told_by", ["tag", "gateway"])
+def test_leaving_is_judged_by_the_wearers_local_time_of_the_moment_of_leaving(bench, left, is_alert, told_by):
+    silence = timedelta(minutes=5)  # the tag is sure of it only then
+    sure = berlin(left).astimezone(UTC) + silence
+    utc_s = int(sure.timestamp()) if told_by == "tag" else 0
+    # A tag that knows the time may deliver hours later.
+    heard = sure if told_by == "gateway" else sure + timedelta(hours=11)
+    bench.now = heard + timedelta(days=1)
+    bench.record(bench.tag.event(frames.EVENT_LEFT_HOME, utc_s=utc_s, detail=300), heard=heard)
+    assert bench.codes == (["left_home"] if is_alert else [])
+
+
+def test_a_person_without_a_schedule_may_go(bench):
+    other = HandMadeTag(OTHER_TAG, OTHER_SECRET)
+    bench.record(other.event(frames.EVENT_LEFT_HOME), subject=OTHER_TAG)
+    assert bench.codes == []
+
+
+def test_the_will_of_a_gateway_is_an_alert_each_time_that_it_is_lost(bench):
+    for state in ("online", "lost", "lost", "online", "offline", "online", "lost"):
+        assert bench.say("state", {"state": state}, subject="") is None
+    assert bench.codes == ["gateway_lost", "gateway_lost"]
+    assert bench.centre.alerts.alerts[0].subject == HOME
+    assert bench.centre.gateway_states == {HOME: "lost"}
+
+
+@pytest.mark.parametrize("state", [None, "", "LOST", 5, ["lost"], {"lost": 1}])
+def test_a_state_that_is_none_is_refused(bench, state):
+    bench.say("state", {"state": state}, subject="")
+    assert bench.rejected == {"malformed": 1}
+    assert bench.centre.gateway_states == {}
+
+
+# What goes to the tag.
+
+
+def test_the_time_answers_the_tags_own_nonce_and_is_todays(bench):
+    bench.now = START + timedelta(milliseconds=250)
+    data = {"request": contract.text_of(bench.tag.time_request(b"\x00nonce!\xff"))}
+    assert bench.say("time", data, gateway=INGRESS) is None
+    (answer,) = bench.out
+    assert answer.topic == Topic(INGRESS, "command", TAG)
+    envelope, body = bench.tag.open_command(contract.octets(answer.data, "command"))
+    assert envelope.kind == frames.TIME
+    assert frames.unpack_time(body) == (b"\x00nonce!\xff", EPOCH, 250)
+    assert list(bench.ledger.entries()) == []
+
+
+def test_a_record_is_no_request_for_the_time(bench):
+    bench.say("time", {"request": contract.text_of(bench.tag.event())})
+    assert bench.out == []
+    assert bench.rejected == {"unexpected": 1}
+
+
+def real_tag():
+    class Memory(dict):
+        put = dict.__setitem__
+
+    tag = Tag(SECRET, Memory(), Random(1).randbytes, HostCipher)
+    tag.feed_strap(0, 1000)
+    return tag
+
+
+def test_a_real_tag_is_armed_once_by_what_the_centre_issued(bench):
+    tag, sealed = real_tag(), bench.centre.issue_arm(TAG, 7)
+    tag.feed_key(1000, sealed)
+    assert tag.armed
+    recorded = tag.journal.newest
+    tag.feed_key(2000, sealed)
+    tag.feed_key(3000, broken_seal(bench.centre.issue_arm(TAG, 7)))
+    other = Bench(epoch=EPOCH - 60)  # a centre restored from a backup, whose clock stood still
+    tag.feed_key(4000, other.centre.issue_arm(TAG, 7))
+    other.close()
+    assert tag.journal.newest == recorded
+    tag.feed_key(5000, bench.centre.issue_arm(TAG, 7))
+    assert tag.journal.newest == recorded + 1
+
+
+def test_an_arm_for_another_tag_does_nothing(bench):
+    tag = real_tag()
+    tag.feed_key(1000, bench.centre.issue_arm(OTHER_TAG, 7))
+    assert not tag.armed
+
+
+def test_no_command_number_is_used_twice(bench):
+    sealed = [bench.centre.issue_arm(TAG, 1)]
+    for sequence in (1, 2, 3):
+        bench.record(bench.tag.event(sequence=sequence))
+        sealed += [contract.octets(answer.data, "command") for answer in bench.out]
+    numbers = [(e.origin, e.number) for e, _ in map(bench.tag.open_command, sealed)]
+    assert numbers == [(EPOCH, number) for number in (1, 2, 3, 4)]
+
+
+# On MQTT.
+
+
+def test_the_centre_listens_to_everything_that_gateways_say_and_to_nothing_that_it_says_itself():
+    said = {channel: str(Topic(HOME, channel, "" if channel == "state" else TAG)) for channel in contract.CHANNELS}
+    heard = {c for c, topic in said.items() if any(topic_matches(f, topic) for f in subscriptions())}
+    assert heard == {"state", "event", "position", "presence", "alarm", "time"}
+
+
+def test_the_service_publishes_the_answers_and_tells_of_new_entries_only():
+    async def main():
+        bench, broker, entries = Bench(), MemoryBroker(), []
+        client = broker.client("centre", subscriptions())
+        await client.connect(CentreService(bench.centre, client, entries.append))
+        gateway, recorder = broker.client("gateway", [f"strapline/v1/{HOME}/receipt"]), Recorder()
+        await gateway.connect(recorder)
+        topic = Topic(HOME, "event", TAG)
+        data = {"record": contract.text_of(bench.tag.event()), "heard": contract.utc_text(START)}
+        for _ in range(2):
+            gateway.publish(str(topic), contract.encode(Message(topic, "1", START, data), KEYS[HOME]))
+        await asyncio.sleep(1)
+        await gateway.close()
+        await client.close()
+        bench.close()
+        return [entry.sequence for entry in entries], [json.loads(p)["data"]["base"] for _, p in recorder.messages]
+
+    assert run_virtual(main()) == ([1], [2, 2])

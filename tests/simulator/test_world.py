@@ -1,0 +1,124 @@
+"""The simulated world against what is known from elsewhere."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+
+from strapline_simulator.clock import run_virtual
+from strapline_simulator.scenario import Place
+from strapline_simulator.world.radio import RadioWorld
+from strapline_simulator.world.sky import Receiver
+from strapline_simulator.world.truth import Held, Truth, missing
+from strapline_simulator.world.wearer import Heat, Itinerary, Point, distance_m
+from strapline_tag.nmea import NmeaParser
+
+START = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
+
+
+def test_distance_of_one_minute_of_latitude_is_a_nautical_mile():
+    assert distance_m(Point(53.0, 10.0), Point(53.0 + 1 / 60, 10.0)) == pytest.approx(1852, rel=0.002)
+
+
+def test_an_itinerary_stays_goes_evenly_and_can_be_broken_off():
+    path = Itinerary(Place(lat_deg=0, lon_deg=0))
+    path.go(100, Place(lat_deg=0, lon_deg=1), 100)
+    assert path.at(50) == (0, 0)
+    assert path.at(150) == (0, 0.5)
+    assert path.at(500) == (0, 1)
+    path.go(150, Place(lat_deg=1, lon_deg=0.5), 10)
+    assert path.at(155) == (0.5, 0.5)
+    assert path.at(500) == (1, 0.5)
+    assert path.at(120) == (0, pytest.approx(0.2))
+
+
+def test_a_tag_that_is_taken_off_takes_the_temperature_of_the_room():
+    heat = Heat(ambient_c=20.0)
+    assert 31 < heat.skin_c(0) < 34
+    heat.take_off(1000)
+    assert heat.skin_c(1000) > 31
+    assert heat.skin_c(1000 + 3600) == pytest.approx(20.0, abs=0.1)
+    heat.put_on()
+    assert heat.skin_c(5000) > 31
+
+
+def test_the_radio_fades_with_distance_and_ends():
+    world = RadioWorld(Random(1))
+    here = Point(53.0, 10.0)
+    away = {"m": 0.0}
+    world.place("home", lambda: here)
+    world.place("tag", lambda: Point(53.0 + away["m"] / 111195, 10.0))
+    means = []
+    for metres in (1, 5, 20):
+        away["m"] = metres
+        means.append(sum(world.rssi_dbm("tag", "home") or -200 for _ in range(200)) / 200)
+    assert means[0] > means[1] > means[2] > -96
+    away["m"] = 200
+    assert all(world.rssi_dbm("tag", "home") is None for _ in range(200))
+    assert world.rssi_dbm("tag", "nobody") is None
+
+
+def test_the_receiver_starts_cold_then_hot_and_its_sentences_give_its_place_back():
+    heard = []
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        where = Point(-33.8567, 151.2152)  # south and east
+        receiver = Receiver(
+            lambda: START + timedelta(seconds=loop.time()),
+            lambda: where,
+            lambda data: heard.append((loop.time(), data)),
+            Random(3),
+        )
+        receiver.power(True)
+        await asyncio.sleep(40)
+        receiver.power(False)
+        await asyncio.sleep(60)
+        assert heard[-1][0] <= 40
+        receiver.power(True)
+        await asyncio.sleep(5.5)
+        receiver.power(False)
+
+    run_virtual(main())
+    parser = NmeaParser()
+    fixes = []
+    for at, data in heard:
+        parser.feed(data)
+        parser.flush()
+        while (fix := parser.take()) is not None:
+            fixes.append((at, fix))
+    assert parser.broken == 0
+    assert fixes[0][0] == 28.0
+    assert min(at for at, _ in fixes if at > 60) == 102.0
+    for at, fix in fixes:
+        assert abs(fix.lat_e7 / 1e7 + 33.8567) < 0.0002
+        assert abs(fix.lon_e7 / 1e7 - 151.2152) < 0.0002
+        assert fix.utc_s == int(START.timestamp() + at)
+
+
+def _truth(code, earliest, latest, due=0.0):
+    return Truth(code, earliest, latest, "", due)
+
+
+def test_a_truth_needs_a_record_of_its_kind_in_its_time():
+    truths = [_truth("cut", 10, 11)]
+    assert missing(truths, [Held("cut", 10.5)], 100) == []
+    assert missing(truths, [Held("cut", 11.5)], 100) == truths
+    assert missing(truths, [Held("tear", 10.5)], 100) == truths
+    assert missing(truths, [], 100) == truths
+
+
+def test_one_record_does_not_vouch_for_two_truths():
+    truths = [_truth("cut", 0, 10), _truth("cut", 0, 10)]
+    assert len(missing(truths, [Held("cut", 5)], 100)) == 1
+    assert missing(truths, [Held("cut", 5), Held("cut", 6)], 100) == []
+
+
+def test_a_wide_truth_does_not_take_the_record_of_a_narrow_one():
+    truths = [_truth("cut", 0, 100), _truth("cut", 5, 6)]
+    assert missing(truths, [Held("cut", 5.5), Held("cut", 50)], 100) == []
+
+
+def test_what_is_not_due_yet_is_not_missing():
+    assert missing([_truth("cut", 90, 91, due=120)], [], 100) == []

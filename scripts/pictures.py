@@ -28,6 +28,7 @@ def main() -> int:
     console = Console(record=True, width=104, file=io.StringIO(), force_terminal=True, highlight=False)
     scenario = load_scenario(SCENARIO)
     with LiveView(scenario, BODY, BROKER, console) as view:
+        view.introduce()
         result = run_scenario(scenario, Options(body=BODY, broker=BROKER, watch=view.show))
     view.conclude(result, [Path("out/demo/report.html"), Path("out/demo/report.json"), Path("out/demo/trace.pcapng")])
     # Rich's template names web fonts on somebody's server; the reader's own monospace font will do.

@@ -43,19 +43,21 @@ class LiveView:
     def tick(self, t_s: float) -> None:
         """Simulated time has come so far; the first call means that everything stands."""
         if self._task is None:
-            self._introduce()
+            self.introduce()
             self._task = self._progress.add_task("", total=self._scenario.duration_s)
             self._progress.start()
         self._progress.update(self._task, completed=t_s, description=self._clock(t_s))
 
-    def _introduce(self) -> None:
+    def introduce(self) -> None:
+        """Say what runs, and on what."""
         hours = self._scenario.duration_s / 3600
         self._console.print(Text(self._scenario.title, style="bold"))
         about = f"simulated tag on {self._body}, {hours:.1f} h of virtual time, simulated BLE, broker {_public(self._broker)}"
         self._console.print(Text(about, style="dim"))
 
     def show(self, happening: Happening) -> None:
-        line = Text(self._clock(happening.t_s), style="dim")
+        line = Text()
+        line.append(self._clock(happening.t_s), style="dim")
         line.append(f"  {_LABELS[happening.place]:<7}", style=_STYLES[happening.place])
         line.append(happening.text, style="bold red" if happening.place == "alert" else "")
         self._console.print(line)
@@ -70,7 +72,7 @@ class LiveView:
         table = Table(box=None, show_header=False, pad_edge=False)
         for outcome in report.expectations:
             mark = Text("  ok", style="green") if outcome.passed else Text("FAIL", style="bold red")
-            latency = "" if outcome.latency_s is None else f"{outcome.latency_s:.1f} s"
+            latency = "" if outcome.latency_s is None else _length(outcome.latency_s)
             table.add_row(mark, Text(outcome.text), Text(latency, style="dim", justify="right"))
         self._console.print()
         self._console.print(table)
@@ -90,3 +92,10 @@ class LiveView:
 def _public(broker: str) -> str:
     """A broker's address without its password."""
     return broker.rsplit("@", maxsplit=1)[-1] if "@" in broker else broker
+
+
+def _length(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s"

@@ -100,7 +100,7 @@ class Script:
 
     def _text_of(self, step: Step) -> str:
         if step.go is not None:
-            return f"goes to {step.go.to}"
+            return "goes home" if step.go.to == "home" else f"goes to {step.go.to}"
         if step.open_strap is not None:
             return f"the strap opens for {step.open_strap * 1000:g} ms"
         if step.cell is not None:

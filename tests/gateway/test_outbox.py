@@ -135,8 +135,12 @@ def test_a_receipt_means_every_sequence_below_base_and_each_bit_above_it(put_in,
     box.close()
 
 
-def test_pauses_between_tries_grow_to_an_hour_and_no_further(outbox):
-    put(outbox, 1)
+@pytest.mark.parametrize(
+    ("lane", "expected"),
+    [(HISTORY_LANE, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]), (ALARM_LANE, [30, 60, 120, 240, 240])],
+)
+def test_pauses_between_tries_grow_to_an_hour_and_for_an_alarm_to_four_minutes(outbox, lane, expected):
+    put(outbox, 1, lane)
     now, times = 1000.0, []
     for _ in range(30):
         assert sequences(outbox.take_due(now, 10)) == [1]
@@ -144,8 +148,8 @@ def test_pauses_between_tries_grow_to_an_hour_and_no_further(outbox):
         times.append(now)
         now = outbox.next_due_s()
     pauses = [round(b - a) for a, b in itertools.pairwise(times)]
-    assert pauses[:8] == [30, 60, 120, 240, 480, 960, 1920, 3600]
-    assert set(pauses[8:]) == {3600}
+    assert pauses[: len(expected)] == expected
+    assert set(pauses[len(expected) :]) == {expected[-1]}
 
 
 def test_nothing_is_due_before_its_time(outbox):

@@ -1,5 +1,6 @@
 """Generated files and their definitions cannot part company unnoticed."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -41,16 +42,36 @@ def narrower_battery() -> list[definitions.Frame]:
     return [definitions.FRAMES[0]._replace(layout=construct.Struct(*fields)), *definitions.FRAMES[1:]]
 
 
-def test_the_checkout_has_not_drifted() -> None:
-    done = subprocess.run(
+def checked(checkout: Path) -> subprocess.CompletedProcess[str]:
+    """The command as `make check` runs it."""
+    return subprocess.run(
         [sys.executable, "-m", "strapline_protocol.generate", "--check"],
-        cwd=CHECKOUT,
+        cwd=checkout,
+        env={**os.environ, "PYTHONPATH": str(checkout / "protocol")},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+def test_the_checkout_has_not_drifted() -> None:
+    done = checked(CHECKOUT)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_command_fails_where_a_file_was_edited_by_hand(tmp_path: Path) -> None:
+    shutil.copytree(CHECKOUT / "protocol", tmp_path / "protocol", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in GENERATED:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(CHECKOUT / name, tmp_path / name)
+    assert checked(tmp_path).returncode == 0
+    page = tmp_path / "docs/protocol-frames.md"
+    page.write_text(page.read_text(encoding="utf-8").replace("# Frames", "# Frame"), encoding="utf-8")
+    done = checked(tmp_path)
+    assert done.returncode == 1
+    assert "docs/protocol-frames.md" in done.stderr
+    assert page.read_text(encoding="utf-8").count("# Frames") == 0
 
 
 def test_a_true_copy_passes_and_nothing_is_said(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,8 +19,8 @@ class Commands:
         if envelope.origin < epoch:
             raise RemoteProtocolError("old_epoch")
         if envelope.origin > epoch:
+            self._memory.put("epoch", envelope.origin)  # first: a power cut between the two must not let an old ARM in again
             self._memory.put("arm", 0)
-            self._memory.put("epoch", envelope.origin)
             self._window = ReplayWindow()
         if envelope.kind == frames.ARM:
             # An electronic key is presented long after it was made, behind any number of receipts, and once used it stays used, over a

@@ -19,15 +19,18 @@ class Commands:
         if envelope.origin < epoch:
             raise RemoteProtocolError("old_epoch")
         if envelope.origin > epoch:
-            self._memory.put("epoch", envelope.origin)  # first: a power cut between the two must not let an old ARM in again
-            self._memory.put("arm", 0)
+            self._memory.put("epoch", envelope.origin)
             self._window = ReplayWindow()
         if envelope.kind == frames.ARM:
             # An electronic key is presented long after it was made, behind any number of receipts, and once used it stays used, over a
-            # reboot as well: ARM rises on its own.
-            if envelope.number <= self._memory.get("arm", 0):
+            # reboot as well: ARM rises on its own, in the epoch of the last one that was used. After a power cut between the two writes
+            # neither is an old ARM let in again nor a new one kept out.
+            used_in = self._memory.get("arm_epoch", 0)
+            if envelope.origin == used_in and envelope.number <= self._memory.get("arm", 0):
                 raise RemoteProtocolError("replayed")
             self._memory.put("arm", envelope.number)
+            if envelope.origin != used_in:
+                self._memory.put("arm_epoch", envelope.origin)
         else:
             self._window.check(envelope.number)
             self._window.accept(envelope.number)

@@ -174,6 +174,54 @@ def test_a_genuine_command_that_is_cut_short_does_nothing(pair, kind):
     assert pair.tag.rejected == 1
 
 
+class Failing(Memory):
+    """Power goes just before the write with this number."""
+
+    def __init__(self, held, fails_at):
+        super().__init__(held)
+        self._fails_at = fails_at
+
+    def put(self, name, value):
+        if self.writes == self._fails_at:
+            raise OSError
+        super().put(name, value)
+
+
+def opens(memory, sealed):
+    try:
+        Commands(HostCipher(derive(SECRET, "end-to-end")), memory).open(sealed)
+    except (OSError, RemoteProtocolError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("fails_at", range(4))
+def test_power_that_goes_while_an_arm_of_a_new_epoch_is_taken_lets_no_old_one_in_and_keeps_no_new_one_out(fails_at):
+    centre = TagPair().centre
+    old = [centre.arm() for _ in range(9)]
+    memory = Memory()
+    assert opens(memory, old[7])
+    centre.epoch, centre.number = EPOCH + 1, 0
+    new = centre.arm()
+    failing = Failing(memory.held, fails_at)
+    taken = opens(failing, new)
+    assert taken == (fails_at == 3)
+    after = Memory(failing.held)
+    assert not any(opens(after, sealed) for sealed in old[:8])
+    assert opens(after, new) != taken
+    assert not opens(after, new)
+    assert opens(after, centre.arm())
+    assert not any(opens(after, sealed) for sealed in [*old, new])
+
+
+def test_in_a_new_epoch_all_commands_count_from_its_own_start(pair):
+    for _ in range(500):
+        pair.command(pair.centre.receipt(1))
+    pair.centre.epoch, pair.centre.number = EPOCH + 1, 0
+    pair.command(pair.centre.receipt(1))
+    assert pair.tag.rejected == 0
+
+
 # The rule itself, over any history.
 
 

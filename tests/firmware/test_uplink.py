@@ -84,6 +84,15 @@ def test_a_receipt_makes_the_waiting_short_again():
     assert sorted({record.at - receipted_at for record in pair.arrived}) == [10_000]
 
 
+def test_when_everything_is_receipted_nothing_is_remembered_and_nothing_is_due():
+    pair = loaded(40)
+    pair.connect()
+    assert pair.waiting() == []
+    uplink = pair.tag._bearers._ble
+    assert uplink._sent == set()
+    assert uplink.retry_at is None
+
+
 def test_a_new_session_sends_again_at_once_what_has_no_receipt_and_with_the_same_bytes():
     pair = loaded(5)
     pair.receipting = False

@@ -78,6 +78,12 @@ def test_alarms_can_be_taken_alone(outbox):
     assert sequences(outbox.take_due(0.0, 10)) == [1]
 
 
+def test_a_commit_is_on_the_disk_and_not_only_with_the_kernel(outbox):
+    """What no kill of a process shows: only a power cut would."""
+    assert outbox._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert outbox._db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+
+
 def test_a_record_that_is_held_is_not_kept_twice(outbox):
     assert put(outbox, 1)
     assert not put(outbox, 1)
@@ -97,10 +103,18 @@ def test_a_forgery_under_the_same_identity_does_not_keep_the_genuine_record_out(
 def test_a_receipt_lets_go_what_it_names_and_nothing_else(outbox):
     for sequence in range(1, 12):
         put(outbox, sequence)
-    put(outbox, 1, source="7a900002")
-    put(outbox, 1, journal=JOURNAL + 1)
+    for sequence in (1, 5):
+        put(outbox, sequence, source="7a900002")
+        put(outbox, sequence, journal=JOURNAL + 1)
     assert outbox.receipted(TAG, JOURNAL, 4, 0b101) == 5
-    assert held(outbox) == [1, 1, 4, 6, 8, 9, 10, 11]
+    assert held(outbox) == [1, 1, 4, 5, 5, 6, 8, 9, 10, 11]
+
+
+def test_the_bitmap_reaches_32_further_than_its_base_and_one(outbox):
+    for sequence in (10, 41, 42, 43):
+        put(outbox, sequence)
+    assert outbox.receipted(TAG, JOURNAL, 10, 1 << 31) == 1
+    assert held(outbox) == [10, 41, 43]
 
 
 def test_a_receipt_of_nothing_lets_nothing_go(outbox):

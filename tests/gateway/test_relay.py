@@ -480,6 +480,7 @@ def test_a_gateway_that_hears_nothing_more_still_repeats_what_has_no_receipt():
         await asyncio.sleep(1000)  # the presence has gone again; no deadline is left
         assert gateway._timer is None
         await near.client.restore()
+        assert gateway._timer is not None  # before any PUBACK
         await asyncio.sleep(100)
         assert far.sequences("presence") == [1, 2, 1, 2, 1, 2]  # at once, after 30 s, and after 60 s more
 
@@ -502,6 +503,20 @@ def test_a_full_disk_neither_ends_the_gateway_nor_loses_the_alarm_that_it_heard(
     with_gateway(story)
 
 
+def test_a_gateway_remembers_where_its_tags_were():
+    async def story(gateway, near, _far, tag):
+        tag.slot = 5000
+        hear(gateway, tag)
+        assert gateway.station.rejected == {"unknown_tag": 1}
+        near.outbox.note(f"slot/{tag.ident}", 4999)
+        gateway.attach(near.relay)
+        hear(gateway, tag)
+        assert gateway.station.accepted == 1
+        assert near.relay.slots() == {tag.ident: 5000}
+
+    with_gateway(story)
+
+
 def test_nothing_of_a_gateway_runs_after_its_end():
     async def main():
         broker = MemoryBroker()
@@ -513,8 +528,11 @@ def test_nothing_of_a_gateway_runs_after_its_end():
         async with gateway:
             hear(gateway, tag)
         gateway.drain()  # a link that closes last
+        assert gateway._timer is None
+        near.relay.say_goodbye()
         await near.client.close()
         near.outbox.close()
-        await asyncio.sleep(2000)  # a timer that was still armed would ask the closed outbox
+        await asyncio.sleep(2000)
+        assert gateway.disk_faults == 0  # a timer that was still armed would ask the closed outbox
 
     run_virtual(main())

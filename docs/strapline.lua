@@ -5,7 +5,7 @@ local strapline = Proto("strapline", "Strapline electronic monitoring")
 local opened = Proto("strapline_opened", "Strapline, opened body")
 local mqtt = Proto("strapline_mqtt", "Strapline MQTT publication")
 local truth = Proto("strapline_truth", "Strapline ground truth")
-local KINDS = { [1] = "HEARTBEAT", [2] = "HELLO", [3] = "WELCOME", [4] = "RECORD", [5] = "COMMAND", [6] = "REPLY", [16] = "EVENT", [17] = "FIX", [18] = "TIME_REQUEST", [32] = "RECEIPT", [33] = "TIME", [34] = "ARM" }
+local KINDS = { [1] = "HEARTBEAT", [2] = "HELLO", [3] = "WELCOME", [4] = "RECORD", [5] = "COMMAND", [6] = "REPLY", [16] = "EVENT", [17] = "FIX", [18] = "TIME_REQUEST", [32] = "RECEIPT", [33] = "TIME", [34] = "ARM", [35] = "RECEIPT_FAR" }
 local EVENT_CODES = { [1] = "started", [2] = "armed", [3] = "arm_refused", [4] = "beacon", [16] = "strap_open", [17] = "strap_closed", [18] = "strap_altered", [24] = "skin_lost", [25] = "skin_back", [26] = "removed", [32] = "left_home", [33] = "came_home", [40] = "no_fix" }
 local f = {}
 f.version = ProtoField.uint8("strapline.version", "Version", base.DEC, nil, 0xC0)
@@ -57,6 +57,9 @@ f.time_request_uptime_s = ProtoField.uint32("strapline.time_request.uptime_s", "
 f.receipt_journal = ProtoField.uint32("strapline.receipt.journal", "journal", base.DEC)
 f.receipt_base = ProtoField.uint32("strapline.receipt.base", "base", base.DEC)
 f.receipt_bitmap = ProtoField.uint32("strapline.receipt.bitmap", "bitmap", base.DEC)
+f.receipt_far_journal = ProtoField.uint32("strapline.receipt_far.journal", "journal", base.DEC)
+f.receipt_far_first = ProtoField.uint32("strapline.receipt_far.first", "first", base.DEC)
+f.receipt_far_bitmap = ProtoField.uint32("strapline.receipt_far.bitmap", "bitmap", base.DEC)
 f.time_nonce = ProtoField.bytes("strapline.time.nonce", "nonce")
 f.time_utc_s = ProtoField.uint32("strapline.time.utc_s", "utc s (s)", base.DEC)
 f.time_utc_ms = ProtoField.uint16("strapline.time.utc_ms", "utc ms (ms)", base.DEC)
@@ -171,6 +174,16 @@ BODIES[32] = function(range, tree)
   tree:add(f.receipt_journal, range(0, 4))
   tree:add(f.receipt_base, range(4, 4))
   tree:add(f.receipt_bitmap, range(8, 4))
+  if range:len() > 12 then tree:add(f.trailing, range(12)) end
+end
+BODIES[35] = function(range, tree)
+  if range:len() < 12 then
+    tree:add_expert_info(PI_MALFORMED, PI_ERROR, "Truncated body")
+    return
+  end
+  tree:add(f.receipt_far_journal, range(0, 4))
+  tree:add(f.receipt_far_first, range(4, 4))
+  tree:add(f.receipt_far_bitmap, range(8, 4))
   if range:len() > 12 then tree:add(f.trailing, range(12)) end
 end
 BODIES[33] = function(range, tree)

@@ -98,23 +98,30 @@ class Journal:
 
     def receipt(self, receipt) -> int:
         # How many records left.
-        if receipt.journal != self.ident:
+        return self._release(receipt.journal, receipt.base, receipt.base, receipt.bitmap << 1)
+
+    def receipt_far(self, receipt) -> int:
+        # The same for records behind a gap: nothing below them is meant.
+        return self._release(receipt.journal, 0, receipt.first, receipt.bitmap << 1 | 1)
+
+    def _release(self, journal: int, below: int, first: int, bitmap: int) -> int:
+        if journal != self.ident:
             return 0
         before = self._count
         kept = slot = 0
         while slot < before:
             start = slot
-            while slot < before and not self._covered(receipt, slot):
+            while slot < before and not self._covered(below, first, bitmap, slot):
                 slot += 1
             self._move(start, slot, kept)
             kept += slot - start
-            while slot < before and self._covered(receipt, slot):
+            while slot < before and self._covered(below, first, bitmap, slot):
                 self._alarms -= self.is_alarm(slot)
                 slot += 1
         self._count = kept
         return before - kept
 
-    def _covered(self, receipt, slot: int) -> bool:
+    def _covered(self, below: int, first: int, bitmap: int, slot: int) -> bool:
         sequence = self.sequence(slot)
-        bit = sequence - receipt.base - 1
-        return sequence < receipt.base or (0 <= bit < 32 and (receipt.bitmap >> bit) & 1 == 1)
+        bit = sequence - first
+        return sequence < below or (0 <= bit <= 32 and (bitmap >> bit) & 1 == 1)

@@ -236,6 +236,9 @@ class Tag:
             if envelope.kind == frames.RECEIPT:
                 if self.journal.receipt(frames.unpack_receipt(body)):
                     self._bearers.receipted(now)
+            elif envelope.kind == frames.RECEIPT_FAR:
+                if self.journal.receipt_far(frames.unpack_receipt_far(body)):
+                    self._bearers.receipted(now)
             elif envelope.kind == frames.TIME:
                 self.clock.answer(now, frames.unpack_time(body))
             elif envelope.kind == frames.ARM:

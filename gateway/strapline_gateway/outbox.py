@@ -153,6 +153,17 @@ class Outbox:
                     ).rowcount
         return gone
 
+    def receipted_far(self, source: str, journal: int, first: int, bitmap: int) -> int:
+        """The same for records behind a gap: `first`, and `first + 1 + i` for each bit i, and no other."""
+        sequences = [first, *(first + 1 + bit for bit in range(32) if bitmap >> bit & 1)]
+        with self._transaction():
+            return sum(
+                self._db.execute(
+                    "DELETE FROM outbox WHERE source = ? AND journal = ? AND sequence = ?", (source, journal, sequence)
+                ).rowcount
+                for sequence in sequences
+            )
+
     def due_again(self) -> None:
         """A new connection: everything is due at once."""
         self._db.execute("UPDATE outbox SET next_try_s = 0")

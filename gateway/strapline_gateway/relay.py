@@ -197,7 +197,10 @@ class Relay:
         command = contract.octets(data, "command") if "command" in data else None
         if not isinstance(source, str) or not contract.is_ident(source):
             raise RemoteProtocolError("malformed", "source")
+        far = (contract.number(data, "first"), contract.number(data, "far_bitmap")) if "first" in data else None
         self._outbox.receipted(source, journal, base, bitmap)
+        if far is not None:
+            self._outbox.receipted_far(source, journal, *far)
         if command is not None:
             self._on_command(source, command)
 

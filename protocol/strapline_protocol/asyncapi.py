@@ -75,9 +75,11 @@ CHANNELS = (
             "journal": _UINT32,
             "base": {**_UINT32, "description": "every sequence below it is at the centre"},
             "bitmap": {**_UINT32, "description": "bit i: sequence base + 1 + i is there too"},
+            "first": {**_SEQUENCE, "description": "behind a gap: this sequence is at the centre"},
+            "far_bitmap": {**_UINT32, "description": "bit i: sequence first + 1 + i is there too"},
             "command": {**_BASE64, "description": "the RECEIPT sealed for the tag; absent where the source is a gateway"},
         },
-        ("command",),
+        ("first", "far_bitmap", "command"),
     ),
     Channel("command", True, "centre", False, "A command sealed end to end for the tag.", {"command": _BASE64}),
 )  # fmt: skip

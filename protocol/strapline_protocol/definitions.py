@@ -25,6 +25,7 @@ class Kind(IntEnum):
     RECEIPT = 0x20
     TIME = 0x21
     ARM = 0x22
+    RECEIPT_FAR = 0x23
 
 
 class EventCode(IntEnum):
@@ -203,7 +204,18 @@ FRAMES = (
             _field("base", c.Int32ub, "every sequence below it is at the centre"),
             _field("bitmap", c.Int32ub, "bit i: sequence base + 1 + i is there too"),
         ),
-        "Lets records leave the journal. The only thing that does.",
+        "Lets records leave the journal. Nothing but a receipt does.",
+    ),
+    Frame(
+        Kind.RECEIPT_FAR,
+        "centre",
+        "end-to-end",
+        c.Struct(
+            _field("journal", c.Int32ub, "journal id"),
+            _field("first", c.Int32ub, "this sequence is at the centre"),
+            _field("bitmap", c.Int32ub, "bit i: sequence first + 1 + i is there too"),
+        ),
+        "A receipt for records that lie further behind a gap than RECEIPT's bitmap reaches; it says nothing of any other.",
     ),
     Frame(
         Kind.TIME,

@@ -19,6 +19,7 @@ TIME_REQUEST = const(0x12)
 RECEIPT = const(0x20)
 TIME = const(0x21)
 ARM = const(0x22)
+RECEIPT_FAR = const(0x23)
 
 EVENT_STARTED = const(1)
 EVENT_ARMED = const(2)
@@ -230,6 +231,24 @@ def unpack_receipt(data):
         raise RemoteProtocolError("truncated")
     journal, base, bitmap = _unpack(">LLL", data)
     return Receipt(journal, base, bitmap)
+
+
+RECEIPT_FAR_SIZE = const(12)
+ReceiptFar = namedtuple('ReceiptFar', ('journal', 'first', 'bitmap'))
+
+
+def pack_receipt_far(value):
+    journal, first, bitmap = value
+    if not (0 <= journal <= 4294967295 and 0 <= first <= 4294967295 and 0 <= bitmap <= 4294967295):
+        raise LocalProtocolError("RECEIPT_FAR out of range", value)
+    return _pack(">LLL", journal, first, bitmap)
+
+
+def unpack_receipt_far(data):
+    if len(data) < 12:
+        raise RemoteProtocolError("truncated")
+    journal, first, bitmap = _unpack(">LLL", data)
+    return ReceiptFar(journal, first, bitmap)
 
 
 TIME_SIZE = const(14)

@@ -14,6 +14,7 @@ TIME_REQUEST: int
 RECEIPT: int
 TIME: int
 ARM: int
+RECEIPT_FAR: int
 EVENT_STARTED: int
 EVENT_ARMED: int
 EVENT_ARM_REFUSED: int
@@ -128,6 +129,14 @@ class Receipt(NamedTuple):
     bitmap: int
 def pack_receipt(value: Receipt | tuple[int, int, int]) -> bytes: ...
 def unpack_receipt(data: bytes) -> Receipt: ...
+
+RECEIPT_FAR_SIZE: int
+class ReceiptFar(NamedTuple):
+    journal: int
+    first: int
+    bitmap: int
+def pack_receipt_far(value: ReceiptFar | tuple[int, int, int]) -> bytes: ...
+def unpack_receipt_far(data: bytes) -> ReceiptFar: ...
 
 TIME_SIZE: int
 class Time(NamedTuple):

@@ -106,7 +106,7 @@ class Centre:
         kind, fields = _opened(envelope.kind, body)
         entry = self._entry(message, tag, envelope.origin, envelope.number, kind, sealed, fields)
         outcome = self._add(entry)
-        self._receipt(message.topic.gateway, tag, envelope.origin, tag)
+        self._receipt(message.topic.gateway, tag, envelope.origin, envelope.number, tag)
         return entry if outcome is Outcome.NEW else None
 
     def _own_record(self, message: Message) -> Entry | None:
@@ -121,7 +121,7 @@ class Centre:
             contract.number(data, "newest_alarm", 0, 255)
         entry = self._entry(message, gateway, journal, sequence, message.topic.channel, content, fields)
         outcome = self._add(entry)
-        self._receipt(gateway, gateway, journal, None)
+        self._receipt(gateway, gateway, journal, sequence, None)
         return entry if outcome is Outcome.NEW else None
 
     def _entry(
@@ -174,13 +174,18 @@ class Centre:
 
     # What goes back.
 
-    def _receipt(self, gateway: str, source: str, journal: int, tag: str | None) -> None:
+    def _receipt(self, gateway: str, source: str, journal: int, sequence: int, tag: str | None) -> None:
         base, bitmap = self.ledger.receipt(source, journal)
         data: dict[str, Any] = {"source": source, "journal": journal, "base": base, "bitmap": bitmap}
-        if tag is not None:
-            data["command"] = contract.text_of(
-                self._seal(tag, frames.RECEIPT, frames.pack_receipt((journal, base, bitmap)))
-            )
+        far = self.ledger.receipt_far(source, journal, sequence)
+        if far is not None:
+            data["first"], data["far_bitmap"] = sequence, far
+        if tag is not None and far is not None:
+            body = frames.pack_receipt_far((journal, sequence, far))
+            data["command"] = contract.text_of(self._seal(tag, frames.RECEIPT_FAR, body))
+        elif tag is not None:
+            body = frames.pack_receipt((journal, base, bitmap))
+            data["command"] = contract.text_of(self._seal(tag, frames.RECEIPT, body))
         self._publish(Topic(gateway, "receipt"), data)
 
     def _tell_time(self, message: Message) -> None:

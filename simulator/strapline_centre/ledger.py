@@ -118,6 +118,10 @@ class Ledger:
         """(base, bitmap): every sequence below base is here, and base + 1 + i for each bit i."""
         return self._run(source, journal).receipt()
 
+    def receipt_far(self, source: str, journal: int, sequence: int) -> int | None:
+        """Where `sequence` is here and lies further behind a gap than `receipt` reaches: the bitmap of the 32 after it, else None."""
+        return self._run(source, journal).receipt_far(sequence)
+
     def gaps(self, source: str, journal: int, limit: int = 1000) -> list[int]:
         """Sequences that must exist, because a later one is here, and are not: the first `limit` of them."""
         return list(islice(self._run(source, journal).gaps(), limit))
@@ -160,6 +164,11 @@ class _Run:
 
     def receipt(self) -> tuple[int, int]:
         return self._base, sum(1 << bit for bit in range(32) if self._base + 1 + bit in self._above)
+
+    def receipt_far(self, sequence: int) -> int | None:
+        if sequence <= self._base + 32 or sequence not in self._above:
+            return None
+        return sum(1 << bit for bit in range(32) if sequence + 1 + bit in self._above)
 
     def gaps(self) -> Iterator[int]:
         return (s for s in range(self._base, max(self._above, default=0)) if s not in self._above)

@@ -109,6 +109,21 @@ def check_receipt(ledger, here):
     assert ledger.gaps(TAG, JOURNAL) == [s for s in range(1, max(here, default=0)) if s not in here]
 
 
+@settings(deadline=None, max_examples=60)
+@given(st.sets(st.integers(1, 200), max_size=60), st.integers(1, 200))
+def test_a_far_receipt_names_only_what_is_here_and_only_where_a_receipt_does_not_reach(here, asked):
+    book = Ledger()
+    for sequence in here:
+        book.add(entry(sequence))
+    base, _ = book.receipt(TAG, JOURNAL)
+    bitmap = book.receipt_far(TAG, JOURNAL, asked)
+    book.close()
+    if asked not in here or asked <= base + 32:
+        assert bitmap is None
+    else:
+        assert {asked + 1 + bit for bit in range(32) if bitmap >> bit & 1} == here & set(range(asked + 1, asked + 33))
+
+
 def test_a_ledger_that_is_opened_again_goes_on_where_it_was(url):
     first = Ledger(url)
     for sequence in (5, 1, 2, 9):

@@ -120,7 +120,7 @@ class LockStep:
             answer = self.centre.time(nonce, self.now)
         else:
             self.centre.held.setdefault(envelope.origin, set()).add(envelope.number)
-            answer = self.centre.receipt(envelope.origin)
+            answer = self.centre.receipt(envelope.origin, envelope.number)
         if self.centre_receipts and line.session is not None:
             told = link.encode(line.session.seal(frames.COMMAND, answer))
             self.request(bench.LINK_DATA, bytes([bearer]) + told)

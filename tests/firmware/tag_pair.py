@@ -105,11 +105,14 @@ class Centre:
         utc_ms = UTC_AT_START_S * 1000 + now
         return self.seal(frames.TIME, frames.pack_time((nonce, utc_ms // 1000, utc_ms % 1000)))
 
-    def receipt(self, journal: int) -> bytes:
+    def receipt(self, journal: int, number: int = 0) -> bytes:
         """Every sequence below the lowest that is missing, and those of the 32 after it that are here."""
         held = self.held.setdefault(journal, set())
         base = next(n for n in range(self.floor, self.floor + len(held) + 1) if n not in held)
         bitmap = sum(1 << bit for bit in range(32) if base + 1 + bit in held)
+        if number > base + 32:
+            far = sum(1 << bit for bit in range(32) if number + 1 + bit in held)
+            return self.seal(frames.RECEIPT_FAR, frames.pack_receipt_far((journal, number, far)))
         return self.receipt_of(journal, base, bitmap)
 
     def receipt_of(self, journal: int, base: int, bitmap: int = 0) -> bytes:
@@ -317,7 +320,7 @@ class TagPair:
                 return
             self.arrived.append(record)
             self.centre.held.setdefault(envelope.origin, set()).add(envelope.number)
-            answer = self.centre.receipt(envelope.origin) if self.receipting else None
+            answer = self.centre.receipt(envelope.origin, envelope.number) if self.receipting else None
         if answer is not None and line.session is not None:
             self.tag.feed_link(self.now, bearer, link.encode(line.session.seal(frames.COMMAND, answer)))
 

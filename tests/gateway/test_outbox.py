@@ -117,6 +117,15 @@ def test_the_bitmap_reaches_32_further_than_its_base_and_one(outbox):
     assert held(outbox) == [10, 41, 43]
 
 
+def test_a_far_receipt_lets_go_what_it_names_and_nothing_below(outbox):
+    for sequence in range(40, 80):
+        put(outbox, sequence)
+    assert outbox.receipted_far(TAG, JOURNAL, 50, 0b101) == 3
+    assert held(outbox) == [n for n in range(40, 80) if n not in (50, 51, 53)]
+    assert outbox.receipted_far(TAG, JOURNAL, 50, 0b101) == 0
+    assert outbox.receipted_far(TAG, JOURNAL + 1, 60, 0) == 0
+
+
 def test_a_receipt_of_nothing_lets_nothing_go(outbox):
     put(outbox, 1)
     assert outbox.receipted(TAG, JOURNAL, 1, 0) == 0

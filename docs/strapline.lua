@@ -29,8 +29,6 @@ f.heartbeat_battery_percent = ProtoField.uint8("strapline.heartbeat.battery_perc
 f.heartbeat_uptime_4s = ProtoField.uint16("strapline.heartbeat.uptime_4s", "uptime 4s (4 s)", base.DEC)
 f.heartbeat_newest_alarm = ProtoField.uint8("strapline.heartbeat.newest_alarm", "newest alarm", base.DEC)
 f.hello_nonce = ProtoField.bytes("strapline.hello.nonce", "nonce")
-f.hello_boot = ProtoField.uint16("strapline.hello.boot", "boot (boots)", base.DEC)
-f.hello_uptime_s = ProtoField.uint32("strapline.hello.uptime_s", "uptime s (s)", base.DEC)
 f.welcome_gateway = ProtoField.uint32("strapline.welcome.gateway", "gateway", base.DEC)
 f.welcome_nonce = ProtoField.bytes("strapline.welcome.nonce", "nonce")
 f.welcome_flags = ProtoField.uint8("strapline.welcome.flags", "flags", base.DEC)
@@ -99,14 +97,12 @@ BODIES[1] = function(range, tree)
   if range:len() > 7 then tree:add(f.trailing, range(7)) end
 end
 BODIES[2] = function(range, tree)
-  if range:len() < 14 then
+  if range:len() < 8 then
     tree:add_expert_info(PI_MALFORMED, PI_ERROR, "Truncated body")
     return
   end
   tree:add(f.hello_nonce, range(0, 8))
-  tree:add(f.hello_boot, range(8, 2))
-  tree:add(f.hello_uptime_s, range(10, 4))
-  if range:len() > 14 then tree:add(f.trailing, range(14)) end
+  if range:len() > 8 then tree:add(f.trailing, range(8)) end
 end
 BODIES[3] = function(range, tree)
   if range:len() < 13 then
@@ -223,7 +219,7 @@ function strapline.dissector(buffer, pinfo, root)
     return
   end
   tree:add(f.header_pseudonym, buffer(1, 4))
-  local clear = { [2] = 14, [3] = 13 }
+  local clear = { [2] = 8, [3] = 13 }
   if clear[kind] then
     if buffer:len() < 5 + clear[kind] + 8 then
       tree:add_expert_info(PI_MALFORMED, PI_ERROR, "Truncated body")

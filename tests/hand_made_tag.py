@@ -65,9 +65,7 @@ class HandMadeTag:
         nonce = self._nonces.to_bytes(8, "big")
         self.session = None
         self._deframer = link.Deframer()
-        self._handshake = TagHandshake(
-            self._link_key, self._header, self.pseudonym, nonce, self.boot, self._uptime(now), HostCipher
-        )
+        self._handshake = TagHandshake(self._link_key, self._header, self.pseudonym, nonce, HostCipher)
         return link.encode(self._handshake.hello)
 
     def receive(self, data):

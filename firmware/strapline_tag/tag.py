@@ -101,10 +101,8 @@ class Tag:
         self._settle(now)
 
     def feed_link_up(self, now: int, bearer: int) -> None:
-        pseudonym, boot = self._broadcast.slot.pseudonym, self._boot & 0xFFFF
-        handshake = TagHandshake(
-            self._link_key, self._header, pseudonym, self._entropy(8), boot, now // 1000, self._make_cipher
-        )
+        pseudonym = self._broadcast.slot.pseudonym
+        handshake = TagHandshake(self._link_key, self._header, pseudonym, self._entropy(8), self._make_cipher)
         self._bearers.up(now, bearer, handshake)
 
     def feed_link(self, now: int, bearer: int, data: bytes) -> None:

@@ -135,8 +135,8 @@ FRAMES = (
         Kind.HELLO,
         "tag",
         "link (HMAC)",
-        c.Struct(_field("nonce", c.Bytes(8), "fresh random bytes"), *_STAMP),
-        "Opens a connection. The tag speaks first on every bearer.",
+        c.Struct(_field("nonce", c.Bytes(8), "fresh random bytes")),
+        "Opens a connection. The tag speaks first on every bearer, and says nothing by which two of its pseudonyms could be linked.",
     ),
     Frame(
         Kind.WELCOME,

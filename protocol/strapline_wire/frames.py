@@ -103,22 +103,22 @@ def unpack_heartbeat(data):
     return Heartbeat(flags, strap_openings, battery_percent, uptime_4s, newest_alarm)
 
 
-HELLO_SIZE = const(14)
-Hello = namedtuple('Hello', ('nonce', 'boot', 'uptime_s'))
+HELLO_SIZE = const(8)
+Hello = namedtuple('Hello', ('nonce',))
 
 
 def pack_hello(value):
-    nonce, boot, uptime_s = value
-    if not (len(nonce) == 8 and 0 <= boot <= 65535 and 0 <= uptime_s <= 4294967295):
+    nonce, = value
+    if not (len(nonce) == 8):
         raise LocalProtocolError("HELLO out of range", value)
-    return _pack(">8sHL", nonce, boot, uptime_s)
+    return _pack(">8s", nonce)
 
 
 def unpack_hello(data):
-    if len(data) < 14:
+    if len(data) < 8:
         raise RemoteProtocolError("truncated")
-    nonce, boot, uptime_s = _unpack(">8sHL", data)
-    return Hello(nonce, boot, uptime_s)
+    nonce, = _unpack(">8s", data)
+    return Hello(nonce)
 
 
 WELCOME_SIZE = const(13)

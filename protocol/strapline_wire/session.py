@@ -43,13 +43,13 @@ class Session:
 
 class TagHandshake:
     # The tag speaks first: on TCP a gateway learns only from HELLO whose connection it is.
-    def __init__(self, link_key: bytes, header, pseudonym: int, nonce: bytes, boot: int, uptime_s: int, make_cipher):
+    def __init__(self, link_key: bytes, header, pseudonym: int, nonce: bytes, make_cipher):
         self._link_key = link_key
         self._header = header
         self._pseudonym = pseudonym
         self._nonce = nonce
         self._make_cipher = make_cipher
-        self.hello = _clear(frames.HELLO, pseudonym, frames.pack_hello((nonce, boot, uptime_s)), link_key)
+        self.hello = _clear(frames.HELLO, pseudonym, frames.pack_hello((nonce,)), link_key)
 
     def receive(self, frame: bytes) -> tuple:
         # (welcome, session), once: a second session from the same WELCOME would use the nonces of the first again.

@@ -56,7 +56,7 @@ def test_an_envelope_shows_its_identity_and_opens_with_the_secret():
 
 
 def test_a_hello_is_checked():
-    hello = TagHandshake(derive(SECRET, "link"), HEADER, 5, b"n" * 8, 2, 77, HostCipher).hello
+    hello = TagHandshake(derive(SECRET, "link"), HEADER, 5, b"n" * 8, HostCipher).hello
     verdict = {row.name: row.meaning for row in decode(hello, SECRET)}["hmac"]
     assert verdict == "right"
     spoilt = hello[:-1] + bytes([hello[-1] ^ 1])

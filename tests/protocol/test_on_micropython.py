@@ -92,7 +92,7 @@ for counter in (0, 1, 70, 8, 6, 0x3FFFFFFF, 0x40000000, 0xFFFFFFFF, 0xFFFFFFC0, 
 for size in (0, 1, 18, 494):
     sealed = seal.seal_envelope((frames.EVENT, 1, 0xDEADBEEF, size), b"r" * size, inner, seal.UP)
     say(sealed, refused(seal.open_envelope, sealed, inner, seal.UP), refused(seal.open_envelope, sealed, inner, seal.DOWN))
-tag = TagHandshake(link_key, header, 0xA1B2C3D4, b"tagnonce", 3, 100000, make_cipher)
+tag = TagHandshake(link_key, header, 0xA1B2C3D4, b"tagnonce", make_cipher)
 hello, answer, at_gateway = welcome(tag.hello, link_key, header, 0xFFFFFFFE, 1, b"gw-nonce", make_cipher)
 told, at_tag = tag.receive(answer)
 say(tag.hello, answer, tuple(hello)[1:], told.gateway, refused(tag.receive, answer))

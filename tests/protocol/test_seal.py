@@ -336,7 +336,7 @@ def test_no_nonce_repeats_under_a_key_whatever_a_tag_and_its_gateways_and_centre
     for gateway in (1, 2):
         for _ in range(10):
             sessions += 1
-            handshake = TagHandshake(link_key, header, PSEUDONYM, draw.randbytes(8), 1, 60, lambda key: Spy(key, notes))
+            handshake = TagHandshake(link_key, header, PSEUDONYM, draw.randbytes(8), lambda key: Spy(key, notes))
             _, answer, at_gateway = welcome(
                 handshake.hello, link_key, header, gateway, 1, draw.randbytes(8), lambda key: Spy(key, notes)
             )

@@ -34,7 +34,7 @@ class Pair(NamedTuple):
 
 
 def handshake(nonce: bytes = TAG_NONCE, link_key: bytes = LINK_KEY) -> TagHandshake:
-    return TagHandshake(link_key, HEADER, PSEUDONYM, nonce, 3, 100_000, HostCipher)
+    return TagHandshake(link_key, HEADER, PSEUDONYM, nonce, HostCipher)
 
 
 def answer(hello: bytes, nonce: bytes = GATEWAY_NONCE, link_key: bytes = LINK_KEY, flags: int = 1) -> Any:
@@ -66,7 +66,7 @@ def authenticated(kind: int, body: bytes, context: bytes = b"", key: bytes = LIN
 
 def test_hello_and_welcome_are_clear_frames_with_the_hmac_of_the_link_key() -> None:
     tag = handshake()
-    assert tag.hello == authenticated(frames.HELLO, TAG_NONCE + bytes.fromhex("0003 000186a0"))
+    assert tag.hello == authenticated(frames.HELLO, TAG_NONCE)
     _, reply, _ = answer(tag.hello)
     assert reply == authenticated(frames.WELCOME, bytes.fromhex("0a0b0c0d") + GATEWAY_NONCE + b"\x01", TAG_NONCE)
 
@@ -75,7 +75,7 @@ def test_after_the_handshake_each_end_knows_the_other_and_both_directions_work()
     tag = handshake()
     hello, reply, at_gateway = answer(tag.hello)
     told, at_tag = tag.receive(reply)
-    assert hello == (TAG_NONCE, 3, 100_000)
+    assert hello == (TAG_NONCE,)
     assert told == (GATEWAY, GATEWAY_NONCE, 1)
     for body in (b"", b"first", b"second"):
         assert at_gateway.open(at_tag.seal(frames.RECORD, body)) == (frames.RECORD, body)
@@ -167,13 +167,13 @@ def test_hello_is_no_welcome_and_welcome_no_hello() -> None:
 
 
 def test_a_newer_ends_longer_hello_and_welcome_are_understood() -> None:
-    longer = authenticated(frames.HELLO, TAG_NONCE + bytes.fromhex("0003 000186a0") + b"more")
-    assert answer(longer)[0] == (TAG_NONCE, 3, 100_000)
+    longer = authenticated(frames.HELLO, TAG_NONCE + b"more")
+    assert answer(longer)[0] == (TAG_NONCE,)
     longer = authenticated(frames.WELCOME, bytes.fromhex("0a0b0c0d") + GATEWAY_NONCE + b"\x01more", TAG_NONCE)
     assert handshake().receive(longer)[0] == (GATEWAY, GATEWAY_NONCE, 1)
 
 
-@pytest.mark.parametrize("body", [b"", b"short", TAG_NONCE + b"\x00\x03\x00\x01\x86"])
+@pytest.mark.parametrize("body", [b"", b"short", TAG_NONCE[:7]])
 def test_a_genuine_hello_that_is_too_short_is_refused_as_truncated(body: bytes) -> None:
     assert refusal(answer, authenticated(frames.HELLO, body)) == "truncated"
 

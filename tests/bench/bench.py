@@ -112,7 +112,7 @@ def measure(tell):
 
 
 def main():
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=max(120, Console().width))
     with console.status("measuring") as status:
         figures = measure(lambda what: status.update(f"measuring: {what}"))
     table = Table(box=None)

@@ -27,6 +27,7 @@ class Enrolled:
         self.boot: int | None = None
         self.offset_s: float | None = None
         """Our clock minus the tag's uptime, once a session has proved it."""
+        self._believed_until: float | None = None
         self.told_alarm: int | None = None
         """The alarm that we have told of; None where it had none pending since."""
         self.link: int | None = None
@@ -39,6 +40,12 @@ class Enrolled:
         self.collect_again_at = float("-inf")
         self.unanswered = 0
         """Connections in a row that brought records and saw no command for the tag: nobody further up answers."""
+
+    def is_believed(self, now: float, patience_s: float) -> bool:
+        """Whether heartbeats show presence: after a start only for so long without a session, because recorded ones look the same."""
+        if self._believed_until is None:
+            self._believed_until = now + patience_s
+        return self.offset_s is not None or now < self._believed_until
 
     def uptime_fits(self, uptime_4s: int, now: float, tolerance_s: float) -> bool:
         """Whether a heartbeat's uptime is that of now; nothing can be said before the first session."""

@@ -178,10 +178,11 @@ class Station:
 
     def _hear(self, tag: str, address: str, rssi_dbm: int, heartbeat: frames.Heartbeat, now: float) -> None:
         enrolled = self._tags[tag]
-        enrolled.heard_at = now
-        if not enrolled.present:
-            enrolled.present = True
-            self._events.append(Presence(tag, True, rssi_dbm))
+        if enrolled.is_believed(now, LEAVE_AFTER_S):
+            enrolled.heard_at = now
+            if not enrolled.present:
+                enrolled.present = True
+                self._events.append(Presence(tag, True, rssi_dbm))
         state = State(heartbeat.flags)
         news = State.ALARM_PENDING in state and heartbeat.newest_alarm != enrolled.told_alarm
         if news:

@@ -38,7 +38,8 @@ class Centre:
     """The rules of one centre.
 
     `gateways` maps gateway ids to their 32-byte keys; `utc()` is the wall clock; `epoch` is a number that rises with every start
-    (Unix time), so that no command number is ever used twice, not even after a restored backup.
+    (Unix time), so that no command number is ever used twice, not even after a restored backup. Where it does not rise (two starts in
+    a second, a clock that was set back) the ledger's last one does: a number used twice would be a nonce used twice.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Centre:
         self.ledger = ledger
         self.alerts = AlertBook()
         self._utc = utc
-        self._epoch = epoch
+        self._epoch = ledger.claim_epoch(epoch)
         self._numbers: Counter[str] = Counter()
         self._outbox: deque[Out] = deque()
         self._said = 0

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     create_engine,
+    func,
     make_url,
     select,
 )
@@ -43,6 +44,9 @@ _RECORDS = Table(
     Column("centre_utc", String(32), nullable=False),
     UniqueConstraint("source", "journal", "sequence"),
 )
+
+
+_EPOCHS = Table("epochs", _METADATA, Column("epoch", BigInteger, primary_key=True, autoincrement=False))
 
 
 class Outcome(Enum):
@@ -88,6 +92,14 @@ class Ledger:
         except SQLAlchemyError as error:
             self._engine.dispose()
             raise _cannot_open(url, error) from None
+
+    def claim_epoch(self, wanted: int) -> int:
+        """An epoch that no centre on this ledger has had: `wanted`, or the one after the last where that is not higher."""
+        with self._engine.begin() as connection:
+            last = connection.execute(select(func.max(_EPOCHS.c.epoch))).scalar()
+            epoch = wanted if last is None else max(wanted, last + 1)
+            connection.execute(_EPOCHS.insert().values(epoch=epoch))
+        return epoch
 
     def add(self, entry: Entry) -> Outcome:
         """Keep a record; on return it is committed."""

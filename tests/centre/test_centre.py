@@ -139,6 +139,20 @@ def test_the_receipt_goes_to_the_gateway_that_asked_and_to_the_tag(bench, gatewa
     assert frames.unpack_receipt(body) == (bench.tag.journal, 2, 1)
 
 
+def test_a_record_far_behind_a_gap_is_receipted_by_its_own_sequence(bench):
+    """A tag that was full has dropped positions for good: what comes after them must leave it all the same."""
+    for sequence in (1, 41, 42):
+        bench.record(bench.tag.event(sequence=sequence))
+    bench.record(bench.tag.event(sequence=40))
+    (answer,) = bench.out
+    assert (answer.data["base"], answer.data["first"], answer.data["far_bitmap"]) == (2, 40, 0b11)
+    envelope, body = bench.tag.open_command(contract.octets(answer.data, "command"))
+    assert envelope.kind == frames.RECEIPT_FAR
+    assert frames.unpack_receipt_far(body) == (bench.tag.journal, 40, 0b11)
+    bench.record(bench.tag.event(sequence=34))
+    assert "first" not in bench.out[0].data
+
+
 def test_a_duplicate_is_no_new_entry_and_is_receipted_again_wherever_it_comes_from(bench):
     sealed = bench.tag.event()
     assert bench.record(sealed) is not None
@@ -490,6 +504,17 @@ def test_no_command_number_is_used_twice(bench):
         sealed += [contract.octets(answer.data, "command") for answer in bench.out]
     numbers = [(e.origin, e.number) for e, _ in map(bench.tag.open_command, sealed)]
     assert numbers == [(EPOCH, number) for number in (1, 2, 3, 4)]
+
+
+def test_a_centre_that_starts_twice_in_a_second_or_with_its_clock_set_back_is_still_obeyed(tmp_path):
+    """Its commands would else be sealed under nonces that are used up, and the tag would refuse even the receipts."""
+    tag, url = real_tag(), f"sqlite:///{tmp_path}/ledger.sqlite"
+    for start, epoch in enumerate((EPOCH, EPOCH, EPOCH - 86400)):
+        bench = Bench(Ledger(url), epoch=epoch)
+        before = tag.journal.newest
+        tag.feed_key(1000 * start, bench.centre.issue_arm(TAG, 7))
+        assert tag.journal.newest == before + 1
+        bench.close()
 
 
 # On MQTT.

@@ -149,6 +149,15 @@ def test_what_add_has_returned_from_is_on_disk(url, tmp_path):
     ledger.close()
 
 
+def test_no_epoch_is_given_out_twice_over_restarts_and_clocks_that_go_back(url):
+    given = []
+    for wanted in (1000, 1000, 500, 2000, 1999):
+        book = Ledger(url)
+        given += [book.claim_epoch(wanted)]
+        book.close()
+    assert given == [1000, 1001, 1002, 2000, 2001]
+
+
 def test_a_sequence_from_the_end_of_the_range_does_not_make_gaps_endless(ledger):
     ledger.add(entry(0xFFFFFFFF))
     assert ledger.gaps(TAG, JOURNAL) == list(range(1, 1001))

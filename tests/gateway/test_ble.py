@@ -17,6 +17,9 @@ from strapline_protocol.errors import UserError
 from strapline_simulator.ble import Air, GatewayRadio, TagRadio
 from strapline_simulator.clock import run_virtual
 
+_STORY_LIMIT_S = 7200.0
+"""Of virtual time: what hangs shall fail."""
+
 
 def now():
     return asyncio.get_running_loop().time()
@@ -133,7 +136,8 @@ def on_air(story):
         bench = Bench()
         await bench.radio.start()
         try:
-            await story(bench)
+            async with asyncio.timeout(_STORY_LIMIT_S):
+                await story(bench)
         finally:
             for tag in bench.tags:
                 await tag.radio.stop()

@@ -256,7 +256,7 @@ class GatewayNode:
 
 
 class World:
-    def __init__(self, seed, faults, folder=None):
+    def __init__(self, seed, faults, folder=None, **config):
         self.seed = seed
         self.dice = Random(f"{seed}/chaos")
         self.faults = faults
@@ -272,7 +272,9 @@ class World:
         self.gateway_keys = {ident: Random(f"{seed}/{ident}").randbytes(32) for ident in (HOME, INGRESS)}
         self._gnss_on = False
         with mock.patch.object(tag_module, "Journal", partial(WatchedJournal, self.truth)):
-            self.tag = Tag(SECRET, Memory(), Random(f"{seed}/tag").randbytes, HostCipher, Config({"away_fix_s": 600}))
+            self.tag = Tag(
+                SECRET, Memory(), Random(f"{seed}/tag").randbytes, HostCipher, Config({"away_fix_s": 600, **config})
+            )
         self.ledger = Ledger()
         self._epoch = int(START.timestamp())
         self.restart_centre()
@@ -535,6 +537,26 @@ def test_where_nothing_is_lost_on_the_way_each_lane_arrives_in_order(seed):
             lanes.setdefault(world.truth[entry.sequence].flags & 1, []).append(entry.sequence)
     assert set(lanes) == {0, 1}
     assert all(sequences == sorted(sequences) for sequences in lanes.values())
+    world.close()
+
+
+def test_positions_that_a_full_journal_has_dropped_hold_up_nothing_behind_them():
+    world = World("full", Faults(), away_fix_s=30, journal_entries=120, journal_alarm_reserve=8)
+    world.run(5)
+    world.arm()
+    world.run(60)
+    world.in_reach = world.coverage = False
+    world.run(3 * 3600)
+    world.in_reach = True
+    world.run(60)
+    world.strap(is_open=True)
+    world.run(120, until=lambda: world.at_rest)
+    assert world.at_rest
+    there = {entry.sequence for entry in world.ledger.entries() if entry.source == TAG}
+    lost = {sequence: record for sequence, record in world.truth.items() if sequence not in there}
+    assert len(lost) == world.tag.journal.dropped_positions > 100
+    assert {record.kind for record in lost.values()} == {frames.FIX}
+    check_alerts(world)
     world.close()
 
 

@@ -45,9 +45,9 @@ def test_among_ten_thousand_tags_an_answer_is_a_look_up_in_a_dict():
     table, ciphers = table_of(10_000)
     asked = [cipher.pseudonym(1) for cipher in ciphers.values()]
     before = sum(cipher.blocks for cipher in ciphers.values())
-    started = time.perf_counter()
+    started = time.process_time()
     answers = [table.find(pseudonym, 10.0) for pseudonym in asked]
-    elapsed_s = time.perf_counter() - started
+    elapsed_s = time.process_time() - started
     assert answers == [[tag] for tag in ciphers]
     assert sum(cipher.blocks for cipher in ciphers.values()) == before
     assert elapsed_s < 0.5  # 10,000 look-ups; trying each tag's key would take a hundred times as long

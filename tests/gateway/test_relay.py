@@ -159,6 +159,19 @@ def test_a_puback_lets_nothing_go_and_a_receipt_does():
     on_broker(story)
 
 
+def test_a_far_receipt_lets_go_what_lies_behind_a_gap():
+    async def story(near, far, tag, _broker):
+        for _ in range(3):
+            near.relay.keep(record_of(tag))
+        far.receipt(tag.journal, 1, first=2, far_bitmap=1)
+        await settle()
+        assert near.relay.rejected == {}
+        near.outbox.due_again()
+        assert [item.sequence for item in near.outbox.take_due(1e9, 10)] == [1]
+
+    on_broker(story)
+
+
 def test_a_record_without_a_receipt_is_published_again_after_its_pause():
     async def story(near, far, tag, _broker):
         due = asyncio.get_running_loop().time() + 30.0
@@ -204,6 +217,9 @@ GOOD = {"source": "7a900001", "journal": 0x4A0B0001, "base": 9, "bitmap": 0}
         ({**GOOD, "source": "7A900001"}, {}, "malformed"),
         ({key: GOOD[key] for key in ("journal", "base", "bitmap")} | {"command": "AAAA"}, {}, "malformed"),
         ({**GOOD, "command": "no base64!"}, {}, "malformed"),
+        ({**GOOD, "first": 1}, {}, "malformed"),
+        ({**GOOD, "first": 1, "far_bitmap": 1 << 32}, {}, "malformed"),
+        ({**GOOD, "first": "1", "far_bitmap": 0}, {}, "malformed"),
         ({**GOOD, "command": 5}, {}, "malformed"),
         ({}, {}, "malformed"),
         ({}, {"topic": Topic(GATEWAY, "command", "7a900001")}, "malformed"),

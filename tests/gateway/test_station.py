@@ -179,6 +179,28 @@ def test_presence_is_told_once_while_the_tag_is_heard():
     assert [e for e in events if isinstance(e, Presence)] == []
 
 
+def test_after_a_start_recorded_heartbeats_show_presence_for_minutes_and_not_for_days():
+    """Nothing tells them from fresh ones before the first session; each is good once, and one in five minutes would do."""
+    tag = HandMadeTag()
+    recorded = [tag.heartbeat(0.0) for _ in range(200)]
+    home = Home(tag, now=0.0)
+    told = []
+    for data in recorded:
+        told += home.hear(data) + home.wait(200)
+    assert [event.present for event in told if isinstance(event, Presence)] == [True, False]
+    home.visit(tag)
+    assert Presence(tag.ident, True, -60) in home.hear(tag.heartbeat(home.now))
+
+
+def test_an_alarm_is_told_of_even_by_a_tag_that_no_session_has_proved():
+    tag = HandMadeTag()
+    home = Home(tag)
+    for _ in range(10):
+        home.hear(tag.heartbeat(home.now))
+        home.wait(200)
+    assert Provisional(tag.ident, 3, ALARM) in home.hear(tag.heartbeat(home.now, ALARM, newest_alarm=3))
+
+
 # Alarms.
 
 

@@ -6,6 +6,9 @@ from strapline_tag.uplink import Uplink
 from strapline_wire.compat import const
 
 _DIAL_WAIT_LONGEST_MS = const(3600000)
+_DIAL_WAIT_PURSUED_MS = const(
+    300000
+)  # somebody who got out of the tag is being looked for: coverage must not be missed for an hour
 
 
 class Bearers:
@@ -64,7 +67,8 @@ class Bearers:
         self._dial_by = None
         self._hang_up_at = None
         self._dial_at = now + self._dial_wait_ms
-        self._dial_wait_ms = min(self._dial_wait_ms * 2, _DIAL_WAIT_LONGEST_MS)
+        longest = _DIAL_WAIT_PURSUED_MS if self._pursued else _DIAL_WAIT_LONGEST_MS
+        self._dial_wait_ms = min(self._dial_wait_ms * 2, longest)
 
     # What the journal has to say.
 

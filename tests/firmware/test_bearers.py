@@ -281,6 +281,15 @@ def test_an_alarm_does_not_wait_for_a_backed_off_call(pair):
     assert alarm.at - opened_at <= 10_000
 
 
+def test_who_is_looked_for_is_dialled_for_every_five_minutes_at_least(pair):
+    pair.coverage = False
+    pair.run(400)
+    pair.edge(is_open=True)
+    calls = len(pair.dialled)
+    pair.run(6 * 3600)
+    assert max(waits(pair.dialled[calls:])) == 300_000
+
+
 def test_a_strap_that_flaps_without_coverage_does_not_dial_all_the_time(pair):
     pair.coverage = False
     pair.run(1000)

@@ -38,7 +38,7 @@ class Delivery(RuleBasedStateMachine):
 
     def _watch(self):
         journal, pair = self.pair.tag.journal, self.pair
-        append, drop, receipt, connect = journal.append, journal._drop_position, journal.receipt, pair.connect
+        append, drop, receipt, connect = journal.append, journal._drop_position, journal._release, pair.connect
         for slot in range(len(journal)):
             (kind, _, _, sequence), _ = journal.record(slot)
             self.appended[sequence] = kind
@@ -67,9 +67,9 @@ class Delivery(RuleBasedStateMachine):
                 assert not gone
             return room
 
-        def watched_receipt(what):
+        def watched_receipt(*what):  # of either kind
             before = set(pair.held())
-            left = receipt(what)
+            left = receipt(*what)
             self.receipted |= before - set(pair.held())
             return left
 
@@ -83,7 +83,7 @@ class Delivery(RuleBasedStateMachine):
 
         for uplink in (pair.tag._bearers._ble, pair.tag._bearers._cellular):
             uplink._seal_record = watched_seal
-        journal.append, journal._drop_position, journal.receipt = watched_append, watched_drop, watched_receipt
+        journal.append, journal._drop_position, journal._release = watched_append, watched_drop, watched_receipt
         pair.connect, pair.lose = watched_connect, self._lose
 
     def _lose(self, record):

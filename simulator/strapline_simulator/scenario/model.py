@@ -86,11 +86,11 @@ class Step(_Strict):
         default=None, description="the officer holds the electronic key to the tag"
     )
     go: Journey | None = Field(default=None, description="the wearer goes to a place")
-    cut_strap: bool | None = Field(default=None, description="the strap is cut and stays open")
+    cut_strap: Literal[True] | None = Field(default=None, description="the strap is cut and stays open")
     open_strap: Seconds | None = Field(default=None, description="the strap is opened for so long, then closed")
-    close_strap: bool | None = Field(default=None, description="the strap is closed again")
-    take_off: bool | None = Field(default=None, description="the tag leaves the body")
-    put_on: bool | None = Field(default=None, description="the tag is back on the body")
+    close_strap: Literal[True] | None = Field(default=None, description="the strap is closed again")
+    take_off: Literal[True] | None = Field(default=None, description="the tag leaves the body")
+    put_on: Literal[True] | None = Field(default=None, description="the tag is back on the body")
     ambient: float | None = Field(default=None, description="temperature around the tag, °C", ge=-40, le=110)
     cell: bool | None = Field(default=None, description="whether there is cellular coverage")
     radio_loss: float | None = Field(default=None, description="share of BLE advertisements lost", ge=0, le=1)
@@ -127,7 +127,7 @@ class Expectation(_Strict):
         default=None, description="so many truths of the world are absent from the ledger", ge=0
     )
     positions: int | None = Field(default=None, description="at least so many positions are at the centre", ge=0)
-    absent: bool | None = Field(default=None, description="the gateway told that the tag has gone")
+    absent: Literal[True] | None = Field(default=None, description="the gateway told that the tag has gone")
 
     after: str | None = Field(default=None, description="the step that it must follow")
     within: Seconds | None = Field(default=None, description="how soon after that step it is at the centre")

@@ -8,6 +8,11 @@ import threading
 import time
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("strapline", deadline=None)
+settings.load_profile("strapline")
 
 _START_LIMIT_S = 10.0
 _STOP_LIMIT_S = 5.0

@@ -29,4 +29,4 @@ def run_on_micropython(script: str, lines: Iterable[str] = ()) -> list[str]:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-1000:]
-    return done.stdout.splitlines()
+    return done.stdout.removesuffix("\n").split("\n") if done.stdout else []  # texts may hold other ends of lines

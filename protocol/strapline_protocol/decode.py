@@ -3,16 +3,19 @@
 from typing import Any, NamedTuple
 
 from strapline_protocol.cipher import HostCipher
-from strapline_protocol.definitions import FRAMES, EventCode, Kind, State, leaves
-from strapline_wire import frames, seal
+from strapline_protocol.codes import MEANINGS, EventCode, Kind, State
+from strapline_protocol.definitions import FRAMES
+from strapline_protocol.layout import Leaf, is_fixed, leaves
+from strapline_wire import documents, frames, seal
 from strapline_wire.errors import RemoteProtocolError
 from strapline_wire.hkdf import hmac_sha256, same
 from strapline_wire.keys import derive
 from strapline_wire.replay import ReplayWindow
 
 _LAYOUTS = {frame.kind: frame.layout for frame in FRAMES}
-_UP = frozenset({Kind.EVENT, Kind.FIX, Kind.TIME_REQUEST})
+_UP = frozenset({frame.kind for frame in FRAMES if frame.sender == "tag"})
 _CLEAR = frozenset({Kind.HELLO, Kind.WELCOME})
+_KINDS = frozenset(Kind)
 
 
 class Row(NamedTuple):
@@ -79,23 +82,51 @@ def _envelope(data: bytes, secret: bytes | None) -> list[Row]:
     return rows + _body(envelope.kind, body)
 
 
+def unpack(kind: int, body: bytes) -> Any:
+    """The typed record of a body. Raises `RemoteProtocolError`: "unknown_kind", or what is wrong with it."""
+    layout = _LAYOUTS.get(Kind(kind)) if kind in _KINDS else None
+    if layout is None:
+        raise RemoteProtocolError("unknown_kind", f"0x{kind:02x}")
+    return getattr(frames if is_fixed(layout) else documents, f"unpack_{_name(kind)}")(body)
+
+
 def _body(kind: int, body: bytes) -> list[Row]:
-    record = getattr(frames, f"unpack_{_name(kind)}")(body)
-    rows = []
-    for leaf in leaves(_LAYOUTS[Kind(kind)]):
-        value: Any = getattr(record, leaf.name)
-        shown = value.hex() if isinstance(value, bytes) else str(value)
-        rows.append(Row(leaf.name, f"{shown} {leaf.unit}".strip(), _meaning(kind, leaf.name, value) or leaf.doc))
-    size = sum(leaf.size for leaf in leaves(_LAYOUTS[Kind(kind)]))
+    record = unpack(kind, body)
+    rows = _fields("", kind, list(leaves(_LAYOUTS[Kind(kind)])), record)
+    size = len(_pack(kind, record))
     return rows if len(body) == size else [*rows, Row("trailing", body[size:].hex(), "of a later version")]
 
 
-def _meaning(kind: int, field: str, value: Any) -> str:
-    if (kind, field) == (Kind.HEARTBEAT, "flags"):
+def _pack(kind: int, record: Any) -> bytes:
+    module = frames if is_fixed(_LAYOUTS[Kind(kind)]) else documents
+    return bytes(getattr(module, f"pack_{_name(kind)}")(record))
+
+
+def _fields(prefix: str, kind: int, fields: list[Leaf], record: Any) -> list[Row]:
+    rows = []
+    for leaf in fields:
+        value: Any = getattr(record, leaf.name)
+        if leaf.record is not None:
+            rows.append(Row(prefix + leaf.name, str(len(value)), leaf.doc))
+            inner = list(leaves(leaf.record.layout))
+            for at, entry in enumerate(value):
+                rows += _fields(f"{prefix}{leaf.name}[{at}].", kind, inner, entry)
+            continue
+        text = value.hex() if isinstance(value, bytes) else str(value)
+        told = text if leaf.shape != "int" else f"{text} {leaf.unit}".strip()
+        rows.append(Row(prefix + leaf.name, told, _meaning(kind, leaf, value) or leaf.doc))
+    return rows
+
+
+def _meaning(kind: int, leaf: Leaf, value: Any) -> str:
+    if (kind, leaf.name) == (Kind.HEARTBEAT, "flags"):
         return ", ".join((state.name or "").lower() for state in State if value & state) or "none"
-    if (kind, field) == (Kind.EVENT, "code"):
-        return next((code.name.lower() for code in EventCode if code == value), "unknown to this version")
-    return ""
+    if leaf.names is None:
+        return ""
+    named = next((code for code in leaf.names if code == value), None)
+    if named is None:
+        return "unknown to this version"
+    return f"{named.name.lower()}: {MEANINGS[named].text}" if isinstance(named, EventCode) else named.name.lower()
 
 
 def _name(kind: int) -> str:

@@ -4,7 +4,13 @@ It registers for the link types of our traces: USER0 (air) and USER1 (cellular) 
 JSON, and USER5 opened bodies (one byte of kind, then the body in clear). It holds no key and opens nothing itself.
 """
 
-from strapline_protocol.definitions import ENVELOPE, FRAMES, HEADER, EventCode, Kind, Leaf, State, leaves
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Any
+
+from strapline_protocol.codes import EventCode, Kind, Refusal, Rule, Setting, State, Window
+from strapline_protocol.definitions import ENVELOPE, FRAMES, HEADER
+from strapline_protocol.layout import Leaf, leaves, records_of
 
 _HEAD = """\
 -- {made}
@@ -14,8 +20,10 @@ local strapline = Proto("strapline", "Strapline electronic monitoring")
 local opened = Proto("strapline_opened", "Strapline, opened body")
 local mqtt = Proto("strapline_mqtt", "Strapline MQTT publication")
 local truth = Proto("strapline_truth", "Strapline ground truth")
-local KINDS = {{ {kinds} }}
-local EVENT_CODES = {{ {codes} }}
+local NAMES = {{
+{names}
+}}
+local KINDS = NAMES.kind
 local f = {{}}
 """
 
@@ -32,6 +40,7 @@ f.topic = ProtoField.string("strapline.topic", "Topic")
 
 _CODE = """\
 local BODIES = {{}}
+local TAKE = {{}}
 {bodies}
 local function body_of(kind, range, tree)
   local parse = BODIES[kind]
@@ -110,19 +119,34 @@ link_types:add(wtap.USER5, opened)
 _CLEAR = (Kind.HELLO, Kind.WELCOME)
 
 
+_NAMED: dict[type[IntEnum], str] = {
+    Kind: "kind",
+    EventCode: "event",
+    Refusal: "refusal",
+    Rule: "rule",
+    Setting: "setting",
+    Window: "window",
+}
+
+
 def dissector_source(made: str) -> str:
     """The Lua file."""
-    kinds = ", ".join(f"[{kind.value}] = {_lua(kind.name)}" for kind in Kind)
-    codes = ", ".join(f"[{code.value}] = {_lua(code.name.lower())}" for code in EventCode)
-    lines = [_HEAD.format(made=made, kinds=kinds, codes=codes) + _OWN_FIELDS.rstrip()]
+    lines = [_HEAD.format(made=made, names="\n".join(_names(codes) for codes in _NAMED)) + _OWN_FIELDS.rstrip()]
     for prefix, layout in _layouts():
-        lines += [_field(prefix, leaf) for leaf in leaves(layout)]
+        lines += [_field(prefix, leaf) for leaf in leaves(layout) if leaf.record is None]
     lines += [_state(state) for state in State]
     lines.append("strapline.fields = f\n")
     sizes = {frame.kind: sum(leaf.size for leaf in leaves(frame.layout)) for frame in FRAMES}
     lines.append(
         _CODE.format(
-            bodies="\n".join(_body(frame.kind, list(leaves(frame.layout))) for frame in FRAMES),
+            bodies="\n".join(
+                [
+                    _take(prefix, list(leaves(layout)))
+                    for prefix, layout in _layouts()
+                    if prefix not in ("header", "envelope")
+                ]
+                + [_body(f.kind) for f in FRAMES]
+            ),
             clear=", ".join(f"[{kind.value}] = {sizes[kind]}" for kind in _CLEAR),
             overhead=sum(leaf.size for leaf in leaves(HEADER)) + 8,
         )
@@ -131,21 +155,31 @@ def dissector_source(made: str) -> str:
 
 
 def field_name(prefix: str, leaf: Leaf) -> str:
-    """The display filter of a field, such as `strapline.event.code`."""
+    """The display filter of a field, such as `strapline.event.code`; `prefix` is its frame's or its record's name in lower case."""
     return f"strapline.{prefix}.{leaf.name}"
 
 
-def _layouts() -> list[tuple[str, object]]:
-    return [("header", HEADER), ("envelope", ENVELOPE), *((frame.kind.name.lower(), frame.layout) for frame in FRAMES)]
+def _layouts() -> Iterator[tuple[str, Any]]:
+    """Everything that has fields, the records inside lists before what holds them."""
+    yield "header", HEADER
+    yield "envelope", ENVELOPE
+    for frame in FRAMES:
+        yield from ((record.name.lower(), record.layout) for record in records_of(frame.layout))
+        yield frame.kind.name.lower(), frame.layout
+
+
+def _names(codes: type[IntEnum]) -> str:
+    told = ", ".join(f"[{c.value}] = {_lua(c.name if codes is Kind else c.name.lower())}" for c in codes)
+    return f"  {_NAMED[codes]} = {{ {told} }},"
 
 
 def _field(prefix: str, leaf: Leaf) -> str:
-    label = leaf.name.replace("_", " ") + (f" ({leaf.unit})" if leaf.unit else "")
+    label = leaf.name.replace("_", " ") + (f" ({leaf.unit})" if leaf.shape == "int" and leaf.unit else "")
     name = _lua(field_name(prefix, leaf))
-    if leaf.type_name == "bytes":
-        return f"f.{prefix}_{leaf.name} = ProtoField.bytes({name}, {_lua(label)})"
+    if leaf.shape != "int":
+        return f"f.{prefix}_{leaf.name} = ProtoField.{'string' if leaf.shape == 'text' else 'bytes'}({name}, {_lua(label)})"
     kind = ("int" if leaf.code.islower() else "uint") + str(leaf.size * 8)
-    values = ", EVENT_CODES" if (prefix, leaf.name) == ("event", "code") else ""
+    values = f", NAMES.{_NAMED[leaf.names]}" if leaf.names else ""
     return f"f.{prefix}_{leaf.name} = ProtoField.{kind}({name}, {_lua(label)}, base.DEC{values})"
 
 
@@ -154,23 +188,49 @@ def _state(state: State) -> str:
     return f'f.state_{name} = ProtoField.bool("strapline.state.{name}", {_lua(name.replace("_", " "))}, 16, nil, 0x{state.value:04X})'
 
 
-def _body(kind: Kind, fields: list[Leaf]) -> str:
-    prefix, size = kind.name.lower(), sum(leaf.size for leaf in fields)
-    lines = [
-        f"BODIES[{kind.value}] = function(range, tree)",
-        f"  if range:len() < {size} then",
-        '    tree:add_expert_info(PI_MALFORMED, PI_ERROR, "Truncated body")',
-        "    return",
-        "  end",
-    ]
-    offset = 0
+def _take(prefix: str, fields: list[Leaf]) -> str:
+    """A function that shows the fields from `at` on and gives where they end, or nil where the bytes are too few."""
+    lines = [f"TAKE.{prefix} = function(range, at, tree)"]
     for leaf in fields:
-        lines.append(f"  tree:add(f.{prefix}_{leaf.name}, range({offset}, {leaf.size}))")
-        if (kind, leaf.name) == (Kind.HEARTBEAT, "flags"):
-            lines += [f"  tree:add(f.state_{(state.name or '').lower()}, range({offset}, 2))" for state in State]
-        offset += leaf.size
-    lines += [f"  if range:len() > {size} then tree:add(f.trailing, range({size})) end", "end"]
-    return "\n".join(lines)
+        lines += [f"  if range:len() < at + {leaf.size} then return nil end"]
+        if leaf.is_fixed:
+            lines.append(f"  tree:add(f.{prefix}_{leaf.name}, range(at, {leaf.size}))")
+        else:
+            lines.append(f"  local {leaf.name} = range(at, {leaf.size}):uint()")
+        if (prefix, leaf.name) == ("heartbeat", "flags"):
+            lines += [f"  tree:add(f.state_{(state.name or '').lower()}, range(at, 2))" for state in State]
+        lines.append(f"  at = at + {leaf.size}")
+        lines += _take_counted(prefix, leaf) if not leaf.is_fixed else []
+    return "\n".join([*lines, "  return at", "end"])
+
+
+def _take_counted(prefix: str, leaf: Leaf) -> list[str]:
+    if leaf.record is not None:
+        return [
+            f"  for i = 1, {leaf.name} do",
+            f'    local entry = tree:add(strapline, range(), "{leaf.record.name} " .. i)',
+            f"    at = TAKE.{leaf.record.name.lower()}(range, at, entry)",
+            "    if not at then return nil end",
+            "  end",
+        ]
+    value = f", range(at, {leaf.name}):string(ENC_UTF_8)" if leaf.shape == "text" else ""
+    return [
+        f"  if range:len() < at + {leaf.name} then return nil end",
+        f"  if {leaf.name} > 0 then tree:add(f.{prefix}_{leaf.name}, range(at, {leaf.name}){value}) end",
+        f"  at = at + {leaf.name}",
+    ]
+
+
+def _body(kind: Kind) -> str:
+    return f"""\
+BODIES[{kind.value}] = function(range, tree)
+  local at = TAKE.{kind.name.lower()}(range, 0, tree)
+  if not at then
+    tree:add_expert_info(PI_MALFORMED, PI_ERROR, "Truncated body")
+  elseif at < range:len() then
+    tree:add(f.trailing, range(at))
+  end
+end"""
 
 
 def _lua(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Everything that is made from the definitions: the codec of both ends with its types, the golden vectors, the docs' tables.
+"""Everything that is made from the definitions: the codec of both ends with its types, the golden vectors, the docs' tables, the rest.
 
 `python -m strapline_protocol.generate` writes the files into the checkout; with `--check` it writes nothing and fails where one
 has drifted.
@@ -7,13 +7,17 @@ has drifted.
 import json
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 from strapline_protocol.asyncapi import asyncapi_source
-from strapline_protocol.definitions import ALARMS, ENVELOPE, FRAMES, HEADER, EventCode, Kind, Leaf, State, leaves
+from strapline_protocol.codec import documents_source, frames_source, types_source
+from strapline_protocol.codes import MEANINGS, RANGES, Refusal, Rule, State, Window
+from strapline_protocol.definitions import ENVELOPE, FRAMES, HEADER
 from strapline_protocol.dissector import dissector_source
+from strapline_protocol.layout import Leaf, leaves, records_of
 
 CONTRACT_VERSION = "1.0.0"
 MADE = "Made by strapline_protocol.generate from strapline_protocol.definitions; edit those, then run `make generate`."
@@ -26,112 +30,48 @@ def _bodies() -> Iterator[tuple[str, Any]]:
         yield frame.kind.name, frame.layout
 
 
-def _class_name(name: str) -> str:
-    return name.title().replace("_", "")
-
-
-def codec_source() -> str:
-    """`strapline_wire/frames.py`: constants, records, `pack_…` and `unpack_…`, on `struct` alone."""
-    lines = [
-        f"# {MADE}",
-        "# fmt: off",
-        "from collections import namedtuple",
-        "from struct import pack as _pack",
-        "from struct import unpack_from as _unpack",
-        "",
-    ]
-    lines += [
-        "from strapline_wire.compat import const",
-        "from strapline_wire.errors import LocalProtocolError, RemoteProtocolError",
-        "",
-    ]
-    lines += [f"{kind.name} = const(0x{kind.value:02X})" for kind in Kind]
-    lines += [""] + [f"EVENT_{code.name} = const({code.value})" for code in EventCode]
-    lines += [f"EVENT_ALARMS = ({', '.join(str(int(code)) for code in sorted(ALARMS))},)"]
-    lines += [""] + [f"STATE_{state.name} = const(0x{state.value:04X})" for state in State]
-    for name, layout in _bodies():
-        lines += ["", "", *_codec_of(name, list(leaves(layout)))]
-    return "\n".join(lines) + "\n"
-
-
-def _codec_of(name: str, fields: list[Leaf]) -> list[str]:
-    lower, record = name.lower(), _class_name(name)
-    form = ">" + "".join(leaf.code for leaf in fields)
-    size = sum(leaf.size for leaf in fields)
-    names = ", ".join(leaf.name for leaf in fields)
-    tail = "," if len(fields) == 1 else ""
-    lines = [
-        f"{name}_SIZE = const({size})",
-        f"{record} = namedtuple({record!r}, ({', '.join(repr(leaf.name) for leaf in fields)}{tail}))",
-        "",
-        "",
-    ]
-    lines += [
-        f"def pack_{lower}(value):",
-        f"    {names}{tail} = value",
-        f"    if not ({_in_type(fields)}):",
-        f'        raise LocalProtocolError("{name} out of range", value)',
-    ]
-    lines += [f'    return _pack("{form}", {names})', "", ""]
-    lines += [
-        f"def unpack_{lower}(data):",
-        f"    if len(data) < {size}:",
-        '        raise RemoteProtocolError("truncated")',
-        f'    {names}{tail} = _unpack("{form}", data)',
-    ]
-    if narrow := [leaf for leaf in fields if leaf.low is not None or leaf.high is not None]:
-        lines += [f"    if not ({_in_type(narrow)}):", f'        raise RemoteProtocolError("out_of_range", "{name}")']
-    return [*lines, f"    return {record}({names})"]
-
-
-def _in_type(fields: list[Leaf]) -> str:
-    parts = []
-    for leaf in fields:
-        if leaf.type_name == "bytes":
-            parts.append(f"len({leaf.name}) == {leaf.size}")
-        else:
-            low, high = leaf.limits
-            parts.append(f"{low} <= {leaf.name} <= {high}")
-    return " and ".join(parts)
-
-
-def types_source() -> str:
-    """`strapline_wire/frames.pyi`: the same, for type checkers (MicroPython has no typing)."""
-    lines = [f"# {MADE}", "# fmt: off", "from typing import NamedTuple", ""]
-    lines += [f"{kind.name}: int" for kind in Kind]
-    lines += [f"EVENT_{code.name}: int" for code in EventCode] + ["EVENT_ALARMS: tuple[int, ...]"]
-    lines += [f"STATE_{state.name}: int" for state in State]
-    for name, layout in _bodies():
-        fields = list(leaves(layout))
-        record = _class_name(name)
-        types = ", ".join(leaf.type_name for leaf in fields)
-        lines += ["", f"{name}_SIZE: int", f"class {record}(NamedTuple):"]
-        lines += [f"    {leaf.name}: {leaf.type_name}" for leaf in fields]
-        lines += [
-            f"def pack_{name.lower()}(value: {record} | tuple[{types}]) -> bytes: ...",
-            f"def unpack_{name.lower()}(data: bytes) -> {record}: ...",
-        ]
-    return "\n".join(lines) + "\n"
-
-
 def vectors_source() -> str:
     """`tests/vectors/frames.json`: values at the limits and in between, with the bytes that construct builds for them."""
     draw = random.Random("strapline frame vectors")
     vectors = []
     for name, layout in _bodies():
-        fields = list(leaves(layout))
         for case in ("lowest", "highest", "random", "random", "random"):
-            values = {leaf.name: _value(leaf, case, draw) for leaf in fields}
-            shown = {key: value.hex() if isinstance(value, bytes) else value for key, value in values.items()}
-            vectors.append({"frame": name, "case": case, "values": shown, "bytes": layout.build(values).hex()})
+            values = {leaf.name: _value(leaf, case, draw) for leaf in leaves(layout)}
+            vectors.append({"frame": name, "case": case, "values": shown(values), "bytes": layout.build(values).hex()})
     return json.dumps({"made": MADE, "vectors": vectors}, indent=1) + "\n"
 
 
-def _value(leaf: Leaf, case: str, draw: random.Random) -> int | bytes:
-    if leaf.type_name == "bytes":
-        return {"lowest": bytes(leaf.size), "highest": b"\xff" * leaf.size}.get(case) or draw.randbytes(leaf.size)
+def shown(value: Any) -> Any:
+    """A value as the vectors write it: bytes in hexadecimal digits."""
+    if isinstance(value, dict):
+        return {name: shown(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [shown(inner) for inner in value]
+    return value.hex() if isinstance(value, bytes) else value
+
+
+_LETTERS = "aZ09 éßñ漢🙂"
+
+
+def _value(leaf: Leaf, case: str, draw: random.Random, *, inside: bool = False) -> Any:
     low, high = leaf.limits
-    return {"lowest": low, "highest": high}.get(case, draw.randint(low, high))
+    if leaf.shape == "int":
+        return {"lowest": low, "highest": high}.get(case, draw.randint(low, high))
+    if case == "lowest" or (inside and case == "highest"):
+        size = low  # all lists inside a list at their longest would be longer than any document may be
+    else:
+        size = high if case == "highest" else draw.randint(low, max(low, min(high, 20)))
+    if leaf.record is not None:
+        fields = list(leaves(leaf.record.layout))
+        return [{field.name: _value(field, case, draw, inside=True) for field in fields} for _ in range(size)]
+    if leaf.shape == "text":
+        return _text("Z" * size if case == "highest" else "".join(draw.choices(_LETTERS, k=size)), size)
+    return {"lowest": bytes(size), "highest": b"\xff" * size}.get(case) or draw.randbytes(size)
+
+
+def _text(text: str, limit: int) -> str:
+    """As much of it as fits into so many bytes of UTF-8."""
+    return text.encode()[:limit].decode(errors="ignore")
 
 
 def docs_source() -> str:
@@ -153,28 +93,65 @@ def docs_source() -> str:
             "",
             *_table(frame.layout),
         ]
-    lines += ["## Event codes", "", "| code | name | alarm |", "|---|---|---|"]
-    lines += [f"| {code.value} | `{code.name.lower()}` | {'yes' if code in ALARMS else ''} |" for code in EventCode]
+        for record in records_of(frame.layout):
+            lines += [f"Each `{record.name}`:", "", *_table(record.layout)]
+    lines += [
+        "## Event codes",
+        "",
+        "| code | name | alarm | meaning | detail | requirements |",
+        "|---|---|---|---|---|---|",
+    ]
+    for code, meaning in MEANINGS.items():
+        alarm, rows = "yes" if meaning.alarm else "", ", ".join(meaning.rows)
+        lines.append(f"| {code.value} | `{code.name.lower()}` | {alarm} | {meaning.text} | {meaning.detail} | {rows} |")
     lines += ["", "## State flags", "", "| bit | name |", "|---|---|"]
     lines += [f"| {state.value.bit_length() - 1} | `{(state.name or '').lower()}` |" for state in State]
+    lines += ["", "## Settings", "", "| number | name | unit | range | source |", "|---|---|---|---|---|"]
+    for setting, told in RANGES.items():
+        lines.append(
+            f"| {setting.value} | `{setting.name.lower()}` | {told.unit} | {told.low} … {told.high} | {told.source} |"
+        )
+    lines += [*_names("Windows", Window), *_names("Rules", Rule), *_names("Refusals", Refusal)]
     return "\n".join(lines) + "\n"
 
 
+def _names(title: str, codes: Iterable[IntEnum]) -> list[str]:
+    return [
+        "",
+        f"## {title}",
+        "",
+        "| number | name |",
+        "|---|---|",
+        *(f"| {c.value} | `{c.name.lower()}` |" for c in codes),
+    ]
+
+
 def _table(layout: Any) -> list[str]:
+    """Offsets end where the first field comes whose size varies."""
     rows = ["| offset | size | field | unit | range | meaning |", "|---|---|---|---|---|---|"]
-    offset = 0
+    offset: int | None = 0
     for leaf in leaves(layout):
-        span = "" if leaf.type_name == "bytes" else "{} … {}".format(*leaf.limits)
-        rows.append(f"| {offset} | {leaf.size} | `{leaf.name}` | {leaf.unit} | {span} | {leaf.doc} |")
-        offset += leaf.size
+        where, size, span = "" if offset is None else str(offset), str(leaf.size), "{} … {}".format(*leaf.limits)
+        if not leaf.is_fixed:
+            offset, size = None, f"{leaf.size} + n"
+            span += " entries" if leaf.record else " bytes"
+        elif offset is not None:
+            offset += leaf.size
+        span = "" if leaf.shape == "bytes" else span
+        doc = f"{leaf.doc}; each a `{leaf.record.name}`" if leaf.record else leaf.doc
+        rows.append(
+            f"| {where} | {size} | `{leaf.name}` | {'' if leaf.unit == 'bytes' else leaf.unit} | {span} | {doc} |"
+        )
     return [*rows, ""]
 
 
 def outputs(checkout: Path) -> dict[Path, str]:
     """Every generated file of a checkout and what it must hold."""
     return {
-        checkout / "protocol/strapline_wire/frames.py": codec_source(),
-        checkout / "protocol/strapline_wire/frames.pyi": types_source(),
+        checkout / "protocol/strapline_wire/frames.py": frames_source(MADE, FRAMES),
+        checkout / "protocol/strapline_wire/frames.pyi": types_source(MADE, "frames", FRAMES),
+        checkout / "protocol/strapline_wire/documents.py": documents_source(MADE, FRAMES),
+        checkout / "protocol/strapline_wire/documents.pyi": types_source(MADE, "documents", FRAMES),
         checkout / "tests/vectors/frames.json": vectors_source(),
         checkout / "docs/protocol-frames.md": docs_source(),
         checkout / "docs/strapline.lua": dissector_source(MADE),

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from strapline_protocol.definitions import ALARMS, EventCode
+from strapline_protocol.codes import ALARMS, MEANINGS, EventCode
 
 
 class Alert(NamedTuple):
@@ -13,13 +13,6 @@ class Alert(NamedTuple):
     code: str
     text: str
     raised_utc: datetime
-
-
-_TEXTS = {
-    EventCode.STRAP_OPEN: "the strap is open",
-    EventCode.STRAP_ALTERED: "the strap's resistance has changed: bypassed or lengthened",
-    EventCode.REMOVED: "the tag is off the body: strap and heat agree",
-}
 
 
 _SAME_ALARM = timedelta(minutes=15)
@@ -61,9 +54,9 @@ class AlertBook:
         self._known[tag, sequence & 0xFF] = heard or now
         at = self._provisional.pop((tag, sequence & 0xFF), None)
         if at is None:
-            self.alerts.append(Alert(tag, known.name.lower(), _TEXTS[known], now))
+            self.alerts.append(Alert(tag, known.name.lower(), MEANINGS[known].text, now))
         else:
-            self.alerts[at] = Alert(tag, known.name.lower(), _TEXTS[known], self.alerts[at].raised_utc)
+            self.alerts[at] = Alert(tag, known.name.lower(), MEANINGS[known].text, self.alerts[at].raised_utc)
 
     def conflict(self, subject: str, now: datetime, which: str = "") -> None:
         """A record came again with other content; `which` names the two, so that a repetition is no further alert."""

@@ -203,7 +203,7 @@ def test_a_record_that_is_not_the_tags_gets_no_entry_and_no_receipt(bench, chang
     [
         (0x3E, b"of a newer firmware", "unknown_kind"),
         (frames.EVENT, bytes(17), "truncated"),
-        (frames.EVENT, bytes((4, 0xFF)) + bytes(16), "out_of_range"),
+        (frames.EVENT, bytes((4, 0, 0, 0, 0, 0, 0, 0, 3, 0xE8)) + bytes(8), "out_of_range"),
         (frames.FIX, b"", "truncated"),
     ],
 )

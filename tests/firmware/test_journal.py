@@ -39,7 +39,7 @@ def test_a_receipt_takes_what_it_names_and_nothing_else(count, base, bitmap):
     fill(target, "e" * count)
     named = {n for n in range(1, count + 1) if n < base}
     named |= {base + 1 + bit for bit in range(32) if bitmap >> bit & 1}
-    left = target.receipt(Receipt(IDENT, base, bitmap))
+    left = target.receipt(Receipt((IDENT, base, bitmap)))
     assert held(target) == [n for n in range(1, count + 1) if n not in named]
     assert left == count - len(held(target))
 
@@ -50,15 +50,15 @@ def test_a_far_receipt_takes_what_it_names_and_nothing_below(count, first, bitma
     target = journal()
     fill(target, "e" * count)
     named = {first} | {first + 1 + bit for bit in range(32) if bitmap >> bit & 1}
-    target.receipt_far(ReceiptFar(IDENT, first, bitmap))
+    target.receipt_far(ReceiptFar((IDENT, first, bitmap)))
     assert held(target) == [n for n in range(1, count + 1) if n not in named]
-    assert target.receipt_far(ReceiptFar(IDENT + 1, 1, 0xFFFFFFFF)) == 0
+    assert target.receipt_far(ReceiptFar((IDENT + 1, 1, 0xFFFFFFFF))) == 0
 
 
 def test_a_receipt_for_another_journal_takes_nothing():
     target = journal()
     fill(target, "eaf")
-    assert target.receipt(Receipt(IDENT + 1, 4, 0xFFFFFFFF)) == 0
+    assert target.receipt(Receipt((IDENT + 1, 4, 0xFFFFFFFF))) == 0
     assert held(target) == [1, 2, 3]
 
 
@@ -69,7 +69,7 @@ def test_receipts_that_come_twice_late_or_out_of_order_bring_nothing_back(receip
     for target, repeats in ((once, 1), (twice, 2)):
         fill(target, plan)
         for base, bitmap in receipts * repeats:
-            target.receipt(Receipt(IDENT, base, bitmap))
+            target.receipt(Receipt((IDENT, base, bitmap)))
     assert held(once) == held(twice)
 
 
@@ -85,7 +85,7 @@ def test_no_event_ever_makes_room_and_a_refused_record_is_counted_and_takes_no_n
     assert fill(target, "eaeefa") == [True, True, True, False, False, False]
     assert held(target) == [1, 2, 3]
     assert (target.dropped_positions, target.refused, target.newest) == (0, 3, 3)
-    target.receipt(Receipt(IDENT, 2, 0))
+    target.receipt(Receipt((IDENT, 2, 0)))
     assert fill(target, "e") == [True]
     assert held(target) == [2, 3, 4]
 

@@ -133,7 +133,7 @@ def test_the_clock_runs_on_from_the_answer_and_is_trusted_for_a_day(utc_s, utc_m
     clock = Clock()
     clock.ask(asked_at, b"nonce678")
     told_at = asked_at + took
-    assert clock.answer(told_at, frames.Time(b"nonce678", utc_s, utc_ms))
+    assert clock.answer(told_at, frames.Time((b"nonce678", utc_s, utc_ms)))
     now = told_at + later
     assert clock.utc_s(now) == min((utc_s * 1000 + utc_ms + later) // 1000, 0xFFFFFFFF)
     assert clock.trusted(now) == (later <= DAY_MS)

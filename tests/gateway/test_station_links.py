@@ -27,7 +27,7 @@ def test_a_record_is_passed_on_as_it_was_sealed():
     number = home.open(tag)
     sealed = tag.event(frames.EVENT_STRAP_OPEN, home.now)
     (record,) = home.say(number, tag.send(sealed))
-    assert record == Record(tag.ident, frames.Envelope(frames.EVENT, 1, tag.journal, 1), sealed)
+    assert record == Record(tag.ident, frames.Envelope((frames.EVENT, 1, tag.journal, 1)), sealed)
 
 
 def test_a_request_for_the_time_is_no_record():

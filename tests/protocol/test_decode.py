@@ -8,7 +8,7 @@ import pytest
 
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.decode import decode
-from strapline_wire import frames, seal
+from strapline_wire import documents, frames, seal
 from strapline_wire.errors import RemoteProtocolError
 from strapline_wire.keys import derive
 from strapline_wire.session import TagHandshake
@@ -52,7 +52,28 @@ def test_an_envelope_shows_its_identity_and_opens_with_the_secret():
     assert shown(decode(event()))["number"] == "7"
     told = shown(decode(event(), SECRET))
     assert told["uptime_s"] == "3600 s"
-    assert {row.name: row.meaning for row in decode(event(), SECRET)}["code"] == "strap_open"
+    assert {row.name: row.meaning for row in decode(event(), SECRET)}["code"] == "strap_open: the strap is open"
+
+
+def command(kind, body):
+    return seal.seal_envelope((kind, 0, 1, 7), body, HostCipher(derive(SECRET, "end-to-end")), seal.DOWN)
+
+
+def test_lists_are_shown_entry_by_entry_with_names_and_what_trails():
+    vertices = ((1, 2), (3, 4), (5, 6))
+    body = documents.pack_zones((4, ((7, 1, 25, 0, vertices), (8, 9, 0, 500, ((-1, -2),))))) + b"later"
+    rows = decode(command(frames.ZONES, body), SECRET)
+    told, meanings = shown(rows), {row.name: row.meaning for row in rows}
+    assert told["zones"] == "2"
+    assert told["zones[0].vertices[2].lat_e7"] == "5 1e-7 degree"
+    assert told["zones[1].radius_m"] == "500 m"
+    assert (meanings["zones[0].rule"], meanings["zones[1].rule"]) == ("stay_out", "unknown to this version")
+    assert told["trailing"] == b"later".hex()
+
+
+def test_a_message_is_shown_as_text():
+    told = shown(decode(command(frames.MESSAGE, documents.pack_message((1, 1, 60, "de", "Zurück!"))), SECRET))
+    assert told["text"] == "Zurück!"
 
 
 def test_a_hello_is_checked():

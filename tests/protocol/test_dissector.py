@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from strapline_protocol.definitions import FRAMES, Kind, State, leaves
+from frame_values import LAYOUTS
+from strapline_protocol.definitions import FRAMES, EventCode, Kind, State, leaves
 from strapline_protocol.dissector import dissector_source, field_name
 from strapline_simulator.tools import find_tshark
 from strapline_simulator.trace import TraceWriter
+from strapline_wire import frames
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors/frames.json").read_text())["vectors"]
 BODIES = [vector for vector in VECTORS if vector["frame"] in Kind.__members__]
@@ -42,18 +44,55 @@ def write(path, interface, packets):
     return path
 
 
+def shown_in(prefix, layout, values):
+    """What tshark's fields show of a body: (display filter, text) for every field of every record, in order."""
+    told = []
+    for leaf in leaves(layout):
+        value = values[leaf.name]
+        if leaf.record:
+            for entry in value:
+                told += shown_in(leaf.record.name.lower(), leaf.record.layout, entry)
+        elif value != "":
+            told.append((field_name(prefix, leaf), str(value)))
+    return told
+
+
+def names_in(prefix, layout):
+    for leaf in leaves(layout):
+        if leaf.record:
+            yield from names_in(leaf.record.name.lower(), leaf.record.layout)
+        else:
+            yield field_name(prefix, leaf)
+
+
 def test_every_field_of_every_vector_is_read_as_it_was_built(tshark, tmp_path):
     packets = [bytes([Kind[vector["frame"]]]) + bytes.fromhex(vector["bytes"]) for vector in BODIES]
     trace = write(tmp_path / "opened.pcapng", "opened", packets)
-    names = [field_name(frame.kind.name.lower(), leaf) for frame in FRAMES for leaf in leaves(frame.layout)]
+    names = [name for frame in FRAMES for name in names_in(frame.kind.name.lower(), frame.layout)]
     fields = [part for name in names for part in ("-e", name)]
-    rows = tshark(trace, "-T", "fields", *fields).splitlines()
+    rows = tshark(trace, "-T", "fields", "-E", "aggregator=|", *fields).splitlines()
     assert len(rows) == len(BODIES) >= 5 * len(FRAMES)
     for vector, row in zip(BODIES, rows, strict=True):
         shown = {name: value for name, value in zip(names, row.split("\t"), strict=True) if value}
-        prefix = f"strapline.{vector['frame'].lower()}."
-        wanted = {prefix + name: str(value) for name, value in vector["values"].items()}
+        wanted = {}
+        for name, value in shown_in(vector["frame"].lower(), LAYOUTS[vector["frame"]], vector["values"]):
+            wanted[name] = f"{wanted[name]}|{value}" if name in wanted else value
         assert shown == wanted
+
+
+def test_lists_that_are_cut_short_are_called_malformed_and_what_follows_them_is_shown(tshark, tmp_path):
+    whole = next(bytes.fromhex(v["bytes"]) for v in BODIES if (v["frame"], v["case"]) == ("CURFEW", "random"))
+    packets = [bytes([Kind.CURFEW]) + body for body in (whole, whole[:-1], whole[:7], whole + b"\x01\x02")]
+    trace = write(tmp_path / "cut.pcapng", "opened", packets)
+    told = tshark(trace, "-T", "fields", "-e", "_ws.expert.message", "-e", "strapline.trailing").splitlines()
+    assert [bool(line.split("\t")[0]) for line in told] == [False, True, True, False]
+    assert told[3].split("\t")[1] == "0102"
+
+
+def test_names_stand_beside_numbers(tshark, tmp_path):
+    body = frames.pack_event((EventCode.JAMMED, 1, 0, 0, 0, 0, 0))
+    trace = write(tmp_path / "named.pcapng", "opened", [bytes([Kind.EVENT]) + body])
+    assert "code: jammed (44)" in tshark(trace, "-V")
 
 
 def test_state_flags_are_shown_one_by_one(tshark, tmp_path):

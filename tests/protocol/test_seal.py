@@ -24,7 +24,7 @@ HEADER_KEY = derive(SECRET, "header")
 INNER_KEY = derive(SECRET, "end-to-end")
 BODY = bytes.fromhex("01430257123409")
 PSEUDONYM = 0xA1B2C3D4
-ENVELOPE = frames.Envelope(frames.EVENT, 1, 0xDEADBEEF, 7)
+ENVELOPE = frames.Envelope((frames.EVENT, 1, 0xDEADBEEF, 7))
 
 kinds = st.one_of(st.integers(0, 63), st.sampled_from([0, 63]))
 counters = st.one_of(st.integers(0, 0xFFFFFFFF), st.sampled_from([0, 1, 0xFFFFFFFF]))

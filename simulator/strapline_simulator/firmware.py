@@ -135,6 +135,8 @@ class _Module:
         edits: list[tuple[int, int, int | None, str]] = []
         for node in ast.walk(self._tree):
             value = None
+            if not isinstance(node, ast.Attribute | ast.Name):
+                continue
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and isinstance(node.ctx, ast.Load):
                 owner = modules.get(aliases.get(node.value.id, ""))
                 value = owner.constants.get(node.attr) if owner else None

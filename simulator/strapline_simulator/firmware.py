@@ -96,7 +96,7 @@ class _Module:
     @property
     def constants(self) -> dict[str, int]:
         """The integers that it declares with `const`."""
-        found = {}
+        found: dict[str, int] = {}
         for node in self._tree.body:
             if (
                 isinstance(node, ast.Assign)
@@ -110,7 +110,7 @@ class _Module:
 
     def _aliases(self) -> dict[str, str]:
         """The modules that go by a name here."""
-        found = {}
+        found: dict[str, str] = {}
         for node in ast.walk(self._tree):
             if isinstance(node, ast.ImportFrom):
                 found |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}

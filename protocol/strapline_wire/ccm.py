@@ -2,7 +2,7 @@
 # On CPython the host hands in its own cipher with the same three methods (strapline_protocol.cipher).
 from cryptolib import aes
 
-from strapline_wire.compat import const
+from strapline_wire.compat import FORGED, const
 from strapline_wire.hkdf import same
 
 _ECB = const(1)
@@ -27,15 +27,17 @@ class CcmCipher:
         mic = _xor(self._mac(nonce, plaintext, associated), stream[:MIC_SIZE])
         return _xor(plaintext, stream[16:]) + mic
 
-    def open(self, nonce: bytes, sealed: bytes, associated: bytes) -> "bytes | None":
-        # Gives the plaintext, or None where the MIC does not hold.
+    def open(self, nonce: bytes, sealed: bytes, associated: bytes) -> bytes:
+        # Gives the plaintext; raises FORGED where the MIC does not hold.
         size = len(sealed) - MIC_SIZE
         if size < 0:
-            return None
+            raise FORGED
         stream = self._stream(nonce, size)
         plaintext = _xor(sealed[:size], stream[16:])
         mic = _xor(self._mac(nonce, plaintext, associated), stream[:MIC_SIZE])
-        return plaintext if same(mic, sealed[size:]) else None
+        if not same(mic, sealed[size:]):
+            raise FORGED
+        return plaintext
 
     def _stream(self, nonce: bytes, size: int) -> bytes:
         # RFC 3610 section 2.3: block 0 masks the MIC, blocks 1… the text; the flags octet is L - 1 = 1.

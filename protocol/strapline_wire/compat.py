@@ -9,16 +9,25 @@ except ImportError:
 
 
 try:
-    from strapline_wire.host import SHORT, reader, record, rows, utf8
+    from strapline_wire.host import CUTS, FORGED, SHORT, reader, record, rows, utf8, writer
 except ImportError:
     from collections import namedtuple
-    from struct import unpack_from
+    from struct import pack, unpack_from
+
+    CUTS = True  # struct cuts numbers that are too large, and says nothing
+
+    class FORGED(Exception):
+        pass
 
     SHORT = ValueError  # what unpack_from raises where the data are too short
 
     def reader(form):
         # Data, and where to begin, into a tuple.
         return lambda data, at=0: unpack_from(form, data, at)
+
+    def writer(form):
+        # Values into bytes. What lies out of range is cut here and refused there: check before.
+        return lambda *values: pack(form, *values)
 
     def record(name, fields):
         # Makes an immutable record with named fields out of a tuple of values.

@@ -6,14 +6,24 @@ from struct import Struct
 from struct import error as SHORT
 from typing import Any
 
+from cryptography.exceptions import InvalidTag as FORGED
+
 from strapline_wire.errors import RemoteProtocolError
 
-__all__ = ["SHORT", "reader", "record", "rows", "utf8"]
+CUTS = False
+"""Whether struct cuts numbers that are too large: here it refuses them."""
+
+__all__ = ["CUTS", "FORGED", "SHORT", "reader", "record", "rows", "utf8", "writer"]
 
 
 def reader(form: str) -> Callable[..., tuple[Any, ...]]:
     """Data, and where to begin, into a tuple."""
     return Struct(form).unpack_from
+
+
+def writer(form: str) -> Callable[..., bytes]:
+    """Values into bytes."""
+    return Struct(form).pack
 
 
 def record(name: str, fields: tuple[str, ...]) -> Any:

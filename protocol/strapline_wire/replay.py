@@ -23,7 +23,7 @@ class ReplayWindow:
     def accept(self, counter: int) -> None:
         age = self.newest - counter
         if age < 0:
-            self._seen = ((self._seen << min(-age, _WIDTH)) | 1) & 0xFFFFFFFFFFFFFFFF
+            self._seen = ((self._seen << (-age if age > -_WIDTH else _WIDTH)) | 1) & 0xFFFFFFFFFFFFFFFF
             self.newest = counter
         else:
             self._seen |= 1 << age

@@ -1,6 +1,6 @@
 # Seals: the outer one of every frame between tag and gateway, and the inner one of every record and command end to end.
 from strapline_wire import frames
-from strapline_wire.compat import const
+from strapline_wire.compat import CUTS, FORGED, SHORT, const, reader, writer
 from strapline_wire.errors import LocalProtocolError, RemoteProtocolError
 
 UP = const(0)
@@ -8,19 +8,30 @@ DOWN = const(1)
 VERSION = const(1)
 MIC_SIZE = const(8)
 _KIND_LIMIT = const(0x3F)
-_COUNTER_LIMIT = 0xFFFFFFFF
-_OVERHEAD = frames.HEADER_SIZE + MIC_SIZE
-ENVELOPE_OVERHEAD = frames.ENVELOPE_SIZE + MIC_SIZE
+_LIMIT = 0xFFFFFFFF
+_HEADER_SIZE = const(9)
+_OVERHEAD = const(17)
+_ENVELOPE_SIZE = const(10)
+ENVELOPE_OVERHEAD = const(18)
+_TIME_REQUEST = const(0x12)
+
+_start = writer(">BL")  # version and kind, pseudonym
+_outer_nonce = writer(">B8xL")  # direction, counter
+_mask_block = writer(">8s5s3x")  # MIC, start
+_number = writer(">L")
+_first = reader(">L")
 
 
 def seal_frame(kind: int, pseudonym: int, counter: int, body: bytes, cipher, header, direction: int) -> bytes:
-    if not 0 <= kind <= _KIND_LIMIT:
-        raise LocalProtocolError("a kind has six bits", kind)
-    if not 0 <= counter <= _COUNTER_LIMIT:
+    if not (0 <= kind <= _KIND_LIMIT and 0 <= pseudonym <= _LIMIT):
+        raise LocalProtocolError("a kind has six bits, a pseudonym 32", (kind, pseudonym))
+    if not 0 <= counter <= _LIMIT:
         raise LocalProtocolError("counter used up: the key must change", counter)
-    start = frames.pack_header(((VERSION << 6) | kind, pseudonym, 0))[:5]
+    start = _start(VERSION << 6 | kind, pseudonym)
     sealed = cipher.seal(_outer_nonce(direction, counter), body, start)
-    return start + (counter ^ _mask(start, sealed[-MIC_SIZE:], header)).to_bytes(4, "big") + sealed
+    # The counter is masked with AES over what follows it, as QUIC masks packet numbers (RFC 9001 section 5.4).
+    mask = _first(header.block(_mask_block(sealed[-MIC_SIZE:], start)))[0]
+    return start + _number(counter ^ mask) + sealed
 
 
 def peek(frame: bytes) -> "tuple[int, int]":
@@ -37,48 +48,51 @@ def open_frame(frame: bytes, cipher, header, direction: int, window) -> "tuple[i
     if len(frame) < _OVERHEAD:
         raise RemoteProtocolError("truncated")
     start = frame[:5]
-    counter = int.from_bytes(frame[5:9], "big") ^ _mask(start, frame[-MIC_SIZE:], header)
-    window.check(counter)
-    body = cipher.open(_outer_nonce(direction, counter), frame[9:], start)
-    if body is None:
-        raise RemoteProtocolError("forged")
+    counter = _first(frame, 5)[0] ^ _first(header.block(_mask_block(frame[-MIC_SIZE:], start)))[0]
+    if counter <= window.newest:
+        window.check(counter)
+    try:
+        body = cipher.open(_outer_nonce(direction, counter), frame[_HEADER_SIZE:], start)
+    except FORGED:
+        raise RemoteProtocolError("forged") from None
     window.accept(counter)
     return counter, body
 
 
-def _outer_nonce(direction: int, counter: int) -> bytes:
-    return bytes((direction,)) + bytes(8) + counter.to_bytes(4, "big")
-
-
-def _mask(start: bytes, mic: bytes, header) -> int:
-    # The counter is masked with AES over what follows it, as QUIC masks packet numbers (RFC 9001 section 5.4).
-    return int.from_bytes(header.block(mic + start + b"\x00\x00\x00")[:4], "big")
+_Envelope = frames.Envelope
+_envelope = writer(">BBLL")
+_envelope_of = reader(">BBLL")
+# (direction, kind class, origin, number) never repeats under an end-to-end key: a journal id is random at format and counts up, a
+# centre's epoch rises with each start, and the eight bytes of a time request are its nonce.
+_inner_nonce = writer(">BBLL3x")
 
 
 def seal_envelope(envelope, body: bytes, cipher, direction: int) -> bytes:
     # A record (UP: origin and number are journal and sequence) or a command (DOWN: the centre's epoch and number).
-    start = frames.pack_envelope(envelope)
-    return start + cipher.seal(_inner_nonce(direction, start), body, start)
+    kind, flags, origin, number = envelope
+    if CUTS and not (0 <= kind <= 255 and 0 <= flags <= 255 and 0 <= origin <= _LIMIT and 0 <= number <= _LIMIT):
+        raise LocalProtocolError("ENVELOPE out of range", envelope)
+    try:
+        start = _envelope(kind, flags, origin, number)
+    except SHORT:
+        raise LocalProtocolError("ENVELOPE out of range", envelope) from None
+    return start + cipher.seal(_inner_nonce(2 + direction, kind == _TIME_REQUEST, origin, number), body, start)
 
 
 def peek_envelope(sealed: bytes):
     # The part that a gateway may read: kind, flags, origin, number.
     if len(sealed) < ENVELOPE_OVERHEAD:
         raise RemoteProtocolError("truncated")
-    return frames.unpack_envelope(sealed[: frames.ENVELOPE_SIZE])
+    return frames.unpack_envelope(sealed)
 
 
 def open_envelope(sealed: bytes, cipher, direction: int) -> tuple:
     # (envelope, body)
-    envelope = peek_envelope(sealed)
-    start = sealed[: frames.ENVELOPE_SIZE]
-    body = cipher.open(_inner_nonce(direction, start), sealed[frames.ENVELOPE_SIZE :], start)
-    if body is None:
-        raise RemoteProtocolError("forged")
-    return envelope, body
-
-
-def _inner_nonce(direction: int, start: bytes) -> bytes:
-    # (direction, kind class, origin, number) never repeats under an end-to-end key: a journal id is random at format and counts up,
-    # a centre's epoch rises with each start, and a time request draws all eight bytes at random.
-    return bytes((2 + direction, 1 if start[0] == frames.TIME_REQUEST else 0)) + start[2:10] + bytes(3)
+    try:
+        kind, _, origin, number = values = _envelope_of(sealed)
+        nonce = _inner_nonce(2 + direction, kind == _TIME_REQUEST, origin, number)
+        return _Envelope(values), cipher.open(nonce, sealed[_ENVELOPE_SIZE:], sealed[:_ENVELOPE_SIZE])
+    except FORGED:
+        raise RemoteProtocolError("truncated" if len(sealed) < ENVELOPE_OVERHEAD else "forged") from None
+    except SHORT:
+        raise RemoteProtocolError("truncated") from None

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from real_micropython import run_on_micropython
 from strapline_protocol.cipher import HostCipher
+from strapline_wire.compat import FORGED
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "rfc3610.json").read_text(encoding="utf-8"))["vectors"]
 
@@ -25,6 +26,7 @@ SCRIPT = """
 import sys
 from binascii import hexlify, unhexlify
 from strapline_wire.ccm import CcmCipher
+from strapline_wire.compat import FORGED
 
 while True:
     line = sys.stdin.readline()
@@ -33,7 +35,10 @@ while True:
     key, nonce, associated, plaintext, other = [unhexlify(word[1:]) for word in line.split()]
     cipher = CcmCipher(key)
     sealed = cipher.seal(nonce, plaintext, associated)
-    opened = cipher.open(nonce, other, associated)
+    try:
+        opened = cipher.open(nonce, other, associated)
+    except FORGED:
+        opened = None
     print("=" + hexlify(sealed).decode(), "None" if opened is None else "=" + hexlify(opened).decode(), hexlify(cipher.block(key)).decode())
 """
 
@@ -159,11 +164,19 @@ def test_the_host_gives_none_for_what_was_altered_cut_or_extended(
     altered = bytearray(sealed)
     altered[data.draw(st.integers(0, len(sealed) - 1))] ^= data.draw(st.integers(1, 255))
     cut = sealed[: data.draw(st.integers(0, len(sealed) - 1))]
-    assert cipher.open(nonce, bytes(altered), associated) is None
-    assert cipher.open(nonce, cut, associated) is None
-    assert cipher.open(nonce, sealed + data.draw(st.binary(min_size=1, max_size=9)), associated) is None
-    assert cipher.open(nonce, sealed, associated + b"\x00") is None
-    assert cipher.open(bytes(12) + b"\x01", sealed, associated) is None
+    assert refused(cipher, nonce, bytes(altered), associated)
+    assert refused(cipher, nonce, cut, associated)
+    assert refused(cipher, nonce, sealed + data.draw(st.binary(min_size=1, max_size=9)), associated)
+    assert refused(cipher, nonce, sealed, associated + b"\x00")
+    assert refused(cipher, bytes(12) + b"\x01", sealed, associated)
+
+
+def refused(cipher: HostCipher, nonce: bytes, sealed: bytes, associated: bytes) -> bool:
+    try:
+        cipher.open(nonce, sealed, associated)
+    except FORGED:
+        return True
+    return False
 
 
 def test_the_hosts_block_is_one_aes_block_whatever_came_before_it() -> None:

@@ -7,9 +7,11 @@ try:
 except ImportError:
     crc_hqx = None
 
-# The largest frame: a record of 512 bytes and its outer seal. What is longer on the line is no frame.
+# The largest frame: a record of 512 bytes and its outer seal. A line holds one with the header of `arq` before it; what is longer is none.
 FRAME_LIMIT = 544
-_ENCODED_LIMIT = FRAME_LIMIT + 2 + (FRAME_LIMIT + 2) // 254 + 1
+HEADER_SIZE = 3
+CONTENT_LIMIT = FRAME_LIMIT + HEADER_SIZE
+_ENCODED_LIMIT = CONTENT_LIMIT + 2 + (CONTENT_LIMIT + 2) // 254 + 1
 
 # CRC-16/CCITT-FALSE (polynomial 0x1021, start 0xFFFF) by nibbles.
 _NIBBLES = (
@@ -34,8 +36,8 @@ def crc16(data: bytes) -> int:
 
 
 def encode(frame: bytes) -> bytes:
-    # One frame for the line, with a zero on both sides so that log text before it cannot spoil it.
-    if len(frame) > FRAME_LIMIT:
+    # One frame (or a line's whole content) for the line, with a zero on both sides so that log text before it cannot spoil it.
+    if len(frame) > CONTENT_LIMIT:
         raise LocalProtocolError("frame too long for the link", len(frame))
     content = frame + crc16(frame).to_bytes(2, "big")
     line = bytearray(1)
@@ -69,7 +71,7 @@ def decode(line: bytes) -> "bytes | None":
         at += code
         if code < 255 and at < end:
             out.append(0)
-    if not 2 <= len(out) <= FRAME_LIMIT + 2:
+    if not 2 <= len(out) <= CONTENT_LIMIT + 2:
         return None
     frame = bytes(out[:-2])
     return frame if crc16(frame) == (out[-2] << 8 | out[-1]) else None

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from strapline_wire import link
 from strapline_wire.errors import LocalProtocolError
 
-LIMIT = 544
-ENCODED_LIMIT = 549
-"""Of 544 bytes and their CRC without a zero among them: COBS adds one byte for each 254 begun."""
+LIMIT = 547
+ENCODED_LIMIT = 552
+"""Of 547 bytes (a frame of 544 and a header) and their CRC without a zero among them: COBS adds one byte for each 254 begun."""
 
 # Around the blocks of COBS (254 bytes without a zero), with and without the CRC's two bytes, and the link's limit.
 EDGES = (0, 1, 2, 251, 252, 253, 254, 255, 256, 505, 506, 507, 508, 509, 510, LIMIT - 1, LIMIT)

@@ -114,7 +114,7 @@ for size in (0, 7, 252, 253, 254, 255, 300, 508, 527):
         kind, body = at_gateway.open(heard)
         say(kind, len(body), refused(at_gateway.open, heard))
 say(deframer.broken, deframer.text)
-say(link.encode(bytes(link.FRAME_LIMIT)), link.encode(b"\\x01" * link.FRAME_LIMIT), link.crc16_nibbles(b"123456789"))
+say(link.encode(bytes(link.CONTENT_LIMIT)), link.encode(b"\\x01" * link.CONTENT_LIMIT), link.crc16_nibbles(b"123456789"))
 """
 
 
@@ -292,9 +292,9 @@ def used(attempt, argument):
     return after - before
 
 deframer = link.Deframer()
-print(used(link.encode, bytes(link.FRAME_LIMIT)))
+print(used(link.encode, bytes(link.CONTENT_LIMIT)))
 print(used(deframer.feed, bytes(512)))
-print(used(deframer.feed, link.encode(bytes(link.FRAME_LIMIT))))
+print(used(deframer.feed, link.encode(bytes(link.CONTENT_LIMIT))))
 print(used(deframer.feed, b"\\xa5" * 500 + b"\\x00"))
 endless = link.Deframer()
 gc.collect()

@@ -3,7 +3,8 @@
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.definitions import State
 from strapline_protocol.keys import centre_keys, gateway_keys
-from strapline_wire import frames, link, seal
+from strapline_wire import frames, seal
+from strapline_wire.arq import ReliableLink
 from strapline_wire.keys import Slot, derive
 from strapline_wire.session import TagHandshake
 
@@ -11,6 +12,8 @@ TAG = "7a900001"
 OTHER_TAG = "7a900002"
 SECRET = bytes(range(16))
 OTHER_SECRET = bytes(range(16, 32))
+
+LINK_RETRY_MS = 1000
 
 ALARM = State.ARMED | State.PENDING | State.ALARM_PENDING
 
@@ -36,7 +39,7 @@ class HandMadeTag:
         self._broadcast = HostCipher(derive(secret, "broadcast"))
         self._end_to_end = HostCipher(derive(secret, "end-to-end"))
         self._handshake = None
-        self._deframer = link.Deframer()
+        self.link = None
         self._nonces = 0
 
     # The radio.
@@ -64,13 +67,13 @@ class HandMadeTag:
         self._nonces += 1
         nonce = self._nonces.to_bytes(8, "big")
         self.session = None
-        self._deframer = link.Deframer()
+        self.link = ReliableLink(1 + (self.journal + 16 * self._nonces) % 255, LINK_RETRY_MS)
         self._handshake = TagHandshake(self._link_key, self._header, self.pseudonym, nonce, HostCipher)
-        return link.encode(self._handshake.hello)
+        return self.line(self._handshake.hello)
 
     def receive(self, data):
         """Bytes from the gateway; WELCOME opens the session, commands are kept in `taken`."""
-        for frame in self._deframer.feed(data):
+        for frame in self.link.receive_data(data, 0):
             if self.session is None:
                 self.welcome, self.session = self._handshake.receive(frame)
             else:
@@ -78,11 +81,21 @@ class HandMadeTag:
                 assert kind == frames.COMMAND
                 self.taken.append(body)
 
+    def line(self, frame):
+        """Any frame as bytes for the line, under the next number of the link; what the link owes goes with it."""
+        self.link.send(frame)
+        (line,) = self.link.data_to_send(0)
+        return line
+
+    def acknowledgement(self):
+        """The bytes that acknowledge what has come, where something is owed."""
+        return b"".join(self.link.data_to_send(0))
+
     def reply(self, now):
-        return link.encode(self.session.seal(frames.REPLY, frames.pack_reply((self.boot, self._uptime(now)))))
+        return self.line(self.session.seal(frames.REPLY, frames.pack_reply((self.boot, self._uptime(now)))))
 
     def send(self, sealed):
-        return link.encode(self.session.seal(frames.RECORD, sealed))
+        return self.line(self.session.seal(frames.RECORD, sealed))
 
     # Records.
 

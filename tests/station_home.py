@@ -3,17 +3,19 @@
 from random import Random
 
 from hand_made_tag import HandMadeTag
-from strapline_gateway.station import Connect, Station
+from strapline_gateway.station import Connect, Station, Transmit
+from strapline_wire import link
 
 ADDRESS = "C0:00:00:00:00:01"
 
 
 class Home:
-    """One station, one clock, and the tags that a test moves."""
+    """One station, one clock, and the tags that a test moves. Bare acknowledgements reach the tags, and no test sees them."""
 
     def __init__(self, *tags, now=0.0):
         self.now = now
         self._draw = Random(7)
+        self._tags = tags
         self.station = Station(
             0x6A7E0001, [tag.gateway_keys for tag in tags], self._draw.randbytes, home=True, now=self.now
         )
@@ -21,7 +23,12 @@ class Home:
     def take(self):
         events = []
         while (event := self.station.next_event()) is not None:
-            events.append(event)
+            if isinstance(event, Transmit) and is_bare(event.data):
+                for tag in self._tags:
+                    if tag.link is not None:
+                        tag.link.receive_data(event.data, 0)
+            else:
+                events.append(event)
         return events
 
     def hear(self, data, address=ADDRESS, rssi_dbm=-60):
@@ -77,6 +84,11 @@ def known_home(**options):
     home.hear(tag.heartbeat(home.now))
     home.visit(tag)
     return home, tag
+
+
+def is_bare(line):
+    """Whether a line is an acknowledgement and nothing else."""
+    return len(link.decode(line[1:-1])) == link.HEADER_SIZE
 
 
 def facts(home, tag):

@@ -35,25 +35,29 @@ class Bearers:
 
     # Connections.
 
-    def up(self, now: int, bearer: int, handshake) -> None:
-        self._send(bearer, self._uplink(bearer).up(handshake))
+    def up(self, now: int, bearer: int, handshake, generation: int) -> None:
+        uplink = self._uplink(bearer)
+        uplink.up(handshake, generation)
+        self._transmit(now, uplink)
         if bearer == out.CELLULAR:
             self._dial_by = None
             self._hang_up_at = now + self._config.cellular_idle_ms
         else:
             self._greet_by = now + self._config.welcome_wait_ms
 
-    def receive(self, bearer: int, data: bytes) -> list:
-        return self._uplink(bearer).receive(data)
+    # What the following three leave to be sent, `settle` sends.
+
+    def receive(self, now: int, bearer: int, data: bytes) -> list:
+        return self._uplink(bearer).receive(now, data)
 
     def reply(self, bearer: int, boot: int, uptime_s: int) -> None:
         if bearer == out.BLE:
             self._greet_by = None
-        self._send(bearer, self._uplink(bearer).reply(boot, uptime_s))
+        self._uplink(bearer).reply(boot, uptime_s)
 
     def request(self, bearer: int, sealed: bytes) -> None:
         # Something sealed that is no record and is not sent again.
-        self._send(bearer, self._uplink(bearer).send(sealed))
+        self._uplink(bearer).send(sealed)
 
     def down(self, now: int, bearer: int) -> None:
         self._uplink(bearer).down()
@@ -102,7 +106,7 @@ class Bearers:
     # Time.
 
     def next_deadline(self) -> "int | None":
-        soonest = sooner(self._ble.retry_at, self._cellular.retry_at)
+        soonest = sooner(self._ble.next_deadline(), self._cellular.next_deadline())
         soonest = sooner(soonest, self._greet_by)
         soonest = sooner(soonest, self._dial_by)
         soonest = sooner(soonest, self._dial_at)
@@ -111,17 +115,16 @@ class Bearers:
 
     def handle_timer(self, now: int) -> None:
         for uplink in (self._ble, self._cellular):
-            if uplink.retry_at is not None and now >= uplink.retry_at:
-                for line in uplink.retry(now):
-                    self._send(uplink.bearer, line)
+            uplink.handle_timer(now)
         if self._fallback_at is not None and now >= self._fallback_at:
             self._fallback_at = None
             self._alarm_overdue = True
-        if self._greet_by is not None and now >= self._greet_by:
+        if self._ble.has_failed or (self._greet_by is not None and now >= self._greet_by):
             self._greet_by = None
             self._hang_up(out.BLE)
+        failed = self._cellular.has_failed
         for end in (self._dial_by, self._hang_up_at):
-            if end is not None and now >= end:
+            if end is not None and (failed or now >= end):
                 self._lost(now)
                 self._hang_up(out.CELLULAR)
 
@@ -133,8 +136,8 @@ class Bearers:
         # After anything that may have changed what is wanted: records on their way, and the cellular line.
         for uplink in (self._ble, self._cellular):
             if uplink.is_open:
-                for line in uplink.pump(now):
-                    self._send(uplink.bearer, line)
+                uplink.pump(now)
+            self._transmit(now, uplink)
         self._want_cellular(now, away)
 
     def _want_cellular(self, now: int, away: bool) -> None:
@@ -155,5 +158,6 @@ class Bearers:
     def _uplink(self, bearer: int) -> Uplink:
         return self._ble if bearer == out.BLE else self._cellular
 
-    def _send(self, bearer: int, line: bytes) -> None:
-        self._emit((out.LINK_SEND, bearer, line))
+    def _transmit(self, now: int, uplink: Uplink) -> None:
+        for line in uplink.lines(now):
+            self._emit((out.LINK_SEND, uplink.bearer, line))

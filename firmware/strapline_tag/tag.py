@@ -12,6 +12,7 @@ from strapline_tag.skin import Skin
 from strapline_tag.strap import Strap
 from strapline_tag.timekeeping import Clock
 from strapline_wire import frames, seal
+from strapline_wire.arq import draw_generation
 from strapline_wire.errors import RemoteProtocolError
 from strapline_wire.keys import derive
 from strapline_wire.session import TagHandshake
@@ -103,10 +104,10 @@ class Tag:
     def feed_link_up(self, now: int, bearer: int) -> None:
         pseudonym = self._broadcast.slot.pseudonym
         handshake = TagHandshake(self._link_key, self._header, pseudonym, self._entropy(8), self._make_cipher)
-        self._bearers.up(now, bearer, handshake)
+        self._bearers.up(now, bearer, handshake, draw_generation(self._entropy))
 
     def feed_link(self, now: int, bearer: int, data: bytes) -> None:
-        for event, content in self._bearers.receive(bearer, data):
+        for event, content in self._bearers.receive(now, bearer, data):
             if event == "welcome":
                 self._welcomed(now, bearer, content)
             else:

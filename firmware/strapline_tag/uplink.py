@@ -1,7 +1,14 @@
-# One bearer's connection: handshake, then records up and commands down. It decides what to send again; what a command means is the tag's.
-from strapline_wire import frames, link
+# One bearer's connection: handshake, then records up and commands down. It decides which records go again for want of a receipt; that a
+# frame crosses the line is the link's business, and what a command means the tag's.
+from strapline_tag import outputs as out
+from strapline_tag.deadline import sooner
+from strapline_wire import frames
+from strapline_wire.arq import QUEUE_LIMIT, WINDOW, ReliableLink
+from strapline_wire.compat import const
 from strapline_wire.errors import RemoteProtocolError
 from strapline_wire.session import Session, TagHandshake
+
+_FOR_ALARMS = const(2)  # places in the link's window that the rest leaves free: an alarm waits for nobody's acknowledgement
 
 
 class Uplink:
@@ -10,36 +17,45 @@ class Uplink:
         self._config = config
         self._journal = journal
         self._seal_record = seal_record  # slot of the journal -> sealed record
-        self._deframer = link.Deframer()
+        self._link_retry_ms = config.link_retry_ble_ms if bearer == out.BLE else config.link_retry_cellular_ms
+        self._link: ReliableLink = None
         self._handshake: TagHandshake = None
         self._session: Session = None
         self._sent = set()
         self._wait_ms = 0
-        self.retry_at: int = None
+        self._retry_at: int = None
         self.rejected = 0  # frames that a gateway or a stranger sent and that were refused
 
     @property
     def is_open(self) -> bool:
         return self._session is not None
 
-    def up(self, handshake: TagHandshake) -> bytes:
-        # The connection stands: gives the bytes of HELLO.
+    @property
+    def has_failed(self) -> bool:
+        return self._link is not None and self._link.failed
+
+    def up(self, handshake: TagHandshake, generation: int) -> None:
+        # The connection stands; `generation` is the link's, drawn for it.
         self.down()
         self._handshake = handshake
-        return link.encode(handshake.hello)
+        self._link = ReliableLink(generation, self._link_retry_ms)
+        self._link.send(handshake.hello)
 
     def down(self) -> None:
-        self._deframer = link.Deframer()
+        self._link = None
         self._handshake = None
         self._session = None
         self._sent = set()
-        self.retry_at = None
+        self._retry_at = None
         self._wait_ms = self._config.receipt_wait_ms
 
-    def receive(self, data: bytes) -> list:
+    def receive(self, now: int, data: bytes) -> list:
         # What came: ("welcome", WELCOME) or ("command", sealed command).
         events = []
-        for frame in self._deframer.feed(data):
+        if self._link is None:
+            self.rejected += 1
+            return events
+        for frame in self._link.receive_data(data, now):
             try:
                 event = self._take(frame)
                 if event:
@@ -47,6 +63,10 @@ class Uplink:
             except RemoteProtocolError:
                 self.rejected += 1
         return events
+
+    def lines(self, now: int) -> list:
+        # The bytes that go on the line now; asked for after everything that may have changed them.
+        return self._link.data_to_send(now) if self._link is not None else ()
 
     def _take(self, frame: bytes):
         if self._session is None:
@@ -60,30 +80,33 @@ class Uplink:
             raise RemoteProtocolError("unexpected")
         return "command", body
 
-    def reply(self, boot: int, uptime_s: int) -> bytes:
+    def reply(self, boot: int, uptime_s: int) -> None:
         # The first frame under the session key.
-        return link.encode(self._session.seal(frames.REPLY, frames.pack_reply((boot, uptime_s))))
+        self._send(frames.REPLY, frames.pack_reply((boot, uptime_s)))
 
-    def send(self, sealed: bytes) -> bytes:
-        # A sealed record or request as bytes for the line.
-        return link.encode(self._session.seal(frames.RECORD, sealed))
+    def send(self, sealed: bytes) -> None:
+        # A sealed request: dropped where the link is full, as one that comes too late is worth nothing.
+        if self._link.room():
+            self._send(frames.RECORD, sealed)
 
-    def pump(self, now: int) -> list:
-        # The records that go out now, as bytes for the line. A new alarm goes past what waits for receipts, and waits no longer for
-        # its own than the first record did.
-        lines, alarm = self._fill()
+    def _send(self, kind: int, body: bytes) -> None:
+        self._link.send(self._session.seal(kind, body))
+
+    def pump(self, now: int) -> None:
+        # The records that may go now join the link. A new alarm goes past what waits for receipts, and waits no longer for its own than
+        # the first record did.
+        count, alarm = self._fill()
         if alarm:
             self._wait_ms = self._config.receipt_wait_ms
-            if self.retry_at is not None:
-                self.retry_at = min(self.retry_at, now + self._wait_ms)
-        if lines and self.retry_at is None:
-            self.retry_at = now + self._wait_ms
-        return lines
+            if self._retry_at is not None:
+                self._retry_at = min(self._retry_at, now + self._wait_ms)
+        if count and self._retry_at is None:
+            self._retry_at = now + self._wait_ms
 
     def _fill(self) -> tuple:
-        # (lines, whether an alarm is among them). Each lane has a window of its own, the head of what is pending: a receipt reaches no
-        # further than 32 sequences past the oldest record that is missing, and that may be one of the other lane.
-        lines = []
+        # (records sent, whether an alarm is among them). Each lane has a window of its own, the head of what is pending: a receipt reaches
+        # no further than 32 sequences past the oldest record that is missing, and that may be one of the other lane.
+        count = 0
         alarm = False
         if self._session is not None:
             journal = self._journal
@@ -100,10 +123,13 @@ class Uplink:
                         break
                 sequence = journal.sequence(slot)
                 if sequence not in self._sent:
+                    if self._link.room() <= (0 if is_alarm else QUEUE_LIMIT - WINDOW + _FOR_ALARMS):
+                        break  # the next acknowledgement makes room
                     self._sent.add(sequence)
                     alarm = alarm or is_alarm
-                    lines.append(self.send(self._seal_record(slot)))
-        return lines, alarm
+                    count += 1
+                    self._send(frames.RECORD, self._seal_record(slot))
+        return count, alarm
 
     def receipted(self, now: int) -> None:
         # The journal has shrunk: forget what left it, and start the waiting anew.
@@ -115,12 +141,23 @@ class Uplink:
                     sent.add(sequence)
         self._sent = sent
         self._wait_ms = self._config.receipt_wait_ms
-        self.retry_at = now + self._wait_ms if self._sent else None
+        self._retry_at = now + self._wait_ms if self._sent else None
 
-    def retry(self, now: int) -> list:
-        # No receipt in time: everything again, more patiently.
+    def next_deadline(self) -> "int | None":
+        return self._retry_at if self._link is None else sooner(self._retry_at, self._link.next_deadline())
+
+    def handle_timer(self, now: int) -> None:
+        if self._link is not None:
+            self._link.handle_timer(now)
+        if self._retry_at is not None and now >= self._retry_at:
+            self._retry(now)
+
+    def _retry(self, now: int) -> None:
+        # No receipt in time: everything again, more patiently. While the link still has some of it on its way, no receipt can be here.
+        if not self._link.idle:
+            self._retry_at = now + self._wait_ms
+            return
         self._sent = set()
         self._wait_ms = min(self._wait_ms * 2, self._config.receipt_wait_longest_ms)
-        lines, _ = self._fill()
-        self.retry_at = now + self._wait_ms if lines else None
-        return lines
+        count, _ = self._fill()
+        self._retry_at = now + self._wait_ms if count else None

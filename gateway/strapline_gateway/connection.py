@@ -4,16 +4,23 @@ from collections.abc import Callable
 
 from strapline_gateway.enrolment import Enrolled
 from strapline_protocol.cipher import HostCipher
-from strapline_wire import frames, link
+from strapline_wire import frames
+from strapline_wire.arq import ReliableLink, draw_generation
 from strapline_wire.errors import RemoteProtocolError
 from strapline_wire.session import Session, welcome
 
 _HELLOS = 8
 """How often HELLO is answered without a frame that proves it: whoever only repeats a recording must not keep us busy."""
 
+CALLED_RETRY_S = 1.0
+"""A line without an acknowledgement goes again, where we called over BLE: ten round trips of two intervals of 50 ms."""
+
+CALLER_RETRY_S = 10.0
+"""The same where the tag called us: a round trip over narrow-band cellular can take ten seconds, and each line is paid for."""
+
 
 class Connection:
-    """Frames out of bytes, and the session that opens them.
+    """Frames out of bytes and into them, and the session that opens and seals them. Times are seconds.
 
     HELLO may be a recording, and says nothing: WELCOME only offers a session. The first frame under its key proves it.
     """
@@ -24,7 +31,8 @@ class Connection:
         self._gateway = gateway
         self._home = home
         self._entropy = entropy
-        self._deframer = link.Deframer()
+        retry_s = CALLER_RETRY_S if called is None else CALLED_RETRY_S
+        self._link = ReliableLink(draw_generation(entropy), round(retry_s * 1000))
         self._session: Session | None = None
         self._offer: tuple[str, Session] | None = None
         self._hellos = 0
@@ -37,12 +45,35 @@ class Connection:
         self.took_commands = False
         self.hanging_up = False
 
-    def frames(self, data: bytes) -> list[bytes]:
-        """The whole frames in what has come so far."""
-        return self._deframer.feed(data)
+    def frames(self, data: bytes, now: float) -> list[bytes]:
+        """The whole frames in what has come so far, in order and each once."""
+        return self._link.receive_data(data, _ms(now))
 
-    def greet(self, frame: bytes, tag: str, enrolled: Enrolled) -> bytes:
-        """Answer a HELLO: gives the bytes of WELCOME. Raises `RemoteProtocolError` where it is not this tag's."""
+    def lines(self, now: float) -> list[bytes]:
+        """What goes on the line now; asked for after everything that may have changed it."""
+        return self._link.data_to_send(_ms(now))
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the line takes another frame before the tag has acknowledged what is on its way."""
+        return self._link.room() > 0
+
+    @property
+    def has_failed(self) -> bool:
+        """The tag acknowledges nothing any more."""
+        return self._link.failed
+
+    def next_deadline(self) -> float | None:
+        due = self._link.next_deadline()
+        return None if due is None else due / 1000
+
+    def handle_timer(self, now: float) -> None:
+        self._link.handle_timer(_ms(now))
+
+    def greet(self, frame: bytes, tag: str, enrolled: Enrolled) -> None:
+        """Answer a HELLO with a WELCOME. Raises `RemoteProtocolError` where it is not this tag's."""
+        if not self.has_room:
+            raise RemoteProtocolError("no_room")
         if self._hellos >= _HELLOS:
             raise RemoteProtocolError("too_many_hellos")
         _, answer, session = welcome(
@@ -50,7 +81,7 @@ class Connection:
         )
         self._hellos += 1
         self._offer = tag, session
-        return link.encode(answer)
+        self._link.send(answer)
 
     def open(self, frame: bytes) -> tuple[int, bytes]:
         """(kind, body) of a frame under the session key; proves the session where it was only offered."""
@@ -67,8 +98,12 @@ class Connection:
         self.tag, self._session, self._offer, self._hellos = tag, session, None, 0
         return opened
 
-    def seal_command(self, sealed: bytes) -> bytes:
-        """A sealed command as bytes for the line."""
+    def send_command(self, sealed: bytes) -> None:
+        """Put a sealed command on the line; there must be room."""
         assert self._session is not None
         self.took_commands = True
-        return link.encode(self._session.seal(frames.COMMAND, sealed))
+        self._link.send(self._session.seal(frames.COMMAND, sealed))
+
+
+def _ms(now: float) -> int:
+    return round(now * 1000)

@@ -240,17 +240,24 @@ class Station:
         if connection is None:
             self.rejected["closed_link"] += 1
             return
-        for frame in connection.frames(data):
+        for frame in connection.frames(data, now):
             try:
                 self._take(link, connection, frame, now)
                 self.accepted += 1
             except RemoteProtocolError as error:
                 self.rejected[error.reason] += 1
+        if connection.tag is not None:
+            self._deliver(connection.tag, now)  # an acknowledgement may have made room
+        self._transmit(link, connection, now)
+
+    def _transmit(self, link: int, connection: Connection, now: float) -> None:
+        if not connection.hanging_up:
+            self._events.extend(Transmit(link, line) for line in connection.lines(now))
 
     def _take(self, link: int, connection: Connection, frame: bytes, now: float) -> None:
         kind, pseudonym = seal.peek(frame)
         if kind == frames.HELLO:
-            self._greet(link, connection, frame, pseudonym, now)
+            self._greet(connection, frame, pseudonym, now)
             return
         before = connection.tag
         kind, body = connection.open(frame)
@@ -269,15 +276,14 @@ class Station:
         else:
             raise RemoteProtocolError("unexpected")
 
-    def _greet(self, link: int, connection: Connection, frame: bytes, pseudonym: int, now: float) -> None:
+    def _greet(self, connection: Connection, frame: bytes, pseudonym: int, now: float) -> None:
         refusal = RemoteProtocolError("unknown_tag")
         for tag in self._pseudonyms.find(pseudonym, now):
             try:
-                answer = connection.greet(frame, tag, self._tags[tag])
+                connection.greet(frame, tag, self._tags[tag])
             except RemoteProtocolError as error:
                 refusal = error
                 continue
-            self._events.append(Transmit(link, answer))
             return
         raise refusal
 
@@ -316,24 +322,27 @@ class Station:
         enrolled = self._tags[tag]
         if enrolled.link is None or (connection := self._connections[enrolled.link]).hanging_up:
             return
-        while enrolled.mailbox:
-            self._events.append(Transmit(enrolled.link, connection.seal_command(enrolled.mailbox.popleft())))
+        while enrolled.mailbox and connection.has_room:
+            connection.send_command(enrolled.mailbox.popleft())
             connection.active_at = now
             enrolled.unanswered = 0
             enrolled.collect_again_at = now
+        self._transmit(enrolled.link, connection, now)
 
     # Time.
 
     def next_deadline(self) -> float | None:
-        deadlines = [_patience(c) for c in self._connections.values() if not c.hanging_up]
+        deadlines = [_due(c) for c in self._connections.values() if not c.hanging_up]
         deadlines += [t.heard_at + LEAVE_AFTER_S for t in self._tags.values() if t.present]
         return min(deadlines, default=None)
 
     def handle_timer(self, now: float) -> None:
         for link, connection in self._connections.items():
-            if not connection.hanging_up and now >= _patience(connection):
+            connection.handle_timer(now)
+            if not connection.hanging_up and (connection.has_failed or now >= _patience(connection)):
                 connection.hanging_up = True
                 self._events.append(HangUp(link))
+            self._transmit(link, connection, now)
         for tag, enrolled in self._tags.items():
             if enrolled.present and now >= enrolled.heard_at + LEAVE_AFTER_S:
                 enrolled.present = False
@@ -345,6 +354,11 @@ def _patience(connection: Connection) -> float:
     if connection.tag is None:
         return connection.opened_at + (PROVE_WITHIN_S if connection.called else CALLER_PROVE_WITHIN_S)
     return connection.active_at + (IDLE_S if connection.called else CALLER_IDLE_S)
+
+
+def _due(connection: Connection) -> float:
+    again_at = connection.next_deadline()
+    return _patience(connection) if again_at is None else min(_patience(connection), again_at)
 
 
 def _pause_s(times: int, longest_s: float) -> float:

@@ -1,9 +1,9 @@
-# Acknowledgement and repetition on the byte link, the same at both ends: each frame arrives once and in order, or the link says it has failed.
+# Acknowledgement and repetition on the byte link, the same at both ends: each frame arrives once and in order, or the link has failed.
 # It proves nothing. Whoever can write on the line can forge an acknowledgement, or pass for a peer that has started again; that a record
 # is at the centre is proved by the centre's receipt, end to end, and by nothing here.
 #
-# A line's content: the sender's generation (1 to 255, drawn for each link), the generation that it acknowledges (0: nothing has come yet), its
-# sequence and the next one that it expects (4 bits each), then a frame. Without a frame it is a bare acknowledgement.
+# A line's content: the sender's generation (1 to 255, drawn for each link), the generation that it acknowledges (0: nothing has come
+# yet), its sequence and the next one that it expects (4 bits each), then a frame. Without a frame it is a bare acknowledgement.
 #
 # Go-back-N: frames are taken in order only. Every bearer keeps the order, so something is missing only where a line was broken, and that is
 # rare; a buffer for what comes behind the gap would cost the tag 8 frames of memory for ever.

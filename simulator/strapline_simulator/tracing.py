@@ -32,8 +32,9 @@ def trace_chain(chain: Chain, trace: TraceWriter) -> None:
         deframers = {True: link.Deframer(), False: link.Deframer()}
 
         def on_bytes(inbound: bool, data: bytes) -> None:
-            for frame in deframers[inbound].feed(data):
-                trace.write(interface, chain.utc().timestamp(), frame, inbound=inbound)
+            for content in deframers[inbound].feed(data):
+                if frame := content[link.HEADER_SIZE :]:  # else a bare acknowledgement
+                    trace.write(interface, chain.utc().timestamp(), frame, inbound=inbound)
 
         return on_bytes
 

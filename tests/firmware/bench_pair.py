@@ -11,7 +11,7 @@ from strapline_protocol.cipher import HostCipher
 from strapline_simulator.bodies import Body
 from strapline_tag import bench
 from strapline_tag import outputs as out
-from strapline_wire import frames, link
+from strapline_wire import frames
 from strapline_wire.session import welcome
 
 
@@ -102,18 +102,21 @@ class LockStep:
 
     def _take(self, bearer: int, data: bytes) -> None:
         line = self.lines.get(bearer)
-        for frame in line.deframer.feed(data) if line is not None else []:
-            assert line is not None
+        if line is None:
+            return
+        for frame in line.link.receive_data(data, self.now):
             if line.session is None:
                 nonce = self._entropy(8)
                 _, answer, line.session = welcome(frame, LINK_KEY, HEADER, 7, int(line.home), nonce, HostCipher)
-                self.request(bench.LINK_DATA, bytes([bearer]) + link.encode(answer))
+                line.link.send(answer)
                 continue
             kind, body = line.session.open(frame)
             if kind == frames.RECORD:
-                self._record(bearer, line, body)
+                self._record(line, body)
+        for told in line.link.data_to_send(self.now):
+            self.request(bench.LINK_DATA, bytes([bearer]) + told)
 
-    def _record(self, bearer: int, line: Line, sealed: bytes) -> None:
+    def _record(self, line: Line, sealed: bytes) -> None:
         envelope, _ = self.centre.open(sealed)
         if envelope.kind == frames.TIME_REQUEST:
             nonce = envelope.origin.to_bytes(4, "big") + envelope.number.to_bytes(4, "big")
@@ -122,5 +125,4 @@ class LockStep:
             self.centre.held.setdefault(envelope.origin, set()).add(envelope.number)
             answer = self.centre.receipt(envelope.origin, envelope.number)
         if self.centre_receipts and line.session is not None:
-            told = link.encode(line.session.seal(frames.COMMAND, answer))
-            self.request(bench.LINK_DATA, bytes([bearer]) + told)
+            line.link.send(line.session.seal(frames.COMMAND, answer))

@@ -13,6 +13,7 @@ from strapline_tag.config import Config
 from strapline_tag.sampling import Sampler
 from strapline_tag.tag import Tag
 from strapline_wire import frames, link, seal
+from strapline_wire.arq import ReliableLink
 from strapline_wire.keys import derive
 from strapline_wire.replay import ReplayWindow
 from strapline_wire.session import Session, welcome
@@ -129,11 +130,11 @@ class Centre:
 
 
 class Line:
-    """The gateway's end of one connection."""
+    """The gateway's end of one connection, which acknowledges everything."""
 
     def __init__(self, home: bool) -> None:
         self.home = home
-        self.deframer = link.Deframer()
+        self.link = ReliableLink(7, 1000)
         self.session: Session | None = None
 
 
@@ -259,7 +260,13 @@ class TagPair:
     def command(self, sealed: bytes, bearer: int = out.BLE) -> None:
         session = self.lines[bearer].session
         assert session is not None
-        self.line_data(link.encode(session.seal(frames.COMMAND, sealed)), bearer)
+        self.line_data(self.line(session.seal(frames.COMMAND, sealed), bearer), bearer)
+
+    def line(self, frame: bytes, bearer: int = out.BLE) -> bytes:
+        """A frame of the gateway as bytes for the line, under the next number of its link."""
+        at_gateway = self.lines[bearer].link
+        at_gateway.send(frame)
+        return b"".join(at_gateway.data_to_send(self.now))
 
     # What the tag does.
 
@@ -291,21 +298,23 @@ class TagPair:
         line = self.lines.get(bearer)
         if line is None:
             return  # said into a line that is gone
-        for frame in line.deframer.feed(data):
+        for frame in line.link.receive_data(data, self.now):
             if line.session is None:
-                self._greet(bearer, line, frame)
+                self._greet(line, frame)
                 continue
             kind, body = line.session.open(frame)
             if kind == frames.RECORD:
                 self._record(bearer, line, body)
             else:
                 assert kind == frames.REPLY
+        for answer in line.link.data_to_send(self.now):
+            self.tag.feed_link(self.now, bearer, answer)
 
-    def _greet(self, bearer: int, line: Line, frame: bytes) -> None:
+    def _greet(self, line: Line, frame: bytes) -> None:
         if self.greeting:
             nonce = self.gateway_entropy(8)
             _, answer, line.session = welcome(frame, LINK_KEY, HEADER, 0x6A7E0001, int(line.home), nonce, HostCipher)
-            self.tag.feed_link(self.now, bearer, link.encode(answer))
+            line.link.send(answer)
 
     def _record(self, bearer: int, line: Line, sealed: bytes) -> None:
         envelope, body = self.centre.open(sealed)
@@ -322,7 +331,7 @@ class TagPair:
             self.centre.held.setdefault(envelope.origin, set()).add(envelope.number)
             answer = self.centre.receipt(envelope.origin, envelope.number) if self.receipting else None
         if answer is not None and line.session is not None:
-            self.tag.feed_link(self.now, bearer, link.encode(line.session.seal(frames.COMMAND, answer)))
+            line.link.send(line.session.seal(frames.COMMAND, answer))
 
     # What is asked of it afterwards.
 
@@ -359,6 +368,13 @@ def open_heartbeat(at: int, address: bytes, frame: bytes) -> Heard:
     assert kind == frames.HEARTBEAT
     counter, body = seal.open_frame(frame, BROADCAST, HEADER, seal.UP, ReplayWindow())
     return Heard(at, address, pseudonym, counter, frames.unpack_heartbeat(body), frame)
+
+
+def frame_of(line: bytes) -> bytes:
+    """The frame in a line; empty in a bare acknowledgement."""
+    content = link.decode(line[1:-1])
+    assert content is not None
+    return content[link.HEADER_SIZE :]
 
 
 def nmea(content: str) -> bytes:

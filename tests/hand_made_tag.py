@@ -3,7 +3,7 @@
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.definitions import State
 from strapline_protocol.keys import centre_keys, gateway_keys
-from strapline_wire import frames, seal
+from strapline_wire import frames, link, seal
 from strapline_wire.arq import ReliableLink
 from strapline_wire.keys import Slot, derive
 from strapline_wire.session import TagHandshake
@@ -16,6 +16,16 @@ OTHER_SECRET = bytes(range(16, 32))
 LINK_RETRY_MS = 1000
 
 ALARM = State.ARMED | State.PENDING | State.ALARM_PENDING
+
+
+def strangers_line(frame, generation=200, sequence=0):
+    """A frame as bytes for the line from somebody whom the other end has never heard."""
+    return link.encode(bytes((generation, 0, sequence << 4)) + frame)
+
+
+def frame_of(line):
+    """The frame in a line; empty in a bare acknowledgement."""
+    return link.decode(line[1:-1])[link.HEADER_SIZE :]
 
 
 class HandMadeTag:
@@ -67,7 +77,7 @@ class HandMadeTag:
         self._nonces += 1
         nonce = self._nonces.to_bytes(8, "big")
         self.session = None
-        self.link = ReliableLink(1 + (self.journal + 16 * self._nonces) % 255, LINK_RETRY_MS)
+        self.link = ReliableLink(1 + (int(self.ident, 16) + 16 * self._nonces) % 255, LINK_RETRY_MS)
         self._handshake = TagHandshake(self._link_key, self._header, self.pseudonym, nonce, HostCipher)
         return self.line(self._handshake.hello)
 

@@ -2,9 +2,8 @@
 
 from random import Random
 
-from hand_made_tag import HandMadeTag
+from hand_made_tag import HandMadeTag, frame_of
 from strapline_gateway.station import Connect, Station, Transmit
-from strapline_wire import link
 
 ADDRESS = "C0:00:00:00:00:01"
 
@@ -23,7 +22,7 @@ class Home:
     def take(self):
         events = []
         while (event := self.station.next_event()) is not None:
-            if isinstance(event, Transmit) and is_bare(event.data):
+            if isinstance(event, Transmit) and not frame_of(event.data):
                 for tag in self._tags:
                     if tag.link is not None:
                         tag.link.receive_data(event.data, 0)
@@ -63,6 +62,7 @@ class Home:
         (welcome,) = self.say(number, tag.hello(self.now))
         assert welcome.link == number
         tag.receive(welcome.data)
+        assert self.say(number, tag.acknowledgement()) == []
 
     def close(self, number):
         self.station.close_link(number, self.now)
@@ -84,11 +84,6 @@ def known_home(**options):
     home.hear(tag.heartbeat(home.now))
     home.visit(tag)
     return home, tag
-
-
-def is_bare(line):
-    """Whether a line is an acknowledgement and nothing else."""
-    return len(link.decode(line[1:-1])) == link.HEADER_SIZE
 
 
 def facts(home, tag):

@@ -24,8 +24,12 @@ class Config:
     journal_entries = 512  # how many records a journal holds in memory
     journal_alarm_reserve = 32  # so many of them for alarms alone
     link_window = 8  # records on their way without a receipt
-    link_retry_ble_ms = 1000  # a line without an acknowledgement goes again: ten BLE round trips of two intervals of 50 ms
-    link_retry_cellular_ms = 10000  # narrow-band cellular: a round trip can take ten seconds, and each line sent twice is paid for twice
+    link_retry_ble_ms = (
+        1000  # a line without an acknowledgement goes again: ten BLE round trips of two intervals of 50 ms
+    )
+    link_retry_cellular_ms = (
+        10000  # narrow-band cellular: a round trip can take ten seconds, and each line sent twice is paid for twice
+    )
     welcome_wait_ms = 10000  # BLE: whoever connects and does not know the link key by then is disconnected
     receipt_wait_ms = 10000  # then send again, and back off to one hour
     receipt_wait_longest_ms = 3600000

@@ -8,7 +8,9 @@ from strapline_wire.compat import const
 from strapline_wire.errors import RemoteProtocolError
 from strapline_wire.session import Session, TagHandshake
 
-_FOR_ALARMS = const(2)  # places in the link's window that the rest leaves free: an alarm waits for nobody's acknowledgement
+_FOR_ALARMS = const(
+    2
+)  # places in the link's window that the rest leaves free: an alarm waits for nobody's acknowledgement
 
 
 class Uplink:
@@ -66,7 +68,7 @@ class Uplink:
 
     def lines(self, now: int) -> list:
         # The bytes that go on the line now; asked for after everything that may have changed them.
-        return self._link.data_to_send(now) if self._link is not None else ()
+        return self._link.data_to_send(now) if self._link is not None else []
 
     def _take(self, frame: bytes):
         if self._session is None:

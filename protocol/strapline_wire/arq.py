@@ -52,7 +52,7 @@ class ReliableLink:
     def _calm(self) -> None:
         self._tries = 0
         self._wait_ms = self._retry_ms
-        self._retry_at = None
+        self._retry_at: int = None
 
     @property
     def text(self) -> bytes:

@@ -136,6 +136,8 @@ class Line:
         self.home = home
         self.link = ReliableLink(7, 1000)
         self.session: Session | None = None
+        self.deaf = False
+        """What the tag says is lost."""
 
 
 class TagPair:
@@ -296,7 +298,7 @@ class TagPair:
 
     def _take(self, bearer: int, data: bytes) -> None:
         line = self.lines.get(bearer)
-        if line is None:
+        if line is None or line.deaf:
             return  # said into a line that is gone
         for frame in line.link.receive_data(data, self.now):
             if line.session is None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.tag_pair import BROADCAST, HEADER, SECRET, Memory, TagPair, open_heartbeat
+from firmware.tag_pair import BROADCAST, HEADER, SECRET, Memory, TagPair, frame_of, open_heartbeat
 from strapline_protocol.definitions import State
 from strapline_wire import seal
 from strapline_wire.errors import RemoteProtocolError
@@ -283,6 +283,6 @@ def test_a_connection_is_made_under_the_pseudonym_that_is_on_the_air():
     for _ in range(20):
         pair.run(400)
         pair.connect()
-        hello = next(data for _, _, data in reversed(pair.sent) if len(data) > 20 and data[2] == 0x42)
+        hello = next(frame for _, _, data in reversed(pair.sent) if (frame := frame_of(data)).startswith(b"\x42"))
         pair.disconnect()
-        assert int.from_bytes(hello[3:7], "big") == pair.heard[-1].pseudonym
+        assert int.from_bytes(hello[1:5], "big") == pair.heard[-1].pseudonym

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware.tag_pair import HEADER, LINK_KEY, SECRET, TagPair, epoch
+from firmware.tag_pair import HEADER, LINK_KEY, SECRET, TagPair, epoch, frame_of
 from strapline_protocol.cipher import HostCipher
 from strapline_tag import outputs as out
 from strapline_wire import frames, link, seal
@@ -90,7 +90,7 @@ def test_when_everything_is_receipted_nothing_is_remembered_and_nothing_is_due()
     assert pair.waiting() == []
     uplink = pair.tag._bearers._ble
     assert uplink._sent == set()
-    assert uplink.retry_at is None
+    assert uplink.next_deadline() is None
 
 
 def test_a_new_session_sends_again_at_once_what_has_no_receipt_and_with_the_same_bytes():
@@ -193,13 +193,15 @@ def test_each_frame_that_is_refused_is_counted_once():
     pair = TagPair(QUIET)
     assert counted(pair, link.encode(bytes(30))) == 1  # no link at all
     pair.connect()
-    assert counted(pair, link.encode(b"\x45" + bytes(30))) == 1
+    assert counted(pair, pair.line(b"\x45" + bytes(30))) == 1
     session = pair.lines[out.BLE].session
-    assert counted(pair, link.encode(session.seal(frames.HELLO, b"no command"))) == 1
-    assert counted(pair, link.encode(session.seal(frames.COMMAND, b"not sealed by the centre"))) == 1
-    line = link.encode(session.seal(frames.COMMAND, pair.centre.receipt(1)))
+    assert counted(pair, pair.line(session.seal(frames.HELLO, b"no command"))) == 1
+    assert counted(pair, pair.line(session.seal(frames.COMMAND, b"not sealed by the centre"))) == 1
+    frame = session.seal(frames.COMMAND, pair.centre.receipt(1))
+    line = pair.line(frame)
     assert counted(pair, line) == 0
-    assert counted(pair, line) == 1  # the same again
+    assert counted(pair, line) == 0  # the link knows its own lines again
+    assert counted(pair, pair.line(frame)) == 1  # the same again
 
 
 def test_an_endless_line_without_a_frame_is_not_kept():
@@ -207,7 +209,7 @@ def test_an_endless_line_without_a_frame_is_not_kept():
     pair.connect()
     for _ in range(200):
         pair.line_data(b"\x55" * 1000)
-    deframer = pair.tag._bearers._ble._deframer
+    deframer = pair.tag._bearers._ble._link._deframer
     assert len(deframer._line) + len(deframer.text) < 4 * link.FRAME_LIMIT
     pair.line_data(b"\x00")
     pair.arm()
@@ -224,6 +226,8 @@ def test_a_welcome_that_was_recorded_opens_no_second_session():
     pair.greeting = False
     pair.connect()
     pair.line_data(recorded)
+    assert pair.tag.rejected == 0  # the link sees that it is none of this connection's
+    pair.line_data(pair.line(frame_of(recorded)))
     assert not pair.tag._bearers._ble.is_open
     assert pair.tag.rejected == 1
 
@@ -235,7 +239,7 @@ def test_a_welcome_without_the_link_key_opens_no_session():
     stranger = derive(bytes(16), "link")
     hello = TagHandshake(stranger, HEADER, 1, bytes(8), HostCipher).hello
     _, answer, _ = welcome(hello, stranger, HEADER, 7, 1, bytes(8), HostCipher)
-    pair.line_data(link.encode(answer))
+    pair.line_data(pair.line(answer))
     assert not pair.tag._bearers._ble.is_open
     assert not pair.arrived
 
@@ -245,7 +249,7 @@ def test_what_was_said_in_one_session_is_refused_in_the_next():
     pair.connect()
     old = pair.lines[out.BLE].session
     pair.connect()
-    pair.tag.feed_link(pair.now, out.BLE, link.encode(old.seal(frames.COMMAND, pair.centre.arm())))
+    pair.tag.feed_link(pair.now, out.BLE, pair.line(old.seal(frames.COMMAND, pair.centre.arm())))
     assert pair.tag.rejected == 1
     assert not pair.tag.armed
 
@@ -253,9 +257,9 @@ def test_what_was_said_in_one_session_is_refused_in_the_next():
 def test_what_the_tag_said_itself_is_no_command():
     pair = TagPair(QUIET)
     pair.connect()
-    own = [data for _, _, data in pair.sent]
-    for data in own:
-        pair.line_data(data)
+    own = [frame for _, _, data in pair.sent if (frame := frame_of(data))]
+    for frame in own:
+        pair.line_data(pair.line(frame))
     assert pair.tag.rejected == len(own)
 
 
@@ -265,7 +269,7 @@ def test_bytes_arrive_in_any_portions():
     pair.receipting = False
     pair.connect()
     session = pair.lines[out.BLE].session
-    line = link.encode(session.seal(frames.COMMAND, pair.centre.receipt(pair.tag.journal.ident)))
+    line = pair.line(session.seal(frames.COMMAND, pair.centre.receipt(pair.tag.journal.ident)))
     for byte in b"I (372) boot: hello\r\n" + line:
         pair.line_data(bytes([byte]))
     assert pair.waiting() == []
@@ -276,8 +280,7 @@ def test_every_connection_has_fresh_nonces_and_a_key_of_its_own():
     hellos, keys = set(), set()
     for _ in range(50):
         pair.connect()
-        hello = next(data for _, _, data in reversed(pair.sent) if data[2] == 0x42)
-        frame = link.decode(hello[1:-1])
+        frame = next(frame for _, _, data in reversed(pair.sent) if (frame := frame_of(data)).startswith(b"\x42"))
         hellos.add(frames.unpack_hello(frame[5:-8]).nonce)
         keys.add(pair.lines[out.BLE].session.seal(frames.COMMAND, b""))
         pair.disconnect()
@@ -296,10 +299,11 @@ def test_hello_tells_a_nonce_alone_and_reply_boot_and_uptime():
 
     pair.greeting = False
     pair.connect()
-    answer, session = greet(link.decode(pair.sent[-1][2][1:-1]))
+    (hello,) = [frame for _, _, data in pair.sent if (frame := frame_of(data))]
+    answer, session = greet(hello)
     assert isinstance(session, Session)
-    pair.tag.feed_link(pair.now, out.BLE, link.encode(answer))
-    (kind, reply) = session.open(link.decode(pair.tag.take_outputs()[0][2][1:-1]))
+    pair.tag.feed_link(pair.now, out.BLE, pair.line(answer))
+    (kind, reply) = session.open(frame_of(pair.tag.take_outputs()[0][2]))
     assert kind == frames.REPLY
     assert len(greeted[0]) == 1  # the clear HELLO: nothing by which two pseudonyms could be linked
     assert tuple(frames.unpack_reply(reply)) == (1, 3723)
@@ -310,7 +314,84 @@ def test_the_outer_seal_says_nothing_that_repeats():
     pair.receipting = False
     pair.connect()
     pair.run(300)
-    lines = [data for _, _, data in pair.sent]
-    assert len(set(lines)) == len(lines)
-    assert SECRET not in b"".join(lines)
-    assert all(seal.peek(link.decode(line[1:-1]))[0] in (frames.HELLO, frames.REPLY, frames.RECORD) for line in lines)
+    sent = [frame for _, _, data in pair.sent if (frame := frame_of(data))]
+    assert len(set(sent)) == len(sent) > 30
+    assert SECRET not in b"".join(sent)
+    assert all(seal.peek(frame)[0] in (frames.HELLO, frames.REPLY, frames.RECORD) for frame in sent)
+
+
+# What the link does for the session.
+
+
+def transmissions(pair, since):
+    """Time (ms after `since`) and frame of every line with a frame that the tag has sent since then."""
+    return [(at - since, frame) for at, _, data in pair.sent if at >= since and (frame := frame_of(data))]
+
+
+BLE_TIMES = [0, 1000, 3000, 7000, 15_000, 23_000]
+
+
+@pytest.mark.parametrize(
+    ("bearer", "times"), [(out.BLE, BLE_TIMES), (out.CELLULAR, [10 * at for at in BLE_TIMES])], ids=["ble", "cellular"]
+)
+def test_what_nobody_acknowledges_goes_again_after_the_time_of_its_bearer_and_then_the_connection_is_closed(
+    bearer, times
+):
+    pair = loaded(1, {"cellular_idle_ms": 10_000_000, "receipt_wait_ms": 10_000_000})
+    pair.receipting = False
+    pair.connect(bearer)
+    pair.lines[bearer].deaf = True
+    deaf_at = pair.now
+    pair.run(1)
+    pair.gnss(epoch(100))
+    pair.run(400)
+    ((first_at, frame), *again) = [sent for sent in transmissions(pair, deaf_at) if sent[0] > 0]
+    assert [(0, frame), *((at - first_at, other) for at, other in again)] == [(at, frame) for at in times]
+    assert pair.hung_up == [(deaf_at + first_at + 31 * times[1], bearer)]
+    assert len(pair.waiting()) == 3
+    pair.connect(bearer)
+    pair.command(pair.centre.receipt(pair.tag.journal.ident), bearer)
+    assert pair.waiting() == []
+
+
+def test_waiting_for_receipts_adds_nothing_to_a_line_that_is_not_acknowledged():
+    pair = loaded(20)
+    pair.connect()
+    pair.run(1)
+    pair.lines[out.BLE].deaf = True
+    deaf_at = pair.now
+    pair.gnss(epoch(100))
+    pair.run(31)  # more than two times of waiting for a receipt
+    sent = transmissions(pair, deaf_at)
+    assert len(sent) == len(BLE_TIMES)
+    assert len({frame for _, frame in sent}) == 1
+
+
+def test_a_broken_line_is_repaired_long_before_a_receipt_is_missed():
+    pair = loaded(30)
+    pair.connect()
+    for second in range(200, 230):
+        pair.gnss(epoch(second))
+        pair.lines[out.BLE].deaf = second % 3 == 0
+        pair.run(0.5)
+    pair.lines[out.BLE].deaf = False
+    pair.run(8)
+    assert pair.waiting() == []
+    assert sequences(pair) == list(range(1, pair.tag.journal.newest + 1))
+    assert pair.tag._bearers._ble._link.retransmitted > 0
+
+
+def test_an_alarm_waits_for_no_acknowledgement_of_the_rest():
+    pair = loaded(20)
+    pair.arm()
+    pair.receipting = False
+    pair.connect()
+    pair.lines[out.BLE].deaf = True
+    before = len(transmissions(pair, 0))
+    pair.key(pair.centre.receipt(pair.tag.journal.ident))  # the rest moves on, and nobody acknowledges it
+    assert len(transmissions(pair, 0)) == before + 6
+    pair.edge(is_open=True)
+    assert len(transmissions(pair, 0)) == before + 7
+    pair.lines[out.BLE].deaf = False
+    pair.run(1)
+    assert "strap_open" in pair.names()

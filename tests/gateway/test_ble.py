@@ -17,6 +17,9 @@ from strapline_protocol.errors import UserError
 from strapline_simulator.ble import Air, GatewayRadio, TagRadio
 from strapline_simulator.clock import run_virtual
 
+BARE_SIZE = 8
+"""Of a line that only acknowledges: two zeros, COBS, header and CRC."""
+
 _STORY_LIMIT_S = 7200.0
 """Of virtual time: what hangs shall fail."""
 
@@ -52,13 +55,15 @@ class OnAir:
             self.radio.send(self.tag.hello(now()))
 
     def _data(self, data):
-        self.portions.append(len(data))
+        if len(data) > BARE_SIZE:
+            self.portions.append(len(data))
         had_session = self.tag.session is not None
         self.tag.receive(data)
         if self.tag.session is not None and not had_session:
             self.radio.send(self.tag.reply(now()))
             for sealed in self.records:
                 self.radio.send(self.tag.send(sealed))
+        self.radio.send(self.tag.acknowledgement())
 
     def _down(self):
         self.events.append("down")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hand_made_tag import OTHER_SECRET, OTHER_TAG, HandMadeTag
+from hand_made_tag import LINK_RETRY_MS, OTHER_SECRET, OTHER_TAG, HandMadeTag, frame_of, strangers_line
 from station_home import Home, facts, known_home
 from strapline_gateway.enrolment import MAILBOX_SIZE
 from strapline_gateway.station import (
@@ -49,7 +49,9 @@ def test_a_repeated_session_frame_is_refused():
     number = home.open(tag)
     line = tag.send(tag.event())
     assert len(home.say(number, line)) == 1
-    assert home.say(number, line) == []
+    assert home.say(number, line) == []  # the link knows its own lines again
+    assert home.rejected == {}
+    assert home.say(number, tag.line(frame_of(line))) == []
     assert home.rejected == {"replayed": 1}
 
 
@@ -57,7 +59,7 @@ def test_a_repeated_session_frame_is_refused():
 def test_a_tag_that_sends_what_only_others_send_is_counted(kind):
     home, tag = known_home()
     number = home.open(tag)
-    assert home.say(number, link.encode(tag.session.seal(kind, bytes(30)))) == []
+    assert home.say(number, tag.line(tag.session.seal(kind, bytes(30)))) == []
     assert home.rejected == {"unexpected": 1}
 
 
@@ -73,7 +75,7 @@ def test_frames_before_hello_are_refused():
     tag_elsewhere = Home(tag)
     tag_elsewhere.open(tag)
     number = home.station.open_link(home.now)
-    assert home.say(number, tag.send(tag.event())) == []
+    assert home.say(number, strangers_line(frame_of(tag.send(tag.event())))) == []
     assert home.rejected == {"unexpected": 1}
 
 
@@ -94,7 +96,7 @@ def test_a_recorded_hello_moves_nothing_and_gets_no_mail():
     number = home.station.open_link(home.now)
     (answer,) = home.say(number, recorded)
     assert isinstance(answer, Transmit)
-    assert home.wait(20) == []
+    assert home.wait(20) == [answer]  # again, since nobody acknowledges it
     assert facts(home, tag) == before
     assert len(home.station._tags[tag.ident].mailbox) == 1
 
@@ -114,12 +116,31 @@ def test_a_recorded_hello_elsewhere_does_not_steal_the_link_of_a_live_session():
     assert len(home.say(number, tag.send(tag.event()))) == 1
 
 
-def test_a_recorded_hello_on_the_same_line_does_not_end_the_live_session():
+def until_failed(home, number, tag):
+    """Let the tag's link repeat until it gives up; what the station made of it."""
+    events, now_ms = [], 0
+    while not tag.link.failed:
+        now_ms = tag.link.next_deadline()
+        tag.link.handle_timer(now_ms)
+        for line in tag.link.data_to_send(now_ms):
+            events += home.say(number, line)
+    return events
+
+
+def test_a_recorded_hello_in_a_live_line_moves_nothing_and_the_tag_notices_that_it_must_call_anew():
+    # Who can write in the line could cut it as well.
     home, tag = known_home()
     recorded = tag.hello(home.now)
     number = home.open(tag)
+    before = facts(home, tag)
     home.say(number, recorded)
-    assert len(home.say(number, tag.send(tag.event()))) == 1
+    assert facts(home, tag) == before
+    sealed = tag.event()
+    assert home.say(number, tag.send(sealed)) == []
+    assert until_failed(home, number, tag) == []
+    home.close(number)
+    again = home.open(tag)
+    assert [record.sealed for record in home.say(again, tag.send(sealed))] == [sealed]
 
 
 def test_a_tag_that_starts_again_on_the_same_line_gets_a_new_session():
@@ -150,9 +171,13 @@ def test_repeated_hellos_are_not_answered_for_ever():
     home, tag = known_home()
     recorded = tag.hello(home.now)
     number = home.station.open_link(home.now)
-    answers = [event for _ in range(100) for event in home.say(number, recorded)]
+    answers = home.say(number, recorded)
+    for _ in range(100):
+        assert home.say(number, recorded) == []
+    for generation in range(1, 101):
+        answers += home.say(number, strangers_line(frame_of(recorded), generation))
     assert len(answers) < 10
-    assert home.rejected["too_many_hellos"] == 100 - len(answers)
+    assert home.rejected["too_many_hellos"] == 101 - len(answers)
 
 
 def test_mail_goes_out_as_soon_as_the_tag_has_proved_itself():
@@ -234,13 +259,13 @@ def _recorded_frames():
     number = home.open(tag)
     lines = [hello, tag.reply(home.now), tag.send(tag.event()), tag.send(b"")]
     home.close(number)
-    return [*lines, link.encode(tag.heartbeat(home.now))]
+    return [*lines, strangers_line(tag.heartbeat(home.now)), *(strangers_line(frame_of(line), 77) for line in lines)]
 
 
 pieces = st.one_of(
     st.binary(max_size=700),
     st.binary(max_size=80).map(link.encode),
-    st.builds(lambda head, rest: link.encode(bytes((head,)) + rest), st.integers(0, 255), st.binary(max_size=60)),
+    st.builds(lambda head, rest: strangers_line(bytes((head,)) + rest), st.integers(0, 255), st.binary(max_size=60)),
     st.builds(
         lambda line, at, flip: line[: at % len(line)] + bytes((flip,)) + line[at % len(line) + 1 :],
         st.sampled_from(_recorded_frames()),
@@ -261,7 +286,7 @@ def test_garbage_on_a_link_gives_counts_and_nothing_else(data, called):
         events = home.say(number, piece)
         assert all(isinstance(event, Transmit) for event in events), "only WELCOME may answer a recording"
     assert facts(home, tag) == before
-    deframer = home.station._connections[number]._deframer
+    deframer = home.station._connections[number]._link._deframer
     assert len(deframer._line) + len(deframer.text) < 2048
     home.close(number)
     home.visit(tag)
@@ -285,7 +310,68 @@ def test_a_year_of_garbage_on_one_link_takes_no_memory():
     for _ in range(300):
         home.say(number, random.randbytes(10_000))
     home.say(number, b"x" * 1_000_000)
-    deframer = home.station._connections[number]._deframer
+    deframer = home.station._connections[number]._link._deframer
     assert len(deframer._line) < 1024
     assert len(deframer.text) < 1024
     assert len(home.station.rejected) < 10
+
+
+# What the link does for the session.
+
+
+@pytest.mark.parametrize("called", [True, False])
+def test_a_lost_line_costs_no_record_and_none_comes_twice(called):
+    home, tag = known_home()
+    number = home.open(tag, called=called)
+    sealed = [tag.event() for _ in range(8)]
+    lines = [tag.send(record) for record in sealed]
+    arrived = [event for index, line in enumerate(lines) if index != 2 for event in home.say(number, line)]
+    assert [record.sealed for record in arrived] == sealed[:2]
+    tag.link.handle_timer(LINK_RETRY_MS)
+    arrived += [event for line in tag.link.data_to_send(LINK_RETRY_MS) for event in home.say(number, line)]
+    assert [record.sealed for record in arrived] == sealed
+    assert home.rejected == {}
+
+
+def test_a_full_mailbox_goes_out_as_fast_as_it_is_acknowledged_and_in_order():
+    home, tag = known_home()
+    number = home.open(tag)
+    mail = [b"command %d" % index for index in range(MAILBOX_SIZE)]
+    for command in mail:
+        home.station.send_command(tag.ident, command, home.now)
+    transmits = home.take()
+    assert 0 < len(transmits) < MAILBOX_SIZE
+    while transmits:
+        for transmit in transmits:
+            tag.receive(transmit.data)
+        transmits = home.say(number, tag.acknowledgement())
+    assert tag.taken == mail
+
+
+@pytest.mark.parametrize(("called", "times_s"), [(True, [1, 3, 7]), (False, [10])])
+def test_an_answer_that_nobody_acknowledges_goes_again_after_the_time_of_its_bearer(called, times_s):
+    home, tag = known_home()
+    number = home.station.open_link(home.now, tag.ident if called else None)
+    opened_at = home.now
+    (welcome,) = home.say(number, tag.hello(home.now))
+    again = {}
+    for tenth in range(1, 200):
+        for event in home.wait(opened_at + tenth / 10 - home.now):
+            again.setdefault(event, []).append(tenth / 10)
+    assert again.pop(welcome) == times_s
+    assert set(again) <= {HangUp(number)}
+
+
+def test_a_caller_that_talks_and_acknowledges_nothing_is_hung_up_on():
+    home, tag = known_home()
+    number = home.open(tag, called=False)
+    home.station.send_command(tag.ident, b"sealed", home.now)
+    opened_at, told = home.now, home.take()
+    assert len(told) == 1
+    ended_at = None
+    while ended_at is None and home.now < opened_at + 3600:
+        home.say(number, tag.send(tag.event()))
+        if HangUp(number) in home.wait(10.0):
+            ended_at = home.now - opened_at
+    assert 300 <= ended_at <= 320
+    assert home.wait(100) == []

@@ -1,6 +1,7 @@
 """The cellular network: whether there is coverage, and byte streams between a tag that dials and the gateway that answers."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Self
 
@@ -20,6 +21,9 @@ class _Stream:
         self._network = network
         self._arrived: asyncio.Queue[bytes] = asyncio.Queue()
         self._ended = False
+        # TCP keeps the order; an event loop does not, of what is due at the same moment.
+        self.upward: deque[bytes] = deque()
+        self.downward: deque[bytes] = deque()
 
     async def read(self) -> bytes:
         return b"" if self._ended and self._arrived.empty() else await self._arrived.get()
@@ -30,8 +34,9 @@ class _Stream:
     def close(self) -> None:
         self._network.ended(self)
 
-    def arrive(self, data: bytes) -> None:
-        self._arrived.put_nowait(data)
+    def arrive(self) -> None:
+        """The oldest of what is under way upward is there."""
+        self._arrived.put_nowait(self.upward.popleft())
 
     def end(self) -> None:
         if not self._ended:
@@ -95,7 +100,8 @@ class Cellular:
         if stream is not None:
             if self.tap:
                 self.tap(True, data)
-            asyncio.get_running_loop().call_later(LATENCY_S, stream.arrive, data)
+            stream.upward.append(data)
+            asyncio.get_running_loop().call_later(LATENCY_S, stream.arrive)
 
     def hang_up(self) -> None:
         """The connection ends, by the tag or by the network."""
@@ -108,9 +114,11 @@ class Cellular:
         if stream is self._stream:
             if self.tap:
                 self.tap(False, data)
-            asyncio.get_running_loop().call_later(LATENCY_S, self._arrive, stream, data)
+            stream.downward.append(data)
+            asyncio.get_running_loop().call_later(LATENCY_S, self._arrive, stream)
 
-    def _arrive(self, stream: _Stream, data: bytes) -> None:
+    def _arrive(self, stream: _Stream) -> None:
+        data = stream.downward.popleft()
         if stream is self._stream:
             self._on_data(data)
 

@@ -13,6 +13,8 @@ from strapline_tag import bench, outputs
 
 _ROUNDING_S = 1e-7
 _UART_PORTION = 256
+_BARE_SIZE = 8
+"""Of a line without a frame, which only acknowledges: two zeros, COBS, the link's header and the CRC."""
 
 
 class TagNode:
@@ -44,7 +46,7 @@ class TagNode:
 
     @property
     def frames_digest(self) -> str:
-        """SHA-256 over all frames that the tag has sent, in order."""
+        """SHA-256 over all frames and acknowledgements that the tag has sent, in order."""
         return "sha256:" + self._digest.hexdigest()
 
     # What the world does to it.
@@ -110,10 +112,12 @@ class TagNode:
     def _carry_out(self, answer: bytes) -> None:
         kind, content = answer[9], answer[10:]
         if kind == outputs.ADVERTISE:
-            self._count(content)
+            self.frames_sent += 1
+            self._note(content)
             self.on_advertise(content[:6], content[6:])
         elif kind == outputs.LINK_SEND:
-            self._count(content)
+            self.frames_sent += len(content) - 1 > _BARE_SIZE
+            self._note(content)
             self.on_send(content[0], content[1:])
         elif kind == outputs.LINK_OPEN:
             self.on_dial(content[0])
@@ -122,9 +126,8 @@ class TagNode:
         elif kind == outputs.GNSS_POWER:
             self.on_gnss_power(bool(content[0]))
 
-    def _count(self, frame: bytes) -> None:
-        self.frames_sent += 1
-        self._digest.update(struct.pack(">I", len(frame)) + frame)
+    def _note(self, sent: bytes) -> None:
+        self._digest.update(struct.pack(">I", len(sent)) + sent)
 
 
 def _message(code: int, now_ms: int, content: bytes = b"") -> bytes:

@@ -375,3 +375,22 @@ def test_a_caller_that_talks_and_acknowledges_nothing_is_hung_up_on():
             ended_at = home.now - opened_at
     assert 300 <= ended_at <= 320
     assert home.wait(100) == []
+
+
+def test_a_hello_that_finds_the_line_full_is_refused():
+    home, tag = known_home()
+    hello = frame_of(tag.hello(home.now))
+    number = home.open(tag)
+    for _ in range(MAILBOX_SIZE):
+        home.station.send_command(tag.ident, b"sealed", home.now)
+    home.take()
+    assert home.say(number, tag.line(hello)) == []
+    assert home.rejected == {"no_room": 1}
+
+
+def test_nothing_goes_out_on_a_line_that_is_being_closed():
+    home, tag = known_home()
+    number = home.open(tag)
+    assert home.wait(IDLE_S) == [HangUp(number)]
+    home.station.receive_data(number, tag.send(tag.event()), home.now)  # not even its acknowledgement
+    assert [type(event) for event in iter(home.station.next_event, None)] == [Record]

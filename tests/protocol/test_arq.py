@@ -378,6 +378,43 @@ def test_a_peer_that_starts_again_is_answered_from_the_beginning():
     assert gateway.idle
 
 
+def test_a_peer_that_had_only_acknowledged_and_starts_again_is_answered_from_the_beginning():
+    tag, gateway = ReliableLink(7, RETRY_MS), ReliableLink(9, RETRY_MS)
+    for frame in numbered(0, 3):
+        gateway.send(frame)
+    carry(gateway, tag)
+    tag = ReliableLink(8, RETRY_MS)
+    tag.send(b"hello")
+    assert carry(tag, gateway) == [b"hello"]
+    gateway.send(b"welcome")
+    assert carry(gateway, tag) == [b"welcome"]
+
+
+def test_what_was_for_the_life_before_and_comes_late_hides_nothing_that_is_for_this_one():
+    tag, gateway = ReliableLink(7, RETRY_MS), ReliableLink(9, RETRY_MS)
+    gateway.send(b"for the life before")
+    (late,) = gateway.data_to_send(0)
+    tag.send(b"hello")
+    assert carry(tag, gateway) == [b"hello"]
+    tag = ReliableLink(8, RETRY_MS)
+    tag.send(b"hello again")
+    assert carry(tag, gateway) == [b"hello again"]
+    tag.receive_data(late, 0)
+    gateway.send(b"welcome again")
+    (answer,) = gateway.data_to_send(0)
+    assert header(answer) == (10, 8, 0, 1, b"welcome again")
+    assert tag.receive_data(answer, 0) == [b"welcome again"]
+
+
+@pytest.mark.parametrize(("generation", "following"), [(254, 255), (255, 1)])
+def test_the_generation_after_the_last_is_the_first(generation, following):
+    gateway = ReliableLink(generation, RETRY_MS)
+    for sender in (7, 8):
+        gateway.receive_data(made_line(sender, 0, 0, 0, b"hello"), 0)
+    gateway.send(b"a")
+    assert header(gateway.data_to_send(0)[0])[0] == following
+
+
 def test_a_peer_that_starts_again_without_a_word_makes_the_link_fail_instead_of_losing_frames():
     one, two = ReliableLink(7, RETRY_MS), ReliableLink(9, RETRY_MS)
     for first in (0, 8):

@@ -10,7 +10,7 @@ from strapline_wire.session import Session, TagHandshake
 
 _FOR_ALARMS = const(
     2
-)  # places in the link's window that the rest leaves free: an alarm waits for nobody's acknowledgement
+)  # places in the link's window that the rest leaves free, so that an alarm waits for no acknowledgement
 
 
 class Uplink:

@@ -8,9 +8,8 @@ from strapline_wire.compat import const
 from strapline_wire.errors import RemoteProtocolError
 from strapline_wire.session import Session, TagHandshake
 
-_FOR_ALARMS = const(
-    2
-)  # places in the link's window that the rest leaves free, so that an alarm waits for no acknowledgement
+# Places in the link's window that the rest leaves free, so that an alarm waits for nobody's acknowledgement.
+_FOR_ALARMS = const(2)
 
 
 class Uplink:

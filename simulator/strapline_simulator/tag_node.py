@@ -10,11 +10,10 @@ from typing import Any
 from strapline_simulator.bodies import Body
 from strapline_simulator.clock import VirtualClockLoop
 from strapline_tag import bench, outputs
+from strapline_wire import link
 
 _ROUNDING_S = 1e-7
 _UART_PORTION = 256
-_BARE_SIZE = 8
-"""Of a line without a frame, which only acknowledges: two zeros, COBS, the link's header and the CRC."""
 
 
 class TagNode:
@@ -46,7 +45,7 @@ class TagNode:
 
     @property
     def frames_digest(self) -> str:
-        """SHA-256 over all frames and acknowledgements that the tag has sent, in order."""
+        """SHA-256 over all frames that the tag has sent, in order, without what the link adds to them."""
         return "sha256:" + self._digest.hexdigest()
 
     # What the world does to it.
@@ -112,12 +111,10 @@ class TagNode:
     def _carry_out(self, answer: bytes) -> None:
         kind, content = answer[9], answer[10:]
         if kind == outputs.ADVERTISE:
-            self.frames_sent += 1
-            self._note(content)
+            self._count(content)
             self.on_advertise(content[:6], content[6:])
         elif kind == outputs.LINK_SEND:
-            self.frames_sent += len(content) - 1 > _BARE_SIZE
-            self._note(content)
+            self._count_line(content)
             self.on_send(content[0], content[1:])
         elif kind == outputs.LINK_OPEN:
             self.on_dial(content[0])
@@ -126,8 +123,15 @@ class TagNode:
         elif kind == outputs.GNSS_POWER:
             self.on_gnss_power(bool(content[0]))
 
-    def _note(self, sent: bytes) -> None:
-        self._digest.update(struct.pack(">I", len(sent)) + sent)
+    def _count(self, frame: bytes) -> None:
+        self.frames_sent += 1
+        self._digest.update(struct.pack(">I", len(frame)) + frame)
+
+    def _count_line(self, content: bytes) -> None:
+        # What the link adds depends on which of two things at the same moment a broker lets happen first; the frames do not.
+        bearer, line = content[:1], content[1:]
+        if frame := (link.decode(line[1:-1]) or b"")[link.HEADER_SIZE :]:
+            self._count(bearer + frame)
 
 
 def _message(code: int, now_ms: int, content: bytes = b"") -> bytes:

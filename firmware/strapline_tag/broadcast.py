@@ -6,6 +6,9 @@ from strapline_wire.keys import Slot
 _COUNTER_BLOCK = const(4096)  # counters are reserved in blocks, so that a reboot never uses one twice
 _COUNTER_LIMIT = 0xFFFFFFFF
 _SLOT_BLOCK = const(64)
+# A change of pseudonym begins a rhythm of its own: the first heartbeat is drawn evenly from so long a span. A multiple of 4 s, 1 s and
+# 100 ms, so that nothing of the old rhythm's phase is left.
+_FRESH_SPAN_MS = const(4000)
 
 
 class Broadcast:
@@ -25,14 +28,36 @@ class Broadcast:
 
     def _enter(self, index: int, now: int) -> None:
         if index >= self._slot_reserved:
+            self._memory.put("slot", index + _SLOT_BLOCK)  # first: what a worn-out flash refuses is not used
             self._slot_reserved = index + _SLOT_BLOCK
-            self._memory.put("slot", self._slot_reserved)
         self.slot = Slot(self._header, index)
         self._slot_ends = now + self.slot.length_s * 1000
 
+    def _draw(self, below: int) -> int:
+        return int.from_bytes(self._entropy(3), "big") % below
+
     def _interval(self) -> int:
-        spread = self._config.heartbeat_longest_ms - self._config.heartbeat_shortest_ms + 1
-        return self._config.heartbeat_shortest_ms + int.from_bytes(self._entropy(2), "big") % spread
+        shortest = self._config.heartbeat_shortest_ms
+        return shortest + self._draw(self._config.heartbeat_longest_ms - shortest + 1)
+
+    def _quick_interval(self) -> int:
+        # Evenly around the spacing, as wide as it is: a fixed one would show the tag's phase, and the error of its crystal.
+        spacing = self._config.quick_spacing_ms
+        return spacing // 2 + self._draw(spacing)
+
+    def _schedule(self, now: int, interval: int) -> None:
+        # The next heartbeat after the one of `now`. The first one of a slot does not go on with the rhythm of the slot before, and
+        # comes no later after it than any other.
+        due = now + interval
+        shortest = self._config.heartbeat_shortest_ms
+        if due >= self._slot_ends:
+            first = max(self._slot_ends, now + shortest)
+            room = now + self._config.heartbeat_longest_ms - first - _FRESH_SPAN_MS
+            if room >= 0 or self._slot_ends - now <= 2 * shortest:
+                due = first + self._draw(_FRESH_SPAN_MS)
+            else:  # one more under the old pseudonym, so that the pause does not grow too long
+                due = now + shortest + self._draw(self._slot_ends - now - 2 * shortest)
+        self.due = due
 
     def alarm(self, now: int) -> None:
         self._burst = self._config.burst_count
@@ -41,7 +66,8 @@ class Broadcast:
     def hurry(self, now: int) -> None:
         # A record waits for a gateway: one heartbeat tells it, the next is what it connects on.
         self._quick = self._config.quick_count
-        self.due = min(self.due, now + self._config.quick_spacing_ms)
+        # Drawn, because sensors are sampled at a phase that a tag keeps.
+        self.due = min(self.due, now + 1 + self._draw(self._config.quick_spacing_ms))
 
     def make(self, now: int, flags: int, openings: int, battery_percent: int, newest_alarm: int) -> "tuple | None":
         # (address, frame) of the heartbeat that is due now. None where the key's counters are used up: then the tag falls silent on the
@@ -52,8 +78,8 @@ class Broadcast:
         if now >= self._slot_ends:
             self._enter(self.slot.index + 1, self._slot_ends)
         if self._counter >= self._reserved:
+            self._memory.put("counter", self._reserved + _COUNTER_BLOCK)
             self._reserved += _COUNTER_BLOCK
-            self._memory.put("counter", self._reserved)
         body = frames.pack_heartbeat(
             (flags, min(openings, 255), battery_percent, (now // 4000) & 0xFFFF, newest_alarm & 0xFF)
         )
@@ -66,10 +92,11 @@ class Broadcast:
             self._burst -= 1
             self.due = now + self._config.burst_spacing_ms
         elif flags & frames.STATE_ALARM_PENDING:
-            self.due = now + self._config.quick_spacing_ms
+            self._schedule(now, self._quick_interval())
         elif self._quick and flags & frames.STATE_PENDING:
             self._quick -= 1
-            self.due = now + self._config.quick_spacing_ms
+            self._schedule(now, self._quick_interval())
         else:
-            self.due = now + self._interval()
+            self._quick = 0  # what is left of it is not for a later record
+            self._schedule(now, self._interval())
         return slot.address, frame

@@ -34,11 +34,16 @@ class Tag:
         self._link_key = derive(secret, "link")
         self._header = make_cipher(derive(secret, "header"))
         self._end_to_end = make_cipher(derive(secret, "end-to-end"))
+        journal_base = memory.get("journal", -1)
+        if journal_base < 0:
+            journal_base = int.from_bytes(entropy(4), "big")
+            memory.put("journal", journal_base)
         self._boot = memory.get("boot", 0) + 1
         memory.put("boot", self._boot)
         self._outputs = []
         self.clock = Clock()
-        ident = int.from_bytes(entropy(4), "big")
+        # Drawn once at format, and another with each boot: what is sealed under one journal's numbers is never sealed under them again.
+        ident = (journal_base + self._boot) & 0xFFFFFFFF
         self.journal = Journal(ident, self._config.journal_entries, self._config.journal_alarm_reserve)
         broadcast_cipher = make_cipher(derive(secret, "broadcast"))
         self._broadcast = Broadcast(self._config, broadcast_cipher, self._header, memory, entropy)
@@ -48,6 +53,7 @@ class Tag:
         self._positioning = Positioning(self._config, self.parser)
         self._bearers = Bearers(self._config, self.journal, self._seal_record, self._emit)
         self._commands = Commands(self._end_to_end, memory)
+        self._hellos = 0
         self._refused = 0
         self._gnss_was_on = False
         self._strap_ohm = 0
@@ -103,8 +109,15 @@ class Tag:
 
     def feed_link_up(self, now: int, bearer: int) -> None:
         pseudonym = self._broadcast.slot.pseudonym
-        handshake = TagHandshake(self._link_key, self._header, pseudonym, self._entropy(8), self._make_cipher)
+        handshake = TagHandshake(self._link_key, self._header, pseudonym, self._hello_nonce(), self._make_cipher)
         self._bearers.up(now, bearer, handshake, draw_generation(self._entropy))
+
+    def _hello_nonce(self) -> bytes:
+        # Random, but not by the random source alone: one that begins anew with each boot must not bring an old session's key back.
+        # The first bytes keep this block apart from the slots', its zero in the middle from the masks' (seal.py).
+        self._hellos = (self._hellos + 1) & 0xFFFFFF
+        count = self._hellos.to_bytes(4, "big") + (self._boot & 0xFFFFFFFF).to_bytes(4, "big")
+        return self._header.block(b"link" + self._entropy(4) + count)[:8]
 
     def feed_link(self, now: int, bearer: int, data: bytes) -> None:
         for event, content in self._bearers.receive(now, bearer, data):
@@ -196,7 +209,7 @@ class Tag:
         self._bearers.event(now, alarm)
         if alarm:
             self._broadcast.alarm(now)
-        else:
+        elif code != frames.EVENT_BEACON:  # quick heartbeats every 4 h to the second would tell whose they are
             self._broadcast.hurry(now)
 
     def _fix(self, position, now: int) -> None:
@@ -273,9 +286,8 @@ class Tag:
             self._ask_time(now, bearer)
 
     def _ask_time(self, now: int, bearer: int) -> None:
-        nonce = self._entropy(8)
-        self.clock.ask(now, nonce)
-        origin, number = int.from_bytes(nonce[:4], "big"), int.from_bytes(nonce[4:], "big")
+        origin = self.journal.ident
+        number = self.clock.ask(now, origin)
         body = frames.pack_time_request((self._boot & 0xFFFF, now // 1000))
         sealed = seal.seal_envelope((frames.TIME_REQUEST, 0, origin, number), body, self._end_to_end, seal.UP)
         self._bearers.request(bearer, sealed)

@@ -9,13 +9,18 @@ _TRUST_LIMIT_S = const(86400)
 class Clock:
     def __init__(self):
         self._nonce = b""
+        self._asked = 0
         self._asked_at = 0
         self._answered_at = None
         self._utc_at_boot_ms = 0
 
-    def ask(self, now: int, nonce: bytes) -> None:
-        self._nonce = nonce
+    def ask(self, now: int, origin: int) -> int:
+        # Gives the question's number. `origin` is another with each boot; both are the nonce, which so never comes twice. It need not be
+        # hard to guess: only the tag can seal a question, so nobody can have an answer before it has asked.
+        self._asked += 1
+        self._nonce = origin.to_bytes(4, "big") + self._asked.to_bytes(4, "big")
         self._asked_at = now
+        return self._asked
 
     def answer(self, now: int, time) -> bool:
         if not self._nonce or time.nonce != self._nonce or now - self._asked_at > _ANSWER_LIMIT_MS:

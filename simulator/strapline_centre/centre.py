@@ -1,6 +1,7 @@
 """The centre's rules: messages in; ledger entries, alerts, receipts and commands out. Whoever has no receipt from here sends again."""
 
 import hashlib
+import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -38,8 +39,9 @@ class Centre:
     """The rules of one centre.
 
     `gateways` maps gateway ids to their 32-byte keys; `utc()` is the wall clock; `epoch` is a number that rises with every start
-    (Unix time), so that no command number is ever used twice, not even after a restored backup. Where it does not rise (two starts in
-    a second, a clock that was set back) the ledger's last one does: a number used twice would be a nonce used twice.
+    (Unix time), so that no command number is ever used twice: a number used twice would be a nonce used twice. Where it does not rise
+    (two starts in a second, a clock that was set back) the ledger's last one does. A ledger restored from a backup under a clock that is
+    behind knows of none that rises; for it the numbers within an epoch begin where `entropy(n)` (n random bytes) says.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Centre:
         *,
         utc: Callable[[], datetime],
         epoch: int,
+        entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._persons = {person.keys.tag: person for person in persons}
         self._ciphers = {tag: HostCipher(person.keys.end_to_end) for tag, person in self._persons.items()}
@@ -58,6 +61,7 @@ class Centre:
         self.alerts = AlertBook()
         self._utc = utc
         self._epoch = ledger.claim_epoch(epoch)
+        self._first_number = int.from_bytes(entropy(4), "big") >> 1
         self._numbers: Counter[str] = Counter()
         self._outbox: deque[Out] = deque()
         self._said = 0
@@ -206,7 +210,8 @@ class Centre:
 
     def _seal(self, tag: str, kind: int, body: bytes) -> bytes:
         self._numbers[tag] += 1
-        return seal.seal_envelope((kind, 0, self._epoch, self._numbers[tag]), body, self._cipher(tag), seal.DOWN)
+        number = self._first_number + self._numbers[tag]
+        return seal.seal_envelope((kind, 0, self._epoch, number), body, self._cipher(tag), seal.DOWN)
 
     def _publish(self, topic: Topic, data: dict[str, Any]) -> None:
         self._said += 1

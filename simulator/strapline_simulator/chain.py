@@ -78,7 +78,7 @@ class Chain:
         self._keys = {gateway: Draw(seed, f"gateway-{gateway}")(32) for gateway in (HOME, INGRESS)}
         person = Person(centre_keys(TAG, self._secret), Schedule(ZoneInfo(scenario.zone), scenario.wearer.windows))
         epoch = int(scenario.start.timestamp())
-        self.centre = Centre([person], self._keys, self.ledger, utc=self.utc, epoch=epoch)
+        self.centre = Centre([person], self._keys, self.ledger, utc=self.utc, epoch=epoch, entropy=Draw(seed, "centre"))
 
     @property
     def test_secret(self) -> bytes:

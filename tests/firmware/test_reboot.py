@@ -117,7 +117,7 @@ class Failing(Memory):
         super().put(name, value)
 
 
-@pytest.mark.parametrize("fails_at", range(11))
+@pytest.mark.parametrize("fails_at", range(12))
 def test_power_that_goes_at_any_write_disarms_and_unlatches_nothing(fails_at):
     memory = Failing({}, fails_at)
     done = []
@@ -143,4 +143,4 @@ def test_the_writes_of_that_test_are_all_that_there_are():
     pair.arm()
     pair.edge(is_open=True)
     pair.run(60)
-    assert memory.writes == 10
+    assert memory.writes == 11

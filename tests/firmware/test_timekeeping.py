@@ -131,9 +131,9 @@ def test_the_last_second_of_32_bits_stays_and_stops_nothing(pair):
 )
 def test_the_clock_runs_on_from_the_answer_and_is_trusted_for_a_day(utc_s, utc_ms, asked_at, took, later):
     clock = Clock()
-    clock.ask(asked_at, b"nonce678")
+    nonce = b"nonc" + clock.ask(asked_at, 0x6E6F6E63).to_bytes(4, "big")
     told_at = asked_at + took
-    assert clock.answer(told_at, frames.Time((b"nonce678", utc_s, utc_ms)))
+    assert clock.answer(told_at, frames.Time((nonce, utc_s, utc_ms)))
     now = told_at + later
     assert clock.utc_s(now) == min((utc_s * 1000 + utc_ms + later) // 1000, 0xFFFFFFFF)
     assert clock.trusted(now) == (later <= DAY_MS)

@@ -46,16 +46,17 @@ class Uses:
 class _NotingCipher(HostCipher):
     def __init__(self, key, uses):
         super().__init__(key)
-        self._key, self._uses = bytes(key), uses
+        plain_seal, plain_block = self.seal, self.block
 
-    def block(self, data):
-        self._uses.blocks.setdefault(self._key, set()).add(bytes(data))
-        return super().block(data)
+        def block(data):
+            uses.blocks.setdefault(key, set()).add(bytes(data))
+            return plain_block(data)
 
-    def seal(self, nonce, plaintext, associated):
-        text = bytes(plaintext), bytes(associated)
-        self._uses.sealed.setdefault((self._key, bytes(nonce)), set()).add(text)
-        return super().seal(nonce, plaintext, associated)
+        def seal(nonce, plaintext, associated):
+            uses.sealed.setdefault((key, bytes(nonce)), set()).add((bytes(plaintext), bytes(associated)))
+            return plain_seal(nonce, plaintext, associated)
+
+        self.block, self.seal = block, seal
 
 
 def note_all(monkeypatch):

@@ -1,5 +1,7 @@
 """What follows from a tag's one secret, and who is given which part of it."""
 
+from collections.abc import Callable
+
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -37,6 +39,22 @@ def test_no_share_holds_the_secret_or_the_others_key() -> None:
     assert SECRET not in gateway
     assert SECRET not in centre
     assert centre.end_to_end not in gateway
+
+
+def test_a_gateway_has_the_end_to_end_key_only_where_it_is_handed_one() -> None:
+    gateway = gateway_keys("0000002a", SECRET)
+    assert gateway.end_to_end is None
+    assert gateway._replace(end_to_end=bytes(16)).end_to_end == bytes(16)
+
+
+@pytest.mark.parametrize("shown", [repr, str, "{}".format, "{!r:>80}".format, lambda keys: repr([keys])])
+def test_keys_print_without_a_key(shown: Callable[[object], str]) -> None:
+    centre = centre_keys("0000002a", SECRET)
+    gateway = gateway_keys("0000002a", SECRET)._replace(end_to_end=centre.end_to_end)
+    for keys in (gateway, centre):
+        text = shown(keys)
+        assert "0000002a" in text
+        assert not any(repr(key) in text or key.hex() in text for key in keys[1:])
 
 
 def test_a_session_key_is_hkdf_of_the_link_key_with_both_nonces_and_the_gateway() -> None:

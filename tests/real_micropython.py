@@ -14,13 +14,8 @@ HEAP = "192k"
 
 def run_on_micropython(script: str, lines: Iterable[str] = ()) -> list[str]:
     """What a script printed that reads `lines` from stdin and may import `strapline_wire`. Fails where it ends with an error."""
-    micropython = tools.find_micropython()
-    if micropython is None:
-        if tools.has_micropython_wheel():
-            pytest.fail("no MicroPython beside this Python, though the package index has it for this machine")
-        pytest.skip("the package index has no MicroPython for this machine")
     done = subprocess.run(
-        [micropython, "-X", f"heapsize={HEAP}", "-c", script],
+        [interpreter(), "-X", f"heapsize={HEAP}", "-c", script],
         input="".join(f"{line}\n" for line in lines),
         capture_output=True,
         text=True,
@@ -30,3 +25,13 @@ def run_on_micropython(script: str, lines: Iterable[str] = ()) -> list[str]:
     )
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-1000:]
     return done.stdout.removesuffix("\n").split("\n") if done.stdout else []  # texts may hold other ends of lines
+
+
+def interpreter() -> Path:
+    """The unix port; fails or skips the test where there is none, as the machine lets one expect."""
+    micropython = tools.find_micropython()
+    if micropython is None:
+        if tools.has_micropython_wheel():
+            pytest.fail("no MicroPython beside this Python, though the package index has it for this machine")
+        pytest.skip("the package index has no MicroPython for this machine")
+    return micropython

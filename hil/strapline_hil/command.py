@@ -6,11 +6,13 @@ from typing import Annotated
 import typer
 
 from strapline_hil.boards import Board, find_boards
+from strapline_hil.provision_command import provision
 
 
 def register(app: typer.Typer) -> None:
     """Add the bench's commands to `strapline`."""
     app.command()(boards)
+    app.command()(provision)
 
 
 def boards(

@@ -1,0 +1,85 @@
+"""A board on a pty: real MicroPython's unix port, its flash a folder, behind a wire that a test can cut, stop or listen to."""
+
+import os
+import pty
+import select
+import subprocess
+import threading
+import tty
+from contextlib import suppress
+
+from real_micropython import interpreter
+
+_END = b"\x04"
+
+
+class PtyBoard:
+    """MicroPython in `folder`; `port` is where its serial line ends.
+
+    At the request number `fail_at` (the first asks for the interpreter's name) `fails` the `request`, which the board never sees; the
+    `answer`, after the board has done it; or the `port`, which is gone.
+    """
+
+    def __init__(self, folder, *, fail_at=0, fails="request"):
+        self.said = b""
+        """What went to the board."""
+        self.failed = threading.Event()
+        self._fail_at, self._fails = fail_at, fails
+        self._near, self._port_end = pty.openpty()
+        self._far, shell = pty.openpty()
+        tty.setraw(self._port_end)
+        tty.setraw(shell)
+        self.port = os.ttyname(self._port_end)
+        self._process = subprocess.Popen(
+            [interpreter()], cwd=folder, stdin=shell, stdout=shell, stderr=shell, start_new_session=True
+        )
+        os.close(shell)
+        self._wake, self._wakened = os.pipe()
+        self._thread = threading.Thread(target=self._carry)
+        self._thread.start()
+
+    @property
+    def requests(self):
+        """How many there were."""
+        return self.said.count(_END)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait()
+        os.close(self._wakened)
+        self._thread.join()
+        for descriptor in (self._near, self._port_end, self._far, self._wake):
+            with suppress(OSError):  # a port that is gone already
+                os.close(descriptor)
+
+    def _carry(self):
+        while not select.select([self._wake], [], [], 0)[0]:
+            ends = [self._far] if self.failed.is_set() and self._fails == "port" else [self._near, self._far]
+            for end in select.select([*ends, self._wake], [], [])[0]:
+                if end != self._wake and not self._pass(end):
+                    return
+
+    def _pass(self, end):
+        """One byte across; False at the end of MicroPython."""
+        try:
+            data = os.read(end, 1)
+        except OSError:
+            return False
+        if end == self._far:
+            if not self.failed.is_set():
+                os.write(self._near, data)
+            return True
+        self.said += data
+        if self.failed.is_set():
+            return True
+        if data == _END and self.said.count(_END) == self._fail_at:
+            self.failed.set()
+            if self._fails == "port":
+                os.close(self._near)
+            if self._fails != "answer":
+                return True
+        os.write(self._far, data)
+        return True

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from real_micropython import interpreter
 
-_END = b"\x04"
+_END, _PROMPT = b"\x04", b">"
 
 
 class PtyBoard:
@@ -24,7 +24,7 @@ class PtyBoard:
         self.said = b""
         """What went to the board."""
         self.failed = threading.Event()
-        self._fail_at, self._fails = fail_at, fails
+        self._fail_at, self._fails, self._failing = fail_at, fails, False
         self._near, self._port_end = pty.openpty()
         self._far, shell = pty.openpty()
         tty.setraw(self._port_end)
@@ -69,17 +69,23 @@ class PtyBoard:
         except OSError:
             return False
         if end == self._far:
-            if not self.failed.is_set():
-                os.write(self._near, data)
-            return True
-        self.said += data
-        if self.failed.is_set():
-            return True
-        if data == _END and self.said.count(_END) == self._fail_at:
-            self.failed.set()
-            if self._fails == "port":
-                os.close(self._near)
-            if self._fails != "answer":
-                return True
-        os.write(self._far, data)
+            self._from_board(data)
+        elif not self.failed.is_set():
+            self._to_board(data)
         return True
+
+    def _from_board(self, data):
+        if not self._failing:
+            os.write(self._near, data)
+        elif data == _PROMPT:  # the board has done it
+            self.failed.set()
+
+    def _to_board(self, data):
+        self.said += data
+        self._failing = data == _END and self.requests == self._fail_at
+        if self._failing and self._fails == "port":
+            os.close(self._near)
+        if not self._failing or self._fails == "answer":
+            os.write(self._far, data)
+        else:
+            self.failed.set()

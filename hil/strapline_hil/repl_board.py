@@ -9,10 +9,10 @@ import io
 import os
 import stat
 import termios
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar
 
 from mpremote.transport import TransportError, TransportExecError
@@ -80,7 +80,7 @@ class _Patient:
         serial.write_timeout = PATIENCE_S
 
     def allow(self, seconds: float) -> None:
-        self._deadline = time.monotonic() + seconds
+        self._deadline = monotonic() + seconds
 
     def read(self, size: int = 1) -> bytes:
         """Exactly `size` bytes."""
@@ -103,7 +103,7 @@ class _Patient:
             return self._serial.in_waiting
 
     def _check(self) -> None:
-        if time.monotonic() >= self._deadline:
+        if monotonic() >= self._deadline:
             raise _SilenceError
 
 

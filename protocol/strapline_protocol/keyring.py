@@ -7,6 +7,7 @@
 import json
 import os
 import re
+import shlex
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -93,13 +94,12 @@ def locked(*paths: Path) -> Iterator[None]:
 
 def _read(path: Path, kind: type[Keys]) -> list[Keys]:
     try:
-        with path.open("rb") as file:
-            about = os.fstat(file.fileno())
-            if not stat.S_ISREG(about.st_mode) or about.st_size > _LONGEST:
-                raise UserError(f"{path}: no key file; name one that `strapline provision` made")
-            if os.name == "posix" and about.st_mode & _OTHERS:
-                raise UserError(f"{path}: others on this machine can reach these keys; chmod 600 {path}")
-            content = file.read()
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode) or about.st_size > _LONGEST:
+            raise UserError(f"{path}: no key file; name one that `strapline provision` made")
+        if os.name == "posix" and about.st_mode & _OTHERS:
+            raise UserError(f"{path}: others on this machine can reach these keys; chmod 600 {shlex.quote(str(path))}")
+        content = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); name a key file of your own") from None
     try:

@@ -1,0 +1,530 @@
+"""`strapline provision`: on real MicroPython behind a pty, refused in every way, cut off at every step, and then the whole chain."""
+
+import base64
+import errno
+import os
+import pty
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+import tty
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from serial import Serial
+
+from pty_board import PtyBoard
+from station_home import Home, connects
+from strapline_centre.centre import Centre, Person
+from strapline_centre.ledger import Ledger
+from strapline_gateway.station import Record, Transmit
+from strapline_hil import repl_board
+from strapline_hil.board_files import Folder
+from strapline_hil.provisioning import Request, provision
+from strapline_protocol import contract, keyring
+from strapline_protocol.cipher import HostCipher
+from strapline_protocol.command import main
+from strapline_protocol.contract import Message, Topic
+from strapline_protocol.keyring import read_centre_keys, read_gateway_keys
+from strapline_protocol.keys import centre_keys, gateway_keys
+from strapline_tag import outputs, storage
+from strapline_tag.tag import Tag
+from strapline_wire import frames
+
+STRAPLINE = Path(sys.executable).with_name("strapline")
+TAG, OTHER_TAG = "7a900001", "7a900002"
+SECRET, MEMORY = storage.SECRET, storage.MEMORY
+LAST_REQUEST = 10  # of a first provisioning with --replace, which does not look first
+OTHERS = (gateway_keys(OTHER_TAG, bytes(16)), centre_keys(OTHER_TAG, bytes(16)))
+
+
+class Bench:
+    """A folder with a board's flash and two key files, as the command is used in it."""
+
+    def __init__(self, folder, capfd):
+        self.folder = folder
+        self.flash = folder / "board"
+        self.flash.mkdir()
+        self.gateway_file, self.centre_file = folder / "gateway-keys.json", folder / "centre-keys.json"
+        self._capfd = capfd
+
+    def strapline(self, *arguments):
+        """(exit status, stdout, stderr) of the command in this folder, in this process."""
+        try:
+            main(["provision", *arguments])
+        except SystemExit as left:
+            status = left.code
+        return (status or 0, *self._capfd.readouterr())
+
+    def refusal(self, *arguments):
+        """The one line of a refusal with status 2."""
+        status, out, err = self.strapline(*arguments)
+        assert (status, out, err.count("\n")) == (2, "", 1), (status, out, err)
+        assert err.startswith("strapline: ")
+        return err
+
+    def provision(self, tag=TAG, *, port="", **options):
+        return provision(Request(tag, port or f"file:{self.flash}", self.gateway_file, self.centre_file, **options))
+
+    @property
+    def secret(self):
+        return (self.flash / SECRET).read_bytes()
+
+    @property
+    def gateway(self):
+        return {keys.tag: keys for keys in read_gateway_keys(self.gateway_file)}
+
+    @property
+    def centre(self):
+        return {keys.tag: keys for keys in read_centre_keys(self.centre_file)}
+
+    @property
+    def state(self):
+        """All there is, to the byte."""
+        return {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+
+    @property
+    def names(self):
+        return sorted(path.name for path in self.folder.rglob("*") if path.is_file())
+
+    def agrees(self, tag=TAG):
+        """The files hold what follows from the board's secret, and nothing is left lying about."""
+        assert self.gateway[tag] == gateway_keys(tag, self.secret)
+        assert self.centre[tag] == centre_keys(tag, self.secret)
+        assert self.names == ["centre-keys.json", "gateway-keys.json", SECRET]
+
+
+@pytest.fixture
+def bench(tmp_path, capfd, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Bench(tmp_path, capfd)
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(repl_board, "PATIENCE_S", 1.0)
+
+
+def in_service(bench):
+    """A tag that is worn, and another of the same gateway and centre; gives its secret."""
+    bench.provision(OTHER_TAG)
+    bench.provision(TAG, replace=True)
+    (bench.flash / MEMORY).write_bytes(b"counters")
+    return bench.secret
+
+
+# What it does.
+
+
+def test_a_real_micropython_gets_a_secret_and_each_holder_its_keys(bench):
+    (bench.flash / MEMORY).write_bytes(b"an earlier life")
+    with PtyBoard(bench.flash) as board:
+        status, out, err = bench.strapline(TAG, "--board", board.port)
+    assert (status, err) == (0, "")
+    assert len(bench.secret) == 16
+    bench.agrees()
+    for file in (bench.gateway_file, bench.centre_file):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert file.name in out
+    assert TAG in out
+
+
+def test_a_folder_stands_in_for_a_board(bench):
+    assert bench.strapline(TAG, "--board", "file:board")[0] == 0
+    bench.agrees()
+    assert stat.S_IMODE((bench.flash / SECRET).stat().st_mode) == 0o600
+
+
+def test_the_files_may_be_elsewhere(bench):
+    (bench.folder / "keys").mkdir()
+    options = ("--gateway-keys", "keys/g.json", "--centre-keys", "keys/c.json")
+    assert bench.strapline(TAG, "--board", "file:board", *options)[0] == 0
+    assert bench.names == ["c.json", "g.json", SECRET]
+
+
+def test_new_draws_an_id_and_says_it(bench):
+    status, out, _ = bench.strapline("new", "--board", "file:board")
+    (tag,) = bench.gateway
+    assert status == 0
+    assert out.startswith(f"tag {tag}: ")
+    assert set(bench.centre) == {tag}
+
+
+def test_a_drawn_id_is_nobodys_yet(bench, monkeypatch):
+    bench.provision(TAG)
+    drawn = iter([TAG, TAG, OTHER_TAG])
+    monkeypatch.setattr("strapline_hil.provisioning.secrets.token_hex", lambda size: next(drawn))
+    assert bench.provision("new", replace=True) == OTHER_TAG
+    assert set(bench.gateway) == {TAG, OTHER_TAG}
+
+
+def test_two_tags_share_no_key_and_the_first_keeps_its_own(bench):
+    bench.provision(TAG)
+    first = (bench.secret, bench.gateway[TAG], bench.centre[TAG])
+    bench.provision(OTHER_TAG, replace=True)
+    assert (bench.gateway[TAG], bench.centre[TAG]) == first[1:]
+    everything = [first[0], bench.secret]
+    for tag in (TAG, OTHER_TAG):
+        everything += [*bench.gateway[tag][1:4], bench.centre[tag].end_to_end]
+    assert len(set(everything)) == 10
+
+
+def test_a_gateway_gets_the_end_to_end_key_only_when_told_and_it_is_said(bench):
+    bench.provision(TAG)
+    assert bench.gateway[TAG].end_to_end is None
+    status, _, err = bench.strapline(TAG, "--board", "file:board", "--replace", "--share-end-to-end")
+    assert (status, err.count("\n")) == (0, 1)
+    assert err.startswith("warning: ")
+    assert bench.gateway[TAG].end_to_end == bench.centre[TAG].end_to_end
+    bench.provision(TAG, replace=True)
+    assert bench.gateway[TAG].end_to_end is None
+
+
+def forms(secret):
+    return [secret, secret.hex().encode(), repr(secret)[2:-1].encode(), base64.b64encode(secret)]
+
+
+def test_the_secret_is_on_the_board_and_nowhere_else(bench):
+    with PtyBoard(bench.flash) as board:
+        seen = [bench.strapline(TAG, "--board", board.port)]
+        seen += [bench.strapline(TAG, "--board", board.port), bench.strapline("new", "--board", board.port)]
+        assert repr(bench.secret).encode() in board.said  # so the forms are those to look for
+    assert [status for status, _, _ in seen] == [0, 2, 2]
+    told = "".join(out + err for _, out, err in seen).encode()
+    files = [content for path, content in bench.state.items() if path != bench.flash / SECRET]
+    keys = [key.hex().encode() for key in (*bench.gateway[TAG][1:4], bench.centre[TAG].end_to_end)]
+    assert len(files) == 2
+    assert not any(form in content for form in forms(bench.secret) for content in [told, *files])
+    assert not any(key in told for key in keys)
+
+
+# The whole chain: what the files hold is what the tag's board uses.
+
+
+def test_a_heartbeat_a_record_and_a_receipt_pass_between_board_gateway_and_centre(bench):
+    with PtyBoard(bench.flash) as board:
+        bench.provision(port=board.port)
+    held = {}
+    memory = SimpleNamespace(get=held.get, put=held.__setitem__)
+    tag = Tag(bench.secret, memory, lambda size: bytes(range(size)), HostCipher)
+    home = Home(SimpleNamespace(gateway_keys=bench.gateway[TAG]))
+    ledger, key = Ledger(), bytes(range(32))
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    centre = Centre([Person(bench.centre[TAG])], {"6a7e0001": key}, ledger, utc=lambda: now, epoch=1)
+
+    tag.handle_timer(tag.next_deadline())
+    (heartbeat,) = [output[2] for output in tag.take_outputs() if output[0] == outputs.ADVERTISE]
+    (call,) = connects(home.hear(heartbeat))
+    assert call.tag == TAG
+
+    link = home.station.open_link(home.now, TAG)
+    tag.feed_link_up(1_000, outputs.BLE)
+    sealed = converse(tag, home, link)
+    topic = Topic("6a7e0001", "event", TAG)
+    data = {"record": contract.text_of(sealed), "heard": contract.utc_text(now)}
+    entry = centre.receive(str(topic), contract.encode(Message(topic, "1", now, data), key))
+    assert entry.fields["code"] == frames.EVENT_STARTED
+
+    assert len(tag.journal) == 1
+    receipt = centre.next_message()
+    command = contract.octets(contract.decode(receipt.topic, receipt.payload, key).data, "command")
+    home.station.send_command(TAG, command, home.now)
+    converse(tag, home, link)
+    assert len(tag.journal) == 0
+    assert (tag.rejected, home.rejected, dict(centre.rejected)) == (0, {}, {})
+    ledger.close()
+
+
+def converse(tag, home, link):
+    """Bytes across until nobody has anything to say; gives the record that came, where one came."""
+    sealed, events = None, home.take()
+    while True:
+        for event in events:
+            if isinstance(event, Transmit):
+                tag.feed_link(1_000, outputs.BLE, event.data)
+            elif isinstance(event, Record):
+                sealed = event.sealed
+        said = [output[2] for output in tag.take_outputs() if output[0] == outputs.LINK_SEND]
+        if not said:
+            return sealed
+        events = home.say(link, b"".join(said))
+
+
+# What it refuses; nothing is changed.
+
+
+@pytest.mark.parametrize("tag", ["", "7A900001", "7a90000", "7a9000011", "7a90000g", "newer", "../../etc"])
+def test_what_is_no_tags_id_is_refused(bench, tag):
+    assert "no tag's id" in bench.refusal(tag, "--board", "file:board")
+    assert bench.state == {}
+
+
+def test_a_board_that_is_a_tag_is_refused(bench):
+    with PtyBoard(bench.flash) as board:
+        bench.provision(port=board.port)
+        before = bench.state
+        assert "--replace" in bench.refusal(OTHER_TAG, "--board", board.port)
+    assert "--replace" in bench.refusal(OTHER_TAG, "--board", "file:board")
+    assert bench.state == before
+
+
+@pytest.mark.parametrize("holder", ["gateway", "centre"])
+def test_a_tag_that_has_keys_is_refused(bench, holder):
+    bench.provision()
+    (bench.flash / SECRET).unlink()
+    getattr(bench, "centre_file" if holder == "gateway" else "gateway_file").unlink()
+    before = bench.state
+    line = bench.refusal(TAG, "--board", "file:board")
+    assert f"{holder}-keys.json" in line
+    assert "--replace" in line
+    assert bench.state == before
+
+
+@pytest.mark.parametrize("name", ["gateway-keys.json", "centre-keys.json"])
+@pytest.mark.parametrize(("content", "mode", "mend"), [("{}", 0o600, "no key file"), ("{}", 0o644, "chmod 600")])
+def test_a_key_file_that_cannot_be_trusted_is_refused(bench, name, content, mode, mend):
+    (bench.folder / name).write_text(content)
+    (bench.folder / name).chmod(mode)
+    before = bench.state
+    line = bench.refusal(TAG, "--board", "file:board", "--replace")
+    assert name in line
+    assert mend in line
+    assert bench.state == before
+
+
+def test_one_file_for_both_is_refused(bench):
+    (bench.folder / "link.json").symlink_to("gateway-keys.json")
+    assert "two files" in bench.refusal(TAG, "--board", "file:board", "--centre-keys", "link.json")
+    assert bench.state == {}
+
+
+def test_no_folder_for_the_keys_is_refused(bench):
+    assert "none" in bench.refusal(TAG, "--board", "file:board", "--centre-keys", "none/c.json")
+    assert bench.state == {}
+
+
+def test_a_full_disk_shows_before_the_board_is_touched(bench, monkeypatch):
+    before = in_service(bench), bench.state
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(keyring.os, "fchmod", full)
+    assert "No space left" in bench.refusal(TAG, "--board", "file:board", "--replace")
+    assert (bench.secret, bench.state) == before
+
+
+@pytest.mark.parametrize(
+    ("port", "mend"),
+    [
+        ("/dev/no-such-port", "no such port"),
+        ("", "no serial port"),
+        ("a\0b", "no such port"),
+        ("board", "file:board"),
+        ("file:", "no such folder"),
+        ("file:none", "no such folder"),
+        ("/dev/null", "cannot be opened"),
+    ],
+)
+def test_what_is_no_port_is_refused(bench, port, mend):
+    assert mend in bench.refusal(TAG, "--board", port)
+    assert bench.state == {}
+
+
+def test_a_port_that_another_program_has_is_refused(bench):
+    with PtyBoard(bench.flash) as board, Serial(board.port, exclusive=True):
+        assert "end the program" in bench.refusal(TAG, "--board", board.port)
+    assert bench.state == {}
+
+
+class Stranger:
+    """Something on a pty that is no MicroPython: `answer` gives what it says to what it is told."""
+
+    def __init__(self, answer):
+        self._near, self._port_end = pty.openpty()
+        tty.setraw(self._port_end)
+        os.set_blocking(self._near, False)
+        self.port = os.ttyname(self._port_end)
+        self._answer, self._over = answer, threading.Event()
+        self._thread = threading.Thread(target=self._speak)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+        os.close(self._near)
+        os.close(self._port_end)
+
+    def _speak(self):
+        while not self._over.wait(0.001):
+            try:
+                told = os.read(self._near, 4096)
+            except BlockingIOError:
+                told = b""
+            with suppress(BlockingIOError):
+                os.write(self._near, self._answer(told))
+
+
+STRANGERS = {
+    "silent": (lambda told: b"", "no answer within"),
+    "an echo": (lambda told: told, "not MicroPython"),
+    "a receiver that never stops": (lambda told: b"$GPRMC,110000.00,V*00\r\n" * 50, "not MicroPython"),
+    "a shell": (lambda told: told.replace(b"\r", b"\r\nsh: command not found\r\n$ "), "not MicroPython"),
+    "a REPL that says nonsense": (
+        lambda told: b"raw REPL; CTRL-B to exit\r\n>R\x01\x00" if told else b"",
+        "not MicroPython",
+    ),
+    "another Python": (lambda told: ANOTHER_PYTHON.get(told[-1:], b""), "not MicroPython"),
+}
+ANOTHER_PYTHON = {b"\x01": b"raw REPL; CTRL-B to exit\r\n>", b"\x04": b"OK'circuitpython'\r\n\x04\x04>"}
+
+
+@pytest.mark.parametrize(("answer", "mend"), STRANGERS.values(), ids=STRANGERS)
+def test_what_is_no_micropython_is_refused_in_time(bench, impatient, answer, mend):
+    with Stranger(answer) as stranger:
+        line = bench.refusal(TAG, "--board", stranger.port)
+    assert mend in line
+    assert stranger.port in line
+    assert bench.state == {}
+
+
+def test_a_boards_file_system_that_refuses_is_told(bench):
+    (bench.flash / storage.SECRET_WRITTEN).mkdir()
+    with PtyBoard(bench.flash) as board:
+        line = bench.refusal(TAG, "--board", board.port)
+    assert "directory" in line
+    assert "--replace" in line
+    assert bench.state == {}
+
+
+def test_a_board_that_reads_back_something_else_is_no_tag(bench, monkeypatch):
+    before = in_service(bench), bench.gateway, bench.centre
+    write = Folder.write
+    monkeypatch.setattr(Folder, "write", lambda self, name, data: write(self, name, data[:-1] + b"?"))
+    line = bench.refusal(TAG, "--board", "file:board", "--replace")
+    assert "reads back" in line
+    assert not (bench.flash / SECRET).exists()
+    assert (before[1], before[2]) == (bench.gateway, bench.centre)
+
+
+# Cut off in the middle.
+
+
+@pytest.mark.parametrize("fails", ["request", "answer", "port"])
+@pytest.mark.parametrize("step", range(1, LAST_REQUEST + 1))
+def test_a_wire_that_fails_at_any_step_loses_nothing_that_a_second_run_does_not_mend(bench, monkeypatch, step, fails):
+    old = in_service(bench)
+    files = bench.gateway, bench.centre
+    with PtyBoard(bench.flash, fail_at=step, fails=fails) as board, monkeypatch.context() as clock:
+        clock.setattr(repl_board, "monotonic", lambda: time.monotonic() + 3600 * board.failed.is_set())
+        line = bench.refusal(TAG, "--board", board.port, "--replace")
+        assert board.failed.is_set()
+    assert board.port in line
+    assert files == (bench.gateway, bench.centre)
+    never_an_old_secret_without_its_memory(bench.flash, old)
+    with PtyBoard(bench.flash) as board:
+        assert bench.strapline(TAG, "--board", board.port, "--replace")[0] == 0
+        assert board.requests == LAST_REQUEST
+    bench.agrees()
+    assert bench.secret != old
+    assert bench.gateway[OTHER_TAG] == files[0][OTHER_TAG]
+
+
+def never_an_old_secret_without_its_memory(flash, old):
+    secret, memory = flash / SECRET, flash / MEMORY
+    if secret.exists():
+        assert len(secret.read_bytes()) == 16
+        assert secret.read_bytes() != old or memory.read_bytes() == b"counters"
+
+
+def test_kill_9_while_the_board_is_written_to_leaves_the_key_files_as_they_were(bench):
+    old = in_service(bench)
+    files = bench.gateway, bench.centre
+    with PtyBoard(bench.flash, fail_at=6) as board:
+        command = [STRAPLINE, "provision", TAG, "--board", board.port, "--replace"]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert board.failed.wait(60)
+        child.kill()
+        assert child.communicate() == (b"", b"")
+    assert child.returncode == -signal.SIGKILL
+    assert files == (bench.gateway, bench.centre)
+    never_an_old_secret_without_its_memory(bench.flash, old)
+    with PtyBoard(bench.flash) as board:
+        bench.provision(port=board.port, replace=True)
+    bench.agrees()
+
+
+def test_kill_9_before_any_operation_on_files_leaves_what_a_second_run_mends(bench, tmp_path_factory):
+    old = in_service(bench)
+    before = bench.gateway, bench.centre
+    template = tmp_path_factory.mktemp("dies") / "template"
+    bench.folder.rename(template)
+    bench.folder.mkdir()
+    folders = [template.with_name(f"step-{step}") for step in range(200)]
+    script = Path(__file__).with_name("dies_at_each_step.py")
+    done = subprocess.run([sys.executable, script, template, *folders], capture_output=True, text=True, check=True)
+    ends = dict(line.split() for line in done.stdout.splitlines())
+    assert set(ends.values()) == {str(-signal.SIGKILL), "0"}
+    assert list(ends.values()).count("0") == 1
+    stages = [check_remains(folder, old, *before) for folder in folders if folder.name in ends]
+    assert stages == sorted(stages)
+    assert set(stages) == {"0 old", "1 no tag", "2 board", "3 board and centre", "4 all"}
+
+
+def check_remains(folder, old, gateway, centre):
+    """How far it came; and that a second run mends it."""
+    there = Bench.__new__(Bench)
+    there.folder, there.flash = folder, folder / "board"
+    there.gateway_file, there.centre_file = folder / "gateway-keys.json", folder / "centre-keys.json"
+    never_an_old_secret_without_its_memory(there.flash, old)
+    for now, then in ((there.gateway, gateway), (there.centre, centre)):
+        assert set(now) == {TAG, OTHER_TAG}
+        assert now[OTHER_TAG] == then[OTHER_TAG]
+    stage = stage_of(there, old, gateway, centre)
+    there.provision(replace=True)
+    there.agrees()
+    return stage
+
+
+def stage_of(there, old, gateway, centre):
+    told = (there.centre != centre, there.gateway != gateway)
+    if not (there.flash / SECRET).exists():
+        assert told == (False, False)
+        return "1 no tag"
+    if there.secret == old:
+        assert told == (False, False)
+        return "0 old"
+    assert told != (False, True)
+    if told[0]:
+        assert there.centre[TAG] == centre_keys(TAG, there.secret)
+    if told[1]:
+        assert there.gateway[TAG] == gateway_keys(TAG, there.secret)
+    return {(False, False): "2 board", (True, False): "3 board and centre", (True, True): "4 all"}[told]
+
+
+@pytest.mark.parametrize("name", ["centre-keys.json", "gateway-keys.json"])
+def test_a_key_file_that_cannot_be_put_in_place_is_told_with_the_mend(bench, monkeypatch, name):
+    in_service(bench)
+    replace = Path.replace
+
+    def refuse(self, target):
+        if Path(target).name == name:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return replace(self, target)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "replace", refuse)
+        line = bench.refusal(TAG, "--board", "file:board", "--replace")
+    assert name in line
+    assert "run this again with --replace" in line
+    bench.provision(replace=True)
+    bench.agrees()

@@ -83,9 +83,9 @@ class PtyBoard:
     def _to_board(self, data):
         self.said += data
         self._failing = data == _END and self.requests == self._fail_at
-        if self._failing and self._fails == "port":
-            os.close(self._near)
         if not self._failing or self._fails == "answer":
             os.write(self._far, data)
-        else:
-            self.failed.set()
+            return
+        self.failed.set()
+        if self._fails == "port":
+            os.close(self._near)

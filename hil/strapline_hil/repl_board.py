@@ -37,7 +37,7 @@ def repl_board(port: str) -> Iterator["ReplBoard"]:
         with redirect_stdout(io.StringIO()):
             # mpremote treats a pty as one by its name, so it is given the real one.
             transport = SerialTransport(os.path.realpath(port), timeout=_LOOK_S)
-    except TransportError:
+    except (TransportError, OSError, termios.error):
         raise BoardError(f"{port}: cannot be opened; end the program that has it (a terminal, mpremote)") from None
     board = ReplBoard(port, transport)
     try:

@@ -1,24 +1,20 @@
-"""`strapline provision`: on real MicroPython behind a pty, refused in every way, cut off at every step, and then the whole chain."""
+"""`strapline provision` on real MicroPython behind a pty: what it does, the whole chain with its keys, and what it refuses."""
 
 import base64
 import errno
 import os
 import pty
-import signal
 import stat
-import subprocess
-import sys
 import threading
-import time
 import tty
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from serial import Serial
 
+from provision_bench import MEMORY, OTHER_TAG, REQUESTS, SECRET, TAG, in_service
 from pty_board import PtyBoard
 from station_home import Home, connects
 from strapline_centre.centre import Centre, Person
@@ -26,84 +22,12 @@ from strapline_centre.ledger import Ledger
 from strapline_gateway.station import Record, Transmit
 from strapline_hil import repl_board
 from strapline_hil.board_files import Folder
-from strapline_hil.provisioning import Request, provision
 from strapline_protocol import contract, keyring
 from strapline_protocol.cipher import HostCipher
-from strapline_protocol.command import main
 from strapline_protocol.contract import Message, Topic
-from strapline_protocol.keyring import read_centre_keys, read_gateway_keys
-from strapline_protocol.keys import centre_keys, gateway_keys
 from strapline_tag import outputs, storage
 from strapline_tag.tag import Tag
 from strapline_wire import frames
-
-STRAPLINE = Path(sys.executable).with_name("strapline")
-TAG, OTHER_TAG = "7a900001", "7a900002"
-SECRET, MEMORY = storage.SECRET, storage.MEMORY
-LAST_REQUEST = 10  # of a first provisioning with --replace, which does not look first
-OTHERS = (gateway_keys(OTHER_TAG, bytes(16)), centre_keys(OTHER_TAG, bytes(16)))
-
-
-class Bench:
-    """A folder with a board's flash and two key files, as the command is used in it."""
-
-    def __init__(self, folder, capfd):
-        self.folder = folder
-        self.flash = folder / "board"
-        self.flash.mkdir()
-        self.gateway_file, self.centre_file = folder / "gateway-keys.json", folder / "centre-keys.json"
-        self._capfd = capfd
-
-    def strapline(self, *arguments):
-        """(exit status, stdout, stderr) of the command in this folder, in this process."""
-        try:
-            main(["provision", *arguments])
-        except SystemExit as left:
-            status = left.code
-        return (status or 0, *self._capfd.readouterr())
-
-    def refusal(self, *arguments):
-        """The one line of a refusal with status 2."""
-        status, out, err = self.strapline(*arguments)
-        assert (status, out, err.count("\n")) == (2, "", 1), (status, out, err)
-        assert err.startswith("strapline: ")
-        return err
-
-    def provision(self, tag=TAG, *, port="", **options):
-        return provision(Request(tag, port or f"file:{self.flash}", self.gateway_file, self.centre_file, **options))
-
-    @property
-    def secret(self):
-        return (self.flash / SECRET).read_bytes()
-
-    @property
-    def gateway(self):
-        return {keys.tag: keys for keys in read_gateway_keys(self.gateway_file)}
-
-    @property
-    def centre(self):
-        return {keys.tag: keys for keys in read_centre_keys(self.centre_file)}
-
-    @property
-    def state(self):
-        """All there is, to the byte."""
-        return {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
-
-    @property
-    def names(self):
-        return sorted(path.name for path in self.folder.rglob("*") if path.is_file())
-
-    def agrees(self, tag=TAG):
-        """The files hold what follows from the board's secret, and nothing is left lying about."""
-        assert self.gateway[tag] == gateway_keys(tag, self.secret)
-        assert self.centre[tag] == centre_keys(tag, self.secret)
-        assert self.names == ["centre-keys.json", "gateway-keys.json", SECRET]
-
-
-@pytest.fixture
-def bench(tmp_path, capfd, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return Bench(tmp_path, capfd)
 
 
 @pytest.fixture
@@ -111,21 +35,20 @@ def impatient(monkeypatch):
     monkeypatch.setattr(repl_board, "PATIENCE_S", 1.0)
 
 
-def in_service(bench):
-    """A tag that is worn, and another of the same gateway and centre; gives its secret."""
-    bench.provision(OTHER_TAG)
-    bench.provision(TAG, replace=True)
-    (bench.flash / MEMORY).write_bytes(b"counters")
-    return bench.secret
-
-
 # What it does.
 
 
-def test_a_real_micropython_gets_a_secret_and_each_holder_its_keys(bench):
+@pytest.mark.parametrize("link", [False, True])
+@pytest.mark.parametrize("polled", [False, True])  # as mpremote does with USB and not with a pty
+def test_a_real_micropython_gets_a_secret_and_each_holder_its_keys(bench, tmp_path_factory, monkeypatch, polled, link):
     (bench.flash / MEMORY).write_bytes(b"an earlier life")
+    if polled:
+        monkeypatch.setattr(repl_board.SerialTransport, "_is_pty_device", staticmethod(lambda port: False))
+    by_id = tmp_path_factory.mktemp("dev") / "usb-board"
     with PtyBoard(bench.flash) as board:
-        status, out, err = bench.strapline(TAG, "--board", board.port)
+        by_id.symlink_to(board.port)
+        status, out, err = bench.strapline(TAG, "--board", str(by_id) if link else board.port)
+        assert board.requests == REQUESTS + 2  # it looks first
     assert (status, err) == (0, "")
     assert len(bench.secret) == 16
     bench.agrees()
@@ -397,6 +320,40 @@ def test_what_is_no_micropython_is_refused_in_time(bench, impatient, answer, men
     assert bench.state == {}
 
 
+class Parrot:
+    """A board that repeats in its errors what it was told, from the moment it is told a secret."""
+
+    def __init__(self):
+        self.repeated = b""
+        self._told = b""
+
+    def __call__(self, told):
+        self._told += told
+        if told.endswith(b"\x01"):  # also to the request for raw paste, which it does not know
+            self._told = b""
+            return b"raw REPL; CTRL-B to exit\r\n>"
+        if not self._told.endswith(b"\x04"):
+            return b""
+        command, self._told = self._told[:-1], b""
+        if b"implementation" in command:
+            return b"OK'micropython'\r\n\x04\x04>"
+        if not command.startswith(b"w(b"):
+            return b"OK\x04\x04>"
+        self.repeated += command
+        return b"OK" + command + b"\x04Traceback: " + command + b"\r\nOSError: " + command + b"\x04>"
+
+
+def test_a_board_that_repeats_the_secret_does_not_bring_it_into_the_message(bench, monkeypatch):
+    secret = bytes(range(0x41, 0x51))
+    monkeypatch.setattr("strapline_hil.provisioning.secrets.token_bytes", lambda size: secret)
+    parrot = Parrot()
+    with Stranger(parrot) as stranger:
+        line = bench.refusal(TAG, "--board", stranger.port, "--replace")
+    assert secret in parrot.repeated
+    assert not any(form in line.encode() for form in forms(secret))
+    assert bench.state == {}
+
+
 def test_a_boards_file_system_that_refuses_is_told(bench):
     (bench.flash / storage.SECRET_WRITTEN).mkdir()
     with PtyBoard(bench.flash) as board:
@@ -414,117 +371,3 @@ def test_a_board_that_reads_back_something_else_is_no_tag(bench, monkeypatch):
     assert "reads back" in line
     assert not (bench.flash / SECRET).exists()
     assert (before[1], before[2]) == (bench.gateway, bench.centre)
-
-
-# Cut off in the middle.
-
-
-@pytest.mark.parametrize("fails", ["request", "answer", "port"])
-@pytest.mark.parametrize("step", range(1, LAST_REQUEST + 1))
-def test_a_wire_that_fails_at_any_step_loses_nothing_that_a_second_run_does_not_mend(bench, monkeypatch, step, fails):
-    old = in_service(bench)
-    files = bench.gateway, bench.centre
-    with PtyBoard(bench.flash, fail_at=step, fails=fails) as board, monkeypatch.context() as clock:
-        clock.setattr(repl_board, "monotonic", lambda: time.monotonic() + 3600 * board.failed.is_set())
-        line = bench.refusal(TAG, "--board", board.port, "--replace")
-        assert board.failed.is_set()
-    assert board.port in line
-    assert files == (bench.gateway, bench.centre)
-    never_an_old_secret_without_its_memory(bench.flash, old)
-    with PtyBoard(bench.flash) as board:
-        assert bench.strapline(TAG, "--board", board.port, "--replace")[0] == 0
-        assert board.requests == LAST_REQUEST
-    bench.agrees()
-    assert bench.secret != old
-    assert bench.gateway[OTHER_TAG] == files[0][OTHER_TAG]
-
-
-def never_an_old_secret_without_its_memory(flash, old):
-    secret, memory = flash / SECRET, flash / MEMORY
-    if secret.exists():
-        assert len(secret.read_bytes()) == 16
-        assert secret.read_bytes() != old or memory.read_bytes() == b"counters"
-
-
-def test_kill_9_while_the_board_is_written_to_leaves_the_key_files_as_they_were(bench):
-    old = in_service(bench)
-    files = bench.gateway, bench.centre
-    with PtyBoard(bench.flash, fail_at=6) as board:
-        command = [STRAPLINE, "provision", TAG, "--board", board.port, "--replace"]
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        assert board.failed.wait(60)
-        child.kill()
-        assert child.communicate() == (b"", b"")
-    assert child.returncode == -signal.SIGKILL
-    assert files == (bench.gateway, bench.centre)
-    never_an_old_secret_without_its_memory(bench.flash, old)
-    with PtyBoard(bench.flash) as board:
-        bench.provision(port=board.port, replace=True)
-    bench.agrees()
-
-
-def test_kill_9_before_any_operation_on_files_leaves_what_a_second_run_mends(bench, tmp_path_factory):
-    old = in_service(bench)
-    before = bench.gateway, bench.centre
-    template = tmp_path_factory.mktemp("dies") / "template"
-    bench.folder.rename(template)
-    bench.folder.mkdir()
-    folders = [template.with_name(f"step-{step}") for step in range(200)]
-    script = Path(__file__).with_name("dies_at_each_step.py")
-    done = subprocess.run([sys.executable, script, template, *folders], capture_output=True, text=True, check=True)
-    ends = dict(line.split() for line in done.stdout.splitlines())
-    assert set(ends.values()) == {str(-signal.SIGKILL), "0"}
-    assert list(ends.values()).count("0") == 1
-    stages = [check_remains(folder, old, *before) for folder in folders if folder.name in ends]
-    assert stages == sorted(stages)
-    assert set(stages) == {"0 old", "1 no tag", "2 board", "3 board and centre", "4 all"}
-
-
-def check_remains(folder, old, gateway, centre):
-    """How far it came; and that a second run mends it."""
-    there = Bench.__new__(Bench)
-    there.folder, there.flash = folder, folder / "board"
-    there.gateway_file, there.centre_file = folder / "gateway-keys.json", folder / "centre-keys.json"
-    never_an_old_secret_without_its_memory(there.flash, old)
-    for now, then in ((there.gateway, gateway), (there.centre, centre)):
-        assert set(now) == {TAG, OTHER_TAG}
-        assert now[OTHER_TAG] == then[OTHER_TAG]
-    stage = stage_of(there, old, gateway, centre)
-    there.provision(replace=True)
-    there.agrees()
-    return stage
-
-
-def stage_of(there, old, gateway, centre):
-    told = (there.centre != centre, there.gateway != gateway)
-    if not (there.flash / SECRET).exists():
-        assert told == (False, False)
-        return "1 no tag"
-    if there.secret == old:
-        assert told == (False, False)
-        return "0 old"
-    assert told != (False, True)
-    if told[0]:
-        assert there.centre[TAG] == centre_keys(TAG, there.secret)
-    if told[1]:
-        assert there.gateway[TAG] == gateway_keys(TAG, there.secret)
-    return {(False, False): "2 board", (True, False): "3 board and centre", (True, True): "4 all"}[told]
-
-
-@pytest.mark.parametrize("name", ["centre-keys.json", "gateway-keys.json"])
-def test_a_key_file_that_cannot_be_put_in_place_is_told_with_the_mend(bench, monkeypatch, name):
-    in_service(bench)
-    replace = Path.replace
-
-    def refuse(self, target):
-        if Path(target).name == name:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return replace(self, target)
-
-    with monkeypatch.context() as broken:
-        broken.setattr(Path, "replace", refuse)
-        line = bench.refusal(TAG, "--board", "file:board", "--replace")
-    assert name in line
-    assert "run this again with --replace" in line
-    bench.provision(replace=True)
-    bench.agrees()

@@ -37,8 +37,8 @@ class ProvisionBench:
         assert err.startswith("strapline: ")
         return err
 
-    def provision(self, tag=TAG, *, port="", **options):
-        return provision(Request(tag, port or f"file:{self.flash}", self.gateway_file, self.centre_file, **options))
+    def provision(self, tag=TAG, *, board="", **options):
+        return provision(Request(tag, board or f"file:{self.flash}", self.gateway_file, self.centre_file, **options))
 
     @property
     def secret(self):

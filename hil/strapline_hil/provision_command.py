@@ -9,7 +9,7 @@ import typer
 def provision(
     tag: Annotated[str, typer.Argument(metavar="TAG", help="The tag's id, eight hexadecimal digits; or `new`.")],
     board: Annotated[
-        str, typer.Option(metavar="PORT", help="The board's serial port; or file:FOLDER for the files of one.")
+        str, typer.Option(metavar="BOARD", help="Its USB serial number or port; or file:FOLDER for the files of one.")
     ],
     gateway_file: Annotated[
         Path, typer.Option("--gateway-keys", metavar="FILE", help="Where the gateways' keys are kept.")

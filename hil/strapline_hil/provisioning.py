@@ -10,6 +10,7 @@ What a cut leaves, and why in this order:
 
 import hashlib
 import hmac
+import os
 import secrets
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from strapline_hil.board_files import BoardError, BoardFiles, Folder
+from strapline_hil.boards import find_boards
 from strapline_hil.repl_board import repl_board
 from strapline_protocol.errors import UserError
 from strapline_protocol.keyring import Keys, is_tag_id, locked, read_centre_keys, read_gateway_keys, successor
@@ -25,14 +27,13 @@ from strapline_tag import storage
 from strapline_wire.keys import KEY_SIZE
 
 NEW = "new"
-AGAIN = "run this again with --replace"
 
 
 class Request(NamedTuple):
-    """What to provision: a tag's id or `new`, the board's port, and where the keys go."""
+    """What to provision: a tag's id or `new`, the board as `open_board` takes it, and where the keys go."""
 
     tag: str
-    port: str
+    board: str
     gateway_file: Path
     centre_file: Path
     replace: bool = False
@@ -54,7 +55,7 @@ def provision(request: Request) -> str:
         if not request.replace:
             _refuse_known(tag, request.gateway_file, gateway)
             _refuse_known(tag, request.centre_file, centre)
-        with open_board(request.port) as board:
+        with open_board(request.board) as board:
             if not request.replace and board.has(storage.SECRET):
                 raise UserError(
                     f"{board.place}: the board has a secret, so it is a tag already; --replace makes it another"
@@ -63,12 +64,17 @@ def provision(request: Request) -> str:
     return tag
 
 
-def open_board(port: str) -> AbstractContextManager[BoardFiles]:
-    """The board at a serial port or pty (`/dev/ttyACM0`), or `file:FOLDER`; closed at the end of the `with`."""
-    kind, colon, folder = port.partition(":")
+def open_board(board: str) -> AbstractContextManager[BoardFiles]:
+    """A board by its USB serial number or its port (`/dev/ttyACM0`, a pty), or `file:FOLDER`; closed at the end of the `with`."""
+    kind, colon, folder = board.partition(":")
     if kind == "file" and colon:
         return nullcontext(Folder(folder))
-    return repl_board(port)
+    if not board or os.sep in board:
+        return repl_board(board)
+    ports = [found.port for found in find_boards() if found.serial_number == board]
+    if len(ports) > 1:
+        raise BoardError(f"{board}: this board has several ports; name one: {', '.join(ports)}")
+    return repl_board(ports[0] if ports else board)
 
 
 def _hand_out(
@@ -82,15 +88,17 @@ def _hand_out(
         successor(request.gateway_file, _with(gateway, for_gateway)) as place_gateway,
         successor(request.centre_file, _with(centre, for_centre)) as place_centre,
     ):
-        _install(board, secret)
+        _install(board, secret, tag)
         try:
             place_centre()
             place_gateway()
         except UserError as error:
-            raise UserError(f"{error}. The board has its new secret, the key files do not agree: {AGAIN}") from None
+            raise UserError(
+                f"{error}. The board has its new secret, the key files do not agree: {_again(tag)}"
+            ) from None
 
 
-def _install(board: BoardFiles, secret: bytes) -> None:
+def _install(board: BoardFiles, secret: bytes, tag: str) -> None:
     try:
         board.remove(storage.SECRET)  # from here on the board is no tag
         board.remove(storage.MEMORY)
@@ -102,7 +110,13 @@ def _install(board: BoardFiles, secret: bytes) -> None:
             )
         board.rename(storage.SECRET_WRITTEN, storage.SECRET)
     except BoardError as error:
-        raise BoardError(f"{error}. The key files are as they were, the board may be no tag now: {AGAIN}") from None
+        raise BoardError(
+            f"{error}. The key files are as they were, the board may be no tag now: {_again(tag)}"
+        ) from None
+
+
+def _again(tag: str) -> str:
+    return f"provision {tag} again with --replace"
 
 
 def _with(known: Iterable[Keys], new: Keys) -> list[Keys]:

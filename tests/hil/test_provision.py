@@ -22,6 +22,7 @@ from strapline_centre.ledger import Ledger
 from strapline_gateway.station import Record, Transmit
 from strapline_hil import repl_board
 from strapline_hil.board_files import Folder
+from strapline_hil.boards import Board
 from strapline_protocol import contract, keyring
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.contract import Message, Topic
@@ -62,6 +63,25 @@ def test_a_folder_stands_in_for_a_board(bench):
     assert bench.strapline(TAG, "--board", "file:board")[0] == 0
     bench.agrees()
     assert stat.S_IMODE((bench.flash / SECRET).stat().st_mode) == 0o600
+
+
+def on_usb(monkeypatch, *ports):
+    boards = [Board("e6614103e7452d2f", "2E8A:0005", port, "Pico", True) for port in ports]
+    nameless = Board("", "10C4:EA60", "/dev/no-such-port", "bridge", True)
+    monkeypatch.setattr("strapline_hil.provisioning.find_boards", lambda: [*boards, nameless])
+
+
+def test_a_board_is_named_by_its_usb_serial_number(bench, monkeypatch):
+    with PtyBoard(bench.flash) as board:
+        on_usb(monkeypatch, board.port)
+        assert bench.strapline(TAG, "--board", "e6614103e7452d2f")[0] == 0
+    bench.agrees()
+
+
+def test_a_board_with_several_ports_is_asked_back(bench, monkeypatch):
+    on_usb(monkeypatch, "/dev/ttyACM0", "/dev/ttyACM1")
+    assert "/dev/ttyACM0, /dev/ttyACM1" in bench.refusal(TAG, "--board", "e6614103e7452d2f")
+    assert bench.state == {}
 
 
 def test_the_files_may_be_elsewhere(bench):
@@ -132,7 +152,7 @@ def test_the_secret_is_on_the_board_and_nowhere_else(bench):
 
 def test_a_heartbeat_a_record_and_a_receipt_pass_between_board_gateway_and_centre(bench):
     with PtyBoard(bench.flash) as board:
-        bench.provision(port=board.port)
+        bench.provision(board=board.port)
     held = {}
     memory = SimpleNamespace(get=held.get, put=held.__setitem__)
     tag = Tag(bench.secret, memory, lambda size: bytes(range(size)), HostCipher)
@@ -190,7 +210,7 @@ def test_what_is_no_tags_id_is_refused(bench, tag):
 
 def test_a_board_that_is_a_tag_is_refused(bench):
     with PtyBoard(bench.flash) as board:
-        bench.provision(port=board.port)
+        bench.provision(board=board.port)
         before = bench.state
         assert "--replace" in bench.refusal(OTHER_TAG, "--board", board.port)
     assert "--replace" in bench.refusal(OTHER_TAG, "--board", "file:board")
@@ -249,7 +269,8 @@ def test_a_full_disk_shows_before_the_board_is_touched(bench, monkeypatch):
         ("/dev/no-such-port", "no such port"),
         ("", "no serial port"),
         ("a\0b", "no such port"),
-        ("board", "file:board"),
+        ("e6614103e7452d2f", "no such port"),
+        ("./board", "file:./board"),
         ("file:", "no such folder"),
         ("file:none", "no such folder"),
         ("/dev/null", "cannot be opened"),

@@ -62,7 +62,7 @@ def test_kill_9_while_the_board_is_written_to_leaves_the_key_files_as_they_were(
     assert files == (bench.gateway, bench.centre)
     never_an_old_secret_without_its_memory(bench.flash, old)
     with PtyBoard(bench.flash) as board:
-        bench.provision(port=board.port, replace=True)
+        bench.provision(board=board.port, replace=True)
     bench.agrees()
 
 
@@ -128,6 +128,6 @@ def test_a_key_file_that_cannot_be_put_in_place_is_told_with_the_mend(bench, mon
         broken.setattr(Path, "replace", refuse)
         line = bench.refusal(TAG, "--board", "file:board", "--replace")
     assert name in line
-    assert "run this again with --replace" in line
+    assert f"provision {TAG} again with --replace" in line
     bench.provision(replace=True)
     bench.agrees()

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from mpremote.transport import TransportError
 from serial import Serial
 
 from provision_bench import MEMORY, OTHER_TAG, REQUESTS, SECRET, TAG, in_service
@@ -26,6 +27,7 @@ from strapline_hil.boards import Board
 from strapline_protocol import contract, keyring
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.contract import Message, Topic
+from strapline_protocol.keyring import locked
 from strapline_tag import outputs, storage
 from strapline_tag.tag import Tag
 from strapline_wire import frames
@@ -252,6 +254,17 @@ def test_no_folder_for_the_keys_is_refused(bench):
     assert bench.state == {}
 
 
+@pytest.mark.parametrize("name", ["gateway-keys.json", "centre-keys.json"])
+def test_two_do_not_provision_into_one_file_at_a_time(bench, name):
+    elsewhere = bench.folder / "elsewhere"
+    elsewhere.mkdir()
+    options = {"gateway-keys.json": "--centre-keys", "centre-keys.json": "--gateway-keys"}
+    with locked(bench.folder / name):
+        line = bench.refusal(TAG, "--board", "file:board", options[name], "elsewhere/keys.json")
+    assert "somebody else is writing" in line
+    assert bench.state == {}
+
+
 def test_a_full_disk_shows_before_the_board_is_touched(bench, monkeypatch):
     before = in_service(bench), bench.state
 
@@ -339,6 +352,16 @@ def test_what_is_no_micropython_is_refused_in_time(bench, impatient, answer, men
     assert mend in line
     assert stranger.port in line
     assert bench.state == {}
+
+
+def test_what_mpremote_prints_is_not_printed(bench, monkeypatch):
+    def give_up(*_, **options):
+        print("what the board said")
+        raise TransportError("could not enter raw repl")
+
+    monkeypatch.setattr(repl_board.SerialTransport, "enter_raw_repl", give_up)
+    with PtyBoard(bench.flash) as board:
+        bench.refusal(TAG, "--board", board.port)
 
 
 class Parrot:

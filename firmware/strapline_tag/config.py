@@ -6,7 +6,9 @@ class Config:
     heartbeat_longest_ms = 10000
     burst_count = 10  # after an alarm: advertisements 100 ms apart, so that a gateway's next scan window has one
     burst_spacing_ms = 100
-    quick_spacing_ms = 1000  # until an alarm's receipt is here, and for the first heartbeats after any other record
+    quick_spacing_ms = (
+        1000  # on average: until an alarm's receipt is here, and for the first heartbeats after any other event
+    )
     quick_count = 5
     beacon_period_s = 4 * 3600  # R11
     home_silence_s = 300  # R15: without an authenticated home gateway for so long, the wearer has left

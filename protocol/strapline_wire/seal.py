@@ -62,8 +62,8 @@ def open_frame(frame: bytes, cipher, header, direction: int, window) -> "tuple[i
 _Envelope = frames.Envelope
 _envelope = writer(">BBLL")
 _envelope_of = reader(">BBLL")
-# (direction, kind class, origin, number) never repeats under an end-to-end key: a journal id is random at format and counts up, a
-# centre's epoch rises with each start, and the eight bytes of a time request are its nonce.
+# (direction, kind class, origin, number) never repeats under an end-to-end key: a journal id is random at format and counts up with each
+# boot, a time request has that id and a count of its own, and a centre's epoch rises with each start.
 _inner_nonce = writer(">BBLL3x")
 
 

@@ -13,10 +13,9 @@ _FRESH_SPAN_MS = const(4000)
 
 class Broadcast:
     # `memory` keeps integers over reboots: get(name, default), put(name, value).
-    def __init__(self, config, cipher, header, memory, entropy):
+    def __init__(self, config, keys, memory, entropy):
         self._config = config
-        self._cipher = cipher
-        self._header = header
+        self._keys = keys
         self._memory = memory
         self._entropy = entropy
         self._counter = self._reserved = memory.get("counter", 0)
@@ -30,7 +29,7 @@ class Broadcast:
         if index >= self._slot_reserved:
             self._memory.put("slot", index + _SLOT_BLOCK)  # first: what a worn-out flash refuses is not used
             self._slot_reserved = index + _SLOT_BLOCK
-        self.slot = Slot(self._header, index)
+        self.slot = Slot(self._keys.header, index)
         self._slot_ends = now + self.slot.length_s * 1000
 
     def _draw(self, below: int) -> int:
@@ -59,6 +58,10 @@ class Broadcast:
                 due = now + shortest + self._draw(self._slot_ends - now - 2 * shortest)
         self.due = due
 
+    def rekeyed(self, now: int) -> None:
+        # Another header key gives other pseudonyms; the counter goes on.
+        self._enter(self.slot.index + 1, now)
+
     def alarm(self, now: int) -> None:
         self._burst = self._config.burst_count
         self.due = now
@@ -85,7 +88,7 @@ class Broadcast:
         )
         slot = self.slot
         frame = seal.seal_frame(
-            frames.HEARTBEAT, slot.pseudonym, self._counter, body, self._cipher, self._header, seal.UP
+            frames.HEARTBEAT, slot.pseudonym, self._counter, body, self._keys.broadcast, self._keys.header, seal.UP
         )
         self._counter += 1
         if self._burst:

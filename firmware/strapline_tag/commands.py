@@ -1,19 +1,25 @@
-# What the centre sealed for this tag: opened, and let through once. What a command does is the tag's.
-from strapline_wire import frames, seal
+# Commands from the centre: opened, taken once, put together where they came in parts. What they mean is the tag's business.
+from strapline_wire import documents, frames, seal
 from strapline_wire.errors import RemoteProtocolError
+from strapline_wire.parts import Assembly
 from strapline_wire.replay import ReplayWindow
 
 
 class Commands:
-    # memory: integers that survive a reboot.
-    def __init__(self, cipher, memory):
-        self._cipher = cipher
+    # memory: integers that survive a reboot; document_limit: bytes that a body in parts may have.
+    def __init__(self, keys, memory, document_limit: int):
+        self._keys = keys
         self._memory = memory
         self._window = ReplayWindow()
+        self._assembly = Assembly(document_limit)
+
+    def assemble(self, kind: int, body: bytes) -> "tuple | None":
+        # (kind, body) of what has come whole; None while parts are missing. A part that fits nothing raises RemoteProtocolError.
+        return (kind, body) if kind != frames.PART else self._assembly.add(documents.unpack_part(body))
 
     def open(self, sealed: bytes) -> tuple:
         # (envelope, body); what is forged, replayed or of an earlier epoch raises RemoteProtocolError and changes nothing.
-        envelope, body = seal.open_envelope(sealed, self._cipher, seal.DOWN)
+        envelope, body = seal.open_envelope(sealed, self._keys.end_to_end, seal.DOWN)
         # The centre's epoch only rises; within one, each number counts once.
         epoch = self._memory.get("epoch", 0)
         if envelope.origin < epoch:

@@ -25,13 +25,10 @@ class Config:
     removed_s = 120  # R51: with an open strap the second vote needs 2 min
     journal_entries = 512  # how many records a journal holds in memory
     journal_alarm_reserve = 32  # so many of them for alarms alone
+    document_limit = 8192  # bytes of a command in parts: it is held whole before it takes effect
     link_window = 8  # records on their way without a receipt
-    link_retry_ble_ms = (
-        1000  # a line without an acknowledgement goes again: ten BLE round trips of two intervals of 50 ms
-    )
-    link_retry_cellular_ms = (
-        10000  # narrow-band cellular: a round trip can take ten seconds, and each line sent twice is paid for twice
-    )
+    link_retry_ble_ms = 1000  # a line without an acknowledgement goes again: ten round trips of two 50 ms intervals
+    link_retry_cellular_ms = 10000  # a narrow-band round trip can take ten seconds, and each line is paid for
     welcome_wait_ms = 10000  # BLE: whoever connects and does not know the link key by then is disconnected
     receipt_wait_ms = 10000  # then send again, and back off to one hour
     receipt_wait_longest_ms = 3600000

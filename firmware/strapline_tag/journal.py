@@ -23,6 +23,9 @@ class Journal:
         self.newest = 0
         self.newest_alarm = 0
         self.dropped_positions = 0
+        self._dropped = 0  # of them, those that no tombstone has told of yet, from _first to _last
+        self._first = 0
+        self._last = 0
         self.refused = 0  # records that found no room because all that is held are events
         self._capacity = capacity
         self._reserve = reserve
@@ -53,11 +56,23 @@ class Journal:
     def _drop_position(self) -> bool:
         for slot in range(self._count):
             if self._slots[slot * _SLOT_SIZE + 1] == frames.FIX:
+                self._last = self.sequence(slot)
+                if not self._dropped:
+                    self._first = self._last
+                self._dropped += 1
                 self._move(slot + 1, self._count, slot)
                 self._count -= 1
                 self.dropped_positions += 1
                 return True
         return False
+
+    def bury(self, boot: int, uptime_s: int) -> None:
+        # A tombstone for the positions that were dropped, as soon as there is room that no alarm may need: one for all of them, however
+        # many. Until then it costs nothing.
+        if self._dropped and self._count < self._capacity - self._reserve:
+            body = frames.pack_tombstone((boot, uptime_s, self._first, self._last, self._dropped))
+            self._dropped = 0
+            self.append(frames.TOMBSTONE, 0, body)
 
     def _move(self, start: int, end: int, to: int) -> None:
         # The slots from `start` to before `end` move to `to`.

@@ -6,6 +6,7 @@ from strapline_tag.commands import Commands
 from strapline_tag.config import Config
 from strapline_tag.deadline import sooner
 from strapline_tag.journal import ALARM_LANE, Journal
+from strapline_tag.keyring import Keyring
 from strapline_tag.nmea import NmeaParser
 from strapline_tag.positioning import Positioning
 from strapline_tag.skin import Skin
@@ -14,7 +15,6 @@ from strapline_tag.timekeeping import Clock
 from strapline_wire import frames, seal
 from strapline_wire.arq import draw_generation
 from strapline_wire.errors import RemoteProtocolError
-from strapline_wire.keys import derive
 from strapline_wire.session import TagHandshake
 
 _STRAP_EVENTS = {
@@ -22,6 +22,7 @@ _STRAP_EVENTS = {
     "closed": frames.EVENT_STRAP_CLOSED,
     "altered": frames.EVENT_STRAP_ALTERED,
 }
+_REFUSALS = {"out_of_range": frames.REFUSAL_OUT_OF_RANGE, "too_long": frames.REFUSAL_TOO_LONG}
 
 
 class Tag:
@@ -31,9 +32,7 @@ class Tag:
         self._memory = memory
         self._entropy = entropy
         self._make_cipher = make_cipher
-        self._link_key = derive(secret, "link")
-        self._header = make_cipher(derive(secret, "header"))
-        self._end_to_end = make_cipher(derive(secret, "end-to-end"))
+        self._keys = Keyring(secret, memory, make_cipher)
         journal_base = memory.get("journal", -1)
         if journal_base < 0:
             journal_base = int.from_bytes(entropy(4), "big")
@@ -45,16 +44,16 @@ class Tag:
         # Drawn once at format, and another with each boot: what is sealed under one journal's numbers is never sealed under them again.
         ident = (journal_base + self._boot) & 0xFFFFFFFF
         self.journal = Journal(ident, self._config.journal_entries, self._config.journal_alarm_reserve)
-        broadcast_cipher = make_cipher(derive(secret, "broadcast"))
-        self._broadcast = Broadcast(self._config, broadcast_cipher, self._header, memory, entropy)
+        self._broadcast = Broadcast(self._config, self._keys, memory, entropy)
         self.strap = Strap(self._config, self._on_strap)
         self.skin = Skin(self._config, self._on_skin)
         self.parser = NmeaParser()
         self._positioning = Positioning(self._config, self.parser)
         self._bearers = Bearers(self._config, self.journal, self._seal_record, self._emit)
-        self._commands = Commands(self._end_to_end, memory)
+        self._commands = Commands(self._keys, memory, self._config.document_limit)
         self._hellos = 0
         self._refused = 0
+        self.unread = 0  # records that the centre has and cannot read
         self._gnss_was_on = False
         self._strap_ohm = 0
         self._battery_percent = 100
@@ -109,7 +108,9 @@ class Tag:
 
     def feed_link_up(self, now: int, bearer: int) -> None:
         pseudonym = self._broadcast.slot.pseudonym
-        handshake = TagHandshake(self._link_key, self._header, pseudonym, self._hello_nonce(), self._make_cipher)
+        handshake = TagHandshake(
+            self._keys.link_key, self._keys.header, pseudonym, self._hello_nonce(), self._make_cipher
+        )
         self._bearers.up(now, bearer, handshake, draw_generation(self._entropy))
 
     def _hello_nonce(self) -> bytes:
@@ -117,7 +118,7 @@ class Tag:
         # The first bytes keep this block apart from the slots', its zero in the middle from the masks' (seal.py).
         self._hellos = (self._hellos + 1) & 0xFFFFFF
         count = self._hellos.to_bytes(4, "big") + (self._boot & 0xFFFFFFFF).to_bytes(4, "big")
-        return self._header.block(b"link" + self._entropy(4) + count)[:8]
+        return self._keys.header.block(b"link" + self._entropy(4) + count)[:8]
 
     def feed_link(self, now: int, bearer: int, data: bytes) -> None:
         for event, content in self._bearers.receive(now, bearer, data):
@@ -238,25 +239,59 @@ class Tag:
 
     def _seal_record(self, slot: int) -> bytes:
         envelope, body = self.journal.record(slot)
-        return seal.seal_envelope(envelope, body, self._end_to_end, seal.UP)
+        return seal.seal_envelope(envelope, body, self._keys.end_to_end, seal.UP)
 
     # Commands.
 
     def _command(self, now: int, sealed: bytes) -> None:
         try:
             envelope, body = self._commands.open(sealed)
-            if envelope.kind == frames.RECEIPT:
-                if self.journal.receipt(frames.unpack_receipt(body)):
-                    self._bearers.receipted(now)
-            elif envelope.kind == frames.RECEIPT_FAR:
-                if self.journal.receipt_far(frames.unpack_receipt_far(body)):
-                    self._bearers.receipted(now)
-            elif envelope.kind == frames.TIME:
-                self.clock.answer(now, frames.unpack_time(body))
-            elif envelope.kind == frames.ARM:
-                self._arm(now, frames.unpack_arm(body))
         except RemoteProtocolError:
             self._refused += 1
+            return
+        kind = envelope.kind
+        try:
+            whole = self._commands.assemble(kind, body)
+            if whole:
+                kind, body = whole
+                refusal = self._obey(now, kind, body)
+            else:
+                refusal = 0
+        except RemoteProtocolError as error:
+            refusal = _REFUSALS.get(error.reason, frames.REFUSAL_MALFORMED)
+        if refusal:
+            self._event(frames.EVENT_COMMAND_REFUSED, now, kind << 8 | refusal)
+
+    def _obey(self, now: int, kind: int, body: bytes) -> int:
+        # What the centre wants; gives a refusal reason, or 0. A newer centre may want what this firmware does not know.
+        if kind == frames.RECEIPT:
+            self._receipted(now, self.journal.receipt(frames.unpack_receipt(body)))
+        elif kind == frames.RECEIPT_FAR:
+            self._receipted(now, self.journal.receipt_far(frames.unpack_receipt_far(body)))
+        elif kind == frames.TIME:
+            self.clock.answer(now, frames.unpack_time(body))
+        elif kind == frames.ARM:
+            self._arm(now, frames.unpack_arm(body))
+        elif kind == frames.REKEY:
+            return self._rekey(now, frames.unpack_rekey(body))
+        elif kind == frames.REFUSED:
+            frames.unpack_refused(body)
+            self.unread += 1
+        else:
+            return frames.REFUSAL_UNKNOWN_KIND
+        return 0
+
+    def _receipted(self, now: int, left: int) -> None:
+        if left:
+            self.journal.bury(self._boot & 0xFFFF, now // 1000)
+            self._bearers.receipted(now)
+
+    def _rekey(self, now: int, rekey) -> int:
+        if not self._keys.renew(rekey):
+            return frames.REFUSAL_OLD_REVISION
+        self._broadcast.rekeyed(now)
+        self._event(frames.EVENT_REKEYED, now, rekey.generation)
+        return 0
 
     def _arm(self, now: int, arm) -> None:
         # Without a sample yet there is nothing to compare later ones with.
@@ -289,7 +324,7 @@ class Tag:
         origin = self.journal.ident
         number = self.clock.ask(now, origin)
         body = frames.pack_time_request((self._boot & 0xFFFF, now // 1000))
-        sealed = seal.seal_envelope((frames.TIME_REQUEST, 0, origin, number), body, self._end_to_end, seal.UP)
+        sealed = seal.seal_envelope((frames.TIME_REQUEST, 0, origin, number), body, self._keys.end_to_end, seal.UP)
         self._bearers.request(bearer, sealed)
 
     # What is wanted.

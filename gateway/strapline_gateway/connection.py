@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from strapline_gateway.enrolment import Enrolled
+from strapline_gateway.enrolment import Keyset
 from strapline_protocol.cipher import HostCipher
 from strapline_wire import frames
 from strapline_wire.arq import ReliableLink, draw_generation
@@ -34,12 +34,14 @@ class Connection:
         retry_s = CALLER_RETRY_S if called is None else CALLED_RETRY_S
         self._link = ReliableLink(draw_generation(entropy), round(retry_s * 1000))
         self._session: Session | None = None
-        self._offer: tuple[str, Session] | None = None
+        self._offer: tuple[str, Keyset, Session] | None = None
         self._hellos = 0
         self.called = called
         """The tag that we called on; None where it called us."""
         self.tag: str | None = None
         """The tag that has proved itself."""
+        self.keys: Keyset | None = None
+        """Under which it did."""
         self.opened_at = self.active_at = now
         self.brought_records = False
         self.took_commands = False
@@ -70,17 +72,17 @@ class Connection:
     def handle_timer(self, now: float) -> None:
         self._link.handle_timer(_ms(now))
 
-    def greet(self, frame: bytes, tag: str, enrolled: Enrolled) -> None:
+    def greet(self, frame: bytes, tag: str, keys: Keyset) -> None:
         """Answer a HELLO with a WELCOME. Raises `RemoteProtocolError` where it is not this tag's."""
         if not self.has_room:
             raise RemoteProtocolError("no_room")
         if self._hellos >= _HELLOS:
             raise RemoteProtocolError("too_many_hellos")
         _, answer, session = welcome(
-            frame, enrolled.link_key, enrolled.header, self._gateway, int(self._home), self._entropy(8), HostCipher
+            frame, keys.link_key, keys.header, self._gateway, int(self._home), self._entropy(8), HostCipher
         )
         self._hellos += 1
-        self._offer = tag, session
+        self._offer = tag, keys, session
         self._link.send(answer)
 
     def open(self, frame: bytes) -> tuple[int, bytes]:
@@ -93,9 +95,9 @@ class Connection:
                     raise
         if self._offer is None:
             raise RemoteProtocolError("unexpected")
-        tag, session = self._offer
+        tag, keys, session = self._offer
         opened = session.open(frame)
-        self.tag, self._session, self._offer, self._hellos = tag, session, None, 0
+        self.tag, self.keys, self._session, self._offer, self._hellos = tag, keys, session, None, 0
         return opened
 
     def send_command(self, sealed: bytes) -> None:

@@ -12,14 +12,23 @@ MAILBOX_SIZE = 64
 _UPTIME_SPAN_S = 4 * 65536
 
 
-class Enrolled:
-    """One tag: its ciphers, its replay window, and where things stand with it."""
+class Keyset:
+    """One generation of a tag's keys: its ciphers, and the replay window of its heartbeats."""
 
     def __init__(self, keys: GatewayKeys) -> None:
         self.link_key = keys.link
         self.broadcast = HostCipher(keys.broadcast)
         self.header = HostCipher(keys.header)
         self.window = ReplayWindow()
+
+
+class Enrolled:
+    """One tag: its keys, and where things stand with it."""
+
+    def __init__(self, keys: GatewayKeys) -> None:
+        self.keys = Keyset(keys)
+        self.next_keys: Keyset | None = None
+        """Under which it may come from now on; the first genuine frame under them ends the others."""
         self.mailbox: deque[bytes] = deque(maxlen=MAILBOX_SIZE)
         self.present = False
         self.heard_at = float("-inf")

@@ -75,6 +75,25 @@ class PseudonymTable:
         known.kept = range(max(slot - 1, 0), slot + _AHEAD + 1)
         self._settle(tag, known)
 
+    def take_over(self, tag: str, other: str) -> None:
+        """What is known under `other` is the tag's from now on, and what was known of it before is forgotten."""
+        old, new = self._tags[tag], self._tags.pop(other)
+        self._rota.remove(other)
+        for index, pseudonym in old.slots.items():
+            self._drop(tag, pseudonym, index)
+        for pseudonym in new.slots.values():
+            self._owners[pseudonym] = [
+                (tag, i) if owner == other else (owner, i) for owner, i in self._owners[pseudonym]
+            ]
+        self._tags[tag] = new
+
+    def forget(self, tag: str) -> None:
+        """Nothing under this name any more; it need not be known."""
+        if (known := self._tags.pop(tag, None)) is not None:
+            self._rota.remove(tag)
+            for index, pseudonym in known.slots.items():
+                self._drop(tag, pseudonym, index)
+
     def newest(self, tag: str) -> int:
         """The newest slot under which the tag was heard."""
         return self._tags[tag].newest

@@ -1,11 +1,11 @@
 """The station: which tags are here, what they have to say, and when to call on them. Bytes and `now` in, events out; no radio inside."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from strapline_gateway.connection import Connection
-from strapline_gateway.enrolment import Enrolled
+from strapline_gateway.enrolment import Enrolled, Keyset
 from strapline_gateway.pseudonyms import PseudonymTable
 from strapline_protocol.definitions import State
 from strapline_protocol.keys import GatewayKeys
@@ -32,6 +32,9 @@ CALLER_PROVE_WITHIN_S = 30.0
 
 REPLAY_TOLERANCE_S = 30.0
 """A heartbeat whose uptime is further off than this was recorded earlier and sent again."""
+
+_NEXT = "+"
+"""Behind a tag's id: the name of its next keys among the pseudonyms."""
 
 _RECONNECT_S = 5.0
 _RECONNECT_LONGEST_S = 60.0
@@ -121,7 +124,7 @@ class Station:
         self.rejected: Counter[str] = Counter()
         for keys in tags:
             self._tags[keys.tag] = Enrolled(keys)
-            self._pseudonyms.add(keys.tag, self._tags[keys.tag].header, now)
+            self._pseudonyms.add(keys.tag, self._tags[keys.tag].keys.header, now)
 
     def next_event(self) -> Event | None:
         return self._events.popleft() if self._events else None
@@ -161,16 +164,44 @@ class Station:
 
     def _open_heartbeat(self, data: bytes, pseudonym: int, now: float) -> tuple[str, frames.Heartbeat]:
         refusal = RemoteProtocolError("unknown_tag")
-        for tag in self._pseudonyms.find(pseudonym, now):
-            enrolled = self._tags[tag]
+        for tag, keys in self._candidates(pseudonym, now):
             try:
-                _, body = seal.open_frame(data, enrolled.broadcast, enrolled.header, seal.UP, enrolled.window)
+                _, body = seal.open_frame(data, keys.broadcast, keys.header, seal.UP, keys.window)
                 heartbeat = frames.unpack_heartbeat(body)
             except RemoteProtocolError as error:
                 refusal = error
                 continue
+            self._renew(tag, keys)
             return tag, heartbeat
         raise refusal
+
+    def _candidates(self, pseudonym: int, now: float) -> Iterator[tuple[str, Keyset]]:
+        for name in self._pseudonyms.find(pseudonym, now):
+            tag = name.removesuffix(_NEXT)
+            enrolled = self._tags[tag]
+            keys = enrolled.keys if name == tag else enrolled.next_keys
+            if keys is not None:
+                yield tag, keys
+
+    # Keys.
+
+    def expect_keys(self, keys: GatewayKeys, now: float) -> bool:
+        """The tag may come under these keys from now on; the first genuine frame under them ends the old ones. False: no tag of ours."""
+        enrolled = self._tags.get(keys.tag)
+        if enrolled is None:
+            self.rejected["unknown_tag"] += 1
+            return False
+        enrolled.next_keys = Keyset(keys)
+        self._pseudonyms.forget(keys.tag + _NEXT)
+        self._pseudonyms.add(keys.tag + _NEXT, enrolled.next_keys.header, now)
+        self._pseudonyms.resume(keys.tag + _NEXT, self._pseudonyms.newest(keys.tag))
+        return True
+
+    def _renew(self, tag: str, keys: Keyset) -> None:
+        enrolled = self._tags[tag]
+        if keys is enrolled.next_keys:
+            enrolled.keys, enrolled.next_keys = keys, None
+            self._pseudonyms.take_over(tag, tag + _NEXT)
 
     def _move(self, tag: str, pseudonym: int, now: float) -> None:
         if self._pseudonyms.heard(tag, pseudonym, now):
@@ -263,6 +294,8 @@ class Station:
         kind, body = connection.open(frame)
         tag = connection.tag
         assert tag is not None
+        assert connection.keys is not None
+        self._renew(tag, connection.keys)
         connection.active_at = now
         if self._tags[tag].link != link:
             self._prove(tag, before, link, now)
@@ -278,9 +311,9 @@ class Station:
 
     def _greet(self, connection: Connection, frame: bytes, pseudonym: int, now: float) -> None:
         refusal = RemoteProtocolError("unknown_tag")
-        for tag in self._pseudonyms.find(pseudonym, now):
+        for tag, keys in self._candidates(pseudonym, now):
             try:
-                connection.greet(frame, tag, self._tags[tag])
+                connection.greet(frame, tag, keys)
             except RemoteProtocolError as error:
                 refusal = error
                 continue

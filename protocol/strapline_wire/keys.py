@@ -12,6 +12,16 @@ def derive(secret: bytes, purpose: str) -> bytes:
     return hkdf_sha256(secret, b"strapline/1", purpose.encode(), KEY_SIZE)
 
 
+def renew(end_to_end: bytes, salt: bytes, generation: int) -> "tuple[bytes, bytes]":
+    # The next generation of keys: (secret of the gateways' three keys, end-to-end key). Both follow from the end-to-end key and a fresh
+    # salt that only tag and centre have seen: what a gateway knew before tells it nothing of them.
+    number = generation.to_bytes(4, "big")
+    return (
+        hkdf_sha256(end_to_end, salt, b"gateways" + number, KEY_SIZE),
+        hkdf_sha256(end_to_end, salt, b"end-to-end" + number, KEY_SIZE),
+    )
+
+
 def session_key(link_key: bytes, gateway: int, tag_nonce: bytes, gateway_nonce: bytes) -> bytes:
     # A fresh key for each connection; both nonces go in, so neither end alone can bring an old key back.
     return hkdf_sha256(link_key, tag_nonce + gateway_nonce, b"session" + gateway.to_bytes(4, "big"), KEY_SIZE)

@@ -125,6 +125,7 @@ class Centre:
             frames.EVENT: frames.unpack_event,
             frames.FIX: frames.unpack_fix,
             frames.TIME_REQUEST: frames.unpack_time_request,
+            frames.TOMBSTONE: frames.unpack_tombstone,
         }
         return envelope, unpack[envelope.kind](body)
 
@@ -162,6 +163,7 @@ class TagPair:
         self.centre = Centre()
         self.gateway_entropy = Draw(seed + "/gateway")
         self.lines: dict[int, Line] = {}
+        self.link_key, self.header = LINK_KEY, HEADER
         self.coverage: bool | None = True
         self.greeting = True
         self.receipting = True
@@ -315,7 +317,9 @@ class TagPair:
     def _greet(self, line: Line, frame: bytes) -> None:
         if self.greeting:
             nonce = self.gateway_entropy(8)
-            _, answer, line.session = welcome(frame, LINK_KEY, HEADER, 0x6A7E0001, int(line.home), nonce, HostCipher)
+            _, answer, line.session = welcome(
+                frame, self.link_key, self.header, 0x6A7E0001, int(line.home), nonce, HostCipher
+            )
             line.link.send(answer)
 
     def _record(self, bearer: int, line: Line, sealed: bytes) -> None:
@@ -325,7 +329,7 @@ class TagPair:
             self.asked.append((self.now, nonce))
             answer = self.centre.time(nonce, self.now) if self.telling_time else None
         else:
-            name = "fix" if envelope.kind == frames.FIX else NAMES[body.code]
+            name = name_of(envelope.kind, body)
             record = Record(self.now, bearer, envelope.number, envelope.flags, name, body, sealed)
             if self.lose(record):
                 return
@@ -358,11 +362,17 @@ class TagPair:
     def waiting(self) -> list[str]:
         """What the journal still holds, oldest first."""
         records = [self.tag.journal.record(slot) for slot in range(len(self.tag.journal))]
-        return ["fix" if kind == frames.FIX else NAMES[frames.unpack_event(body).code] for (kind, *_), body in records]
+        return [
+            name_of(kind, frames.unpack_event(body) if kind == frames.EVENT else None) for (kind, *_), body in records
+        ]
 
     def held(self) -> list[int]:
         """The sequences that the journal still holds."""
         return [self.tag.journal.sequence(slot) for slot in range(len(self.tag.journal))]
+
+
+def name_of(kind: int, body: Any) -> str:
+    return {frames.FIX: "fix", frames.TOMBSTONE: "tombstone"}.get(kind) or NAMES[body.code]
 
 
 def open_heartbeat(at: int, address: bytes, frame: bytes) -> Heard:

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from firmware.tag_pair import EPOCH, SECRET, WORN_OHM, Memory, TagPair
 from strapline_protocol.cipher import HostCipher
 from strapline_tag.commands import Commands
-from strapline_wire import frames, seal
+from strapline_tag.keyring import Keyring
+from strapline_wire import documents, frames, seal
 from strapline_wire.errors import RemoteProtocolError
 from strapline_wire.keys import derive
+from strapline_wire.parts import PART_LIMIT
 
 ARM = frames.pack_arm((1, 2))
 
@@ -171,7 +173,77 @@ def test_a_genuine_command_of_an_unknown_kind_does_nothing(pair, kind):
 def test_a_genuine_command_that_is_cut_short_does_nothing(pair, kind):
     pair.key(pair.centre.seal(kind, b"\x00"))
     assert not pair.tag.armed
-    assert pair.tag.rejected == 1
+    assert pair.tag.rejected == 0
+    pair.visit()
+    [refused] = [record.body for record in pair.unique() if record.name == "command_refused"]
+    assert refused.detail == kind << 8 | frames.REFUSAL_MALFORMED
+
+
+def refusals(pair):
+    pair.visit()
+    return [
+        (record.body.detail >> 8, record.body.detail & 0xFF)
+        for record in pair.unique()
+        if record.name == "command_refused"
+    ]
+
+
+def in_parts(pair, kind, body, order=None, transfer=77):
+    """The sealed commands that carry a long body."""
+    pieces = [body[at : at + PART_LIMIT] for at in range(0, len(body), PART_LIMIT)]
+    parts = [documents.pack_part((kind, transfer, at, len(pieces), piece)) for at, piece in enumerate(pieces)]
+    return [pair.centre.seal(frames.PART, parts[at]) for at in (order or range(len(parts)))]
+
+
+def test_what_a_newer_centre_wants_is_refused_by_name_and_does_no_harm(pair):
+    pair.key(pair.centre.seal(0x3D, b"of a later version"))
+    pair.key(pair.centre.seal(frames.ZONES, documents.pack_zones((1, ()))))
+    assert refusals(pair) == [(0x3D, frames.REFUSAL_UNKNOWN_KIND), (frames.ZONES, frames.REFUSAL_UNKNOWN_KIND)]
+    pair.arm()
+    assert pair.tag.armed
+
+
+def test_trailing_fields_of_a_newer_centre_are_passed_over(pair):
+    pair.tag.feed_strap(pair.now, pair.strap_ohm)
+    pair.key(pair.centre.seal(frames.ARM, frames.pack_arm((7, 0)) + b"later"))
+    assert pair.tag.armed
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 1, 2, 0)])
+def test_a_body_in_parts_counts_once_it_is_whole(pair, order):
+    sealed = in_parts(pair, frames.ZONES, bytes(1100), order)
+    for part in sealed[:-1]:
+        pair.key(part)
+    assert refusals(pair) == []
+    pair.key(sealed[-1])
+    assert refusals(pair) == [(frames.ZONES, frames.REFUSAL_UNKNOWN_KIND)]  # whole, and its kind is not built yet
+
+
+def test_a_document_that_began_anew_does_not_mix_with_the_one_before(pair):
+    old, new = (
+        in_parts(pair, frames.ZONES, bytes(900), transfer=1),
+        in_parts(pair, frames.CURFEW, bytes(900), transfer=2),
+    )
+    for part in (old[0], new[0], old[1]):
+        pair.key(part)
+    assert refusals(pair) == []
+
+
+def test_more_than_a_tag_can_hold_is_refused_at_its_first_part(pair):
+    pair.key(in_parts(pair, frames.ZONES, bytes(8193 + 480))[0])
+    assert refusals(pair) == [(frames.PART, frames.REFUSAL_TOO_LONG)]
+
+
+@pytest.mark.parametrize(("part", "parts", "size"), [(3, 3, 10), (0, 2, 479), (1, 3, 0)])
+def test_a_part_that_fits_no_document_is_refused(pair, part, parts, size):
+    pair.key(pair.centre.seal(frames.PART, documents.pack_part((frames.ZONES, 1, part, parts, bytes(size)))))
+    assert refusals(pair) == [(frames.PART, frames.REFUSAL_MALFORMED)]
+
+
+def test_the_centres_word_that_it_cannot_read_a_record_is_counted(pair):
+    pair.key(pair.centre.seal(frames.REFUSED, frames.pack_refused((1, 2, frames.REFUSAL_UNKNOWN_KIND))))
+    assert pair.tag.unread == 1
+    assert refusals(pair) == []
 
 
 class Failing(Memory):
@@ -189,7 +261,7 @@ class Failing(Memory):
 
 def opens(memory, sealed):
     try:
-        Commands(HostCipher(derive(SECRET, "end-to-end")), memory).open(sealed)
+        Commands(Keyring(SECRET, memory, HostCipher), memory, 8192).open(sealed)
     except (OSError, RemoteProtocolError):
         return False
     return True
@@ -240,11 +312,11 @@ def test_in_a_new_epoch_all_commands_count_from_its_own_start(pair):
 def test_each_number_counts_once_in_its_epoch_and_epochs_only_rise(history):
     cipher = HostCipher(derive(SECRET, "end-to-end"))
     memory = Memory()
-    commands = Commands(cipher, memory)
+    commands = Commands(Keyring(SECRET, memory, HostCipher), memory, 8192)
     accepted = []
     for epoch, number, kind, reboot in history:
         if reboot:
-            commands = Commands(cipher, memory)
+            commands = Commands(Keyring(SECRET, memory, HostCipher), memory, 8192)
         sealed = seal.seal_envelope((kind, 0, epoch, number), bytes(12), cipher, seal.DOWN)
         try:
             commands.open(sealed)

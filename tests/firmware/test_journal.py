@@ -213,3 +213,66 @@ def test_a_journal_with_room_drains_when_the_link_is_back():
 
 def test_a_journal_that_has_dropped_positions_drains_when_the_link_is_back():
     assert drained(entries=60) == ([], 140)
+
+
+# Tombstones.
+
+
+def test_a_tombstone_tells_of_all_that_was_dropped_as_soon_as_no_alarm_needs_the_room():
+    target = journal(capacity=6, reserve=2)
+    fill(target, "fefffff")  # four fit; 1, 3 and 4 made room
+    assert (held(target), target.dropped_positions) == ([2, 5, 6, 7], 3)
+    target.bury(1, 60)
+    assert held(target) == [2, 5, 6, 7]
+    target.receipt(Receipt((IDENT, 0, 0)))
+    target.receipt_far(ReceiptFar((IDENT, 5, 0)))
+    target.bury(1, 60)
+    (kind, flags, _, sequence), body = target.record(3)
+    assert (kind, flags, sequence) == (frames.TOMBSTONE, 0, 8)
+    assert tuple(frames.unpack_tombstone(body)) == (1, 60, 1, 4, 3)
+    target.bury(1, 61)
+    assert held(target) == [2, 6, 7, 8]
+
+
+def test_a_later_drop_has_a_tombstone_of_its_own():
+    target = journal(capacity=3)
+    fill(target, "ffff")
+    target.receipt_far(ReceiptFar((IDENT, 4, 0)))
+    target.bury(1, 0)
+    fill(target, "ff")
+    target.receipt_far(ReceiptFar((IDENT, 6, 1)))
+    target.bury(1, 9)
+    told = [target.record(slot) for slot in range(len(target))]
+    stones = [tuple(frames.unpack_tombstone(body))[2:] for (kind, *_), body in told if kind == frames.TOMBSTONE]
+    assert stones[0] == (1, 1, 1)
+    assert stones[1][2] == target.dropped_positions - 1
+
+
+@settings(deadline=None)
+@given(plan=st.text("efa", max_size=120), capacity=st.integers(3, 12), when=st.sets(st.integers(0, 119)))
+def test_every_sequence_is_delivered_or_within_a_tombstone_and_the_counts_are_right(plan, capacity, when):
+    target = journal(capacity=capacity, reserve=2)
+    delivered, stones = set(), []
+
+    def deliver(some):
+        for sequence, kind, body in some:
+            delivered.add(sequence)
+            if kind == frames.TOMBSTONE:
+                stones.append(frames.unpack_tombstone(body))
+            target.receipt_far(ReceiptFar((IDENT, sequence, 0)))
+            target.bury(1, 0)
+
+    def waiting():
+        records = [target.record(slot) for slot in range(len(target))]
+        return [(sequence, kind, body) for (kind, _, _, sequence), body in records]
+
+    for at, letter in enumerate(plan):
+        fill(target, letter)
+        if at in when:
+            deliver(waiting()[:1])
+    while waiting():
+        deliver(waiting())
+    missing = set(range(1, target.newest + 1)) - delivered
+    assert sum(stone.dropped for stone in stones) == target.dropped_positions == len(missing)
+    for stone in stones:
+        assert len([s for s in missing if stone.first <= s <= stone.last]) == stone.dropped

@@ -20,11 +20,14 @@ SMALLEST = {
 
 def test_a_trace_holds_whole_frames_without_the_links_header_and_no_bare_acknowledgements(tmp_path: Path) -> None:
     report = run_scenario(load_scenario("night-and-day"), Options(body="model", folder=tmp_path)).report
+    seen: set[bytes] = set()
     kinds: Counter[tuple[str, bool | None, int]] = Counter()
     for packet in read_trace(tmp_path / "trace.pcapng"):
         if packet.interface in ("air", "cellular"):
             kind, _pseudonym = seal.peek(packet.data)
             assert len(packet.data) >= SMALLEST[kind]
+            assert packet.data not in seen, "on bearers that work nothing is sent twice"
+            seen.add(packet.data)
             kinds[packet.interface, packet.inbound, kind] += 1
     for interface in ("air", "cellular"):
         assert kinds[interface, True, frames.HELLO] == kinds[interface, False, frames.WELCOME] > 0

@@ -1,0 +1,94 @@
+"""A tag's keys change: the station takes it under either until it has come under the new ones, and then under those alone."""
+
+import pytest
+
+from hand_made_tag import OTHER_SECRET, OTHER_TAG, SECRET, TAG, HandMadeTag
+from station_home import Home, connects
+from strapline_gateway.station import Presence
+from strapline_protocol.keys import GatewayKeys
+from strapline_wire.keys import derive, renew
+
+NEW_SHARED, NEW_END_TO_END = renew(derive(SECRET, "end-to-end"), bytes(16), 1)
+
+
+@pytest.fixture
+def tags():
+    """The same tag before and after."""
+    return HandMadeTag(), HandMadeTag(secret=NEW_SHARED, slot=1)
+
+
+def new_keys(tag=TAG, shared=NEW_SHARED):
+    return GatewayKeys(tag, *(derive(shared, purpose) for purpose in ("broadcast", "link", "header")))
+
+
+def test_a_heartbeat_is_taken_under_the_old_keys_until_one_has_come_under_the_new(tags):
+    old, new = tags
+    home = Home(old)
+    assert home.hear(new.heartbeat(1)) == []
+    home.station.expect_keys(new_keys(), home.now)
+    assert isinstance(home.hear(old.heartbeat(2))[0], Presence)
+    home.hear(new.heartbeat(3))
+    accepted = home.station.accepted
+    assert home.hear(old.heartbeat(4)) == []
+    home.hear(new.heartbeat(5))
+    assert home.station.accepted == accepted + 1
+
+
+def test_a_connection_under_the_new_keys_changes_them_as_well_but_only_once_it_has_proved_itself(tags):
+    old, new = tags
+    home = Home(old)
+    home.station.expect_keys(new_keys(), home.now)
+    number = home.station.open_link(home.now)
+    home.greet(number, new)
+    home.hear(old.heartbeat(1))
+    assert home.station.accepted > 0  # a HELLO may be a recording: the old keys still hold
+    before = home.station.accepted
+    home.say(number, new.reply(home.now))
+    home.hear(old.heartbeat(2))
+    assert home.station.accepted == before + 1
+
+
+def test_it_is_the_same_tag_with_the_same_mailbox_and_the_same_alarm(tags):
+    old, new = tags
+    home = Home(old)
+    home.visit(old)
+    home.station.expect_keys(new_keys(), home.now)
+    home.station.send_command(TAG, b"sealed command", home.now)
+    assert [call.tag for call in connects(home.hear(new.heartbeat(home.now)))] == [TAG]
+    number = home.station.open_link(home.now, TAG)
+    home.greet(number, new)
+    for event in home.say(number, new.reply(home.now)):
+        new.receive(event.data)
+    assert new.taken == [b"sealed command"]
+
+
+def test_keys_may_come_twice_and_the_later_ones_count(tags):
+    old, new = tags
+    home = Home(old)
+    home.station.expect_keys(new_keys(shared=bytes(16)), home.now)
+    home.station.expect_keys(new_keys(), home.now)
+    home.hear(new.heartbeat(1))
+    assert home.station.accepted == 1
+    assert home.hear(HandMadeTag(secret=bytes(16)).heartbeat(2)) == []
+
+
+def test_another_tags_keys_change_nothing(tags):
+    old, _ = tags
+    other = HandMadeTag(OTHER_TAG, OTHER_SECRET)
+    home = Home(old, other)
+    assert not home.station.expect_keys(new_keys("7a9fffff"), home.now)
+    home.station.expect_keys(new_keys(OTHER_TAG), home.now)
+    home.hear(old.heartbeat(1))
+    home.hear(other.heartbeat(1))
+    assert home.station.accepted == 2
+
+
+def test_a_tag_that_was_silent_for_a_day_is_found_under_its_new_keys():
+    old, new = HandMadeTag(slot=10), HandMadeTag(secret=NEW_SHARED, slot=150)
+    home = Home(old)
+    home.hear(old.heartbeat(0))
+    home.station.expect_keys(new_keys(), home.now)
+    home.wait(86400)
+    home.hear(new.heartbeat(home.now))
+    assert home.station.accepted >= 1
+    assert home.station.take_slots()[TAG] == 150

@@ -40,7 +40,7 @@ check: setup ## Check format, lint, types, layers and generated files; no tests
 	@echo "== generated: report schema" && $(BIN)/python -m strapline_simulator.report.schema --check
 	@echo "== all checks passed"
 
-bench: setup ## Measure speed on this machine
+bench: setup ## Measure speed on this machine; prints JSON
 	@$(BIN)/python tests/bench/bench.py $(ARGS)
 
 docs: setup ## Build the documentation into site/

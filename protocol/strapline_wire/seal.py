@@ -13,7 +13,6 @@ _HEADER_SIZE = const(9)
 _OVERHEAD = const(17)
 _ENVELOPE_SIZE = const(10)
 ENVELOPE_OVERHEAD = const(18)
-_TIME_REQUEST = const(0x12)
 
 _start = writer(">BL")  # version and kind, pseudonym
 _outer_nonce = writer(">B8xL")  # direction, counter
@@ -62,9 +61,9 @@ def open_frame(frame: bytes, cipher, header, direction: int, window) -> "tuple[i
 _Envelope = frames.Envelope
 _envelope = writer(">BBLL")
 _envelope_of = reader(">BBLL")
-# (direction, kind class, origin, number) never repeats under an end-to-end key: a journal id is random at format and counts up with each
-# boot, a time request has that id and a count of its own, and a centre's epoch rises with each start.
-_inner_nonce = writer(">BBLL3x")
+# Direction and the whole envelope: origin and number alone never repeat in one direction under an end-to-end key. A journal id is random
+# at format and counts up with each boot, a time request has that id and a count of its own, and a centre's epoch rises with each start.
+_inner_nonce = writer(">B10s2x")
 
 
 def seal_envelope(envelope, body: bytes, cipher, direction: int) -> bytes:
@@ -76,7 +75,7 @@ def seal_envelope(envelope, body: bytes, cipher, direction: int) -> bytes:
         start = _envelope(kind, flags, origin, number)
     except SHORT:
         raise LocalProtocolError("ENVELOPE out of range", envelope) from None
-    return start + cipher.seal(_inner_nonce(2 + direction, kind == _TIME_REQUEST, origin, number), body, start)
+    return start + cipher.seal(_inner_nonce(2 + direction, start), body, start)
 
 
 def peek_envelope(sealed: bytes):
@@ -89,9 +88,9 @@ def peek_envelope(sealed: bytes):
 def open_envelope(sealed: bytes, cipher, direction: int) -> tuple:
     # (envelope, body)
     try:
-        kind, _, origin, number = values = _envelope_of(sealed)
-        nonce = _inner_nonce(2 + direction, kind == _TIME_REQUEST, origin, number)
-        return _Envelope(values), cipher.open(nonce, sealed[_ENVELOPE_SIZE:], sealed[:_ENVELOPE_SIZE])
+        start = sealed[:_ENVELOPE_SIZE]
+        envelope = _Envelope(_envelope_of(start))
+        return envelope, cipher.open(_inner_nonce(2 + direction, start), sealed[_ENVELOPE_SIZE:], start)
     except FORGED:
         raise RemoteProtocolError("truncated" if len(sealed) < ENVELOPE_OVERHEAD else "forged") from None
     except SHORT:

@@ -1,4 +1,4 @@
-"""Measures this machine and writes out/bench.json: `{"name": {"value", "unit", "goal", "holds", "baseline"}}`.
+"""Measures this machine, prints JSON and keeps it in out/bench.json: `{"name": {"value", "unit", "goal", "holds", "baseline"}}`.
 
 `goal` is text such as "<= 40960" or null, `holds` says whether the value keeps it, and `baseline` names what the value is to be compared
 with and what that measured in this same run, or null. Quote ratios: machines differ and are noisy.
@@ -9,6 +9,7 @@ import struct
 import sys
 from pathlib import Path
 
+import protocol_speed
 from rich.console import Console
 from rich.table import Table
 
@@ -90,7 +91,63 @@ def entry(value, unit, goal=None, holds=None, baseline=None):
     return {"value": value, "unit": unit, "goal": goal, "holds": holds, "baseline": baseline}
 
 
+def protocol():
+    """Codec, seals and link. The codec's two goals are for all frames of fixed size together; those with lists and texts stand beside."""
+    frames = protocol_speed.codec()
+    fixed = [name for name in frames if protocol_speed.is_fixed(protocol_speed.LAYOUTS[name])]
+    varying = [name for name in frames if name not in fixed]
+
+    def total(operation, names):
+        return sum(frames[name][operation] for name in names)
+
+    def ratio(of, to, names):
+        return round(total(of, names) / total(to, names), 2)
+
+    figures = {}
+    for operation in ("decode", "encode"):
+        slower, taken = ratio(f"{operation}_construct", operation, fixed), round(total(operation, fixed))
+        told = {
+            "name": "construct interpreted, ns for all fixed frames",
+            "value": round(total(f"{operation}_construct", fixed)),
+        }
+        is_goal = operation == "decode"
+        figures[f"{operation}_vs_construct"] = entry(
+            slower, "x", ">= 40" if is_goal else None, slower >= 40 if is_goal else None, told
+        )
+        times = ratio(operation, f"{operation}_struct", fixed)
+        told = {"name": "bare struct, ns for all fixed frames", "value": round(total(f"{operation}_struct", fixed))}
+        figures[f"{operation}_vs_struct"] = entry(
+            times, "x", "<= 2" if is_goal else None, times <= 2 if is_goal else None, told
+        )
+        compiled = ratio(f"{operation}_construct_compiled", operation, fixed)
+        figures[f"{operation}_vs_construct_compiled"] = entry(compiled, "x")
+        figures[f"{operation}_all_fixed_frames_ns"] = entry(taken, "ns")
+        figures[f"{operation}_lists_vs_construct"] = entry(ratio(f"{operation}_construct", operation, varying), "x")
+        figures[f"{operation}_lists_vs_struct"] = entry(ratio(operation, f"{operation}_struct", varying), "x")
+    for name, taken in frames.items():
+        for operation in ("decode", "encode"):
+            told = {"name": "bare struct", "value": round(taken[f"{operation}_struct"])}
+            figures[f"{operation}_{name.lower()}_ns"] = entry(round(taken[operation]), "ns", baseline=told) | {
+                "construct_ns": round(taken[f"{operation}_construct"]),
+                "construct_compiled_ns": round(taken[f"{operation}_construct_compiled"]),
+            }
+    sealed = protocol_speed.sealing(24)
+    bare = sealed["bare_encrypt"] + sealed["bare_decrypt"]
+    told = {"name": "two bare cryptography calls, 24 bytes, ns", "value": round(bare)}
+    record = round((sealed["seal_record"] + sealed["open_record"]) / bare, 2)
+    frame = round((sealed["seal_frame"] + sealed["open_frame"]) / bare, 2)
+    figures["seal_open_vs_cryptography"] = entry(record, "x", "<= 1.5", record <= 1.5, told)
+    figures["frame_seal_open_vs_cryptography"] = entry(
+        frame, "x", None, None, told
+    )  # two AES blocks more: the counter's mask
+    for size in (24, 540):
+        figures[f"link_frames_per_s_{size}_bytes"] = entry(round(protocol_speed.link_frames_per_s(size)), "frames/s")
+    return figures
+
+
 def measure(tell):
+    tell("protocol")
+    of_protocol = protocol()
     tell("demo on model")
     model = round(speed("model"))
     tell("demo on micropython")
@@ -100,7 +157,7 @@ def measure(tell):
     tell("smallest heap")
     smallest = smallest_heap()
     size = mpy_total()
-    return {
+    return of_protocol | {
         "demo_simulated_s_per_wall_s": entry(real, "s/s", baseline={"name": "the same on model", "value": model}),
         "demo_simulated_s_per_wall_s_model": entry(model, "s/s"),
         "heap_peak_bytes": entry(
@@ -112,23 +169,26 @@ def measure(tell):
 
 
 def main():
-    console = Console(highlight=False, width=max(120, Console().width))
+    console = Console(highlight=False, width=max(120, Console().width), stderr=True)
     with console.status("measuring") as status:
         figures = measure(lambda what: status.update(f"measuring: {what}"))
     table = Table(box=None)
     for heading in ("name", "value", "unit", "goal", "holds", "baseline"):
         table.add_column(heading)
     for name, figure in figures.items():
+        if "construct_ns" in figure:
+            continue  # one frame's own: in the JSON
         baseline = figure["baseline"]
-        told = (
-            f"{baseline['name']}: {baseline['value']} ({figure['value'] / baseline['value']:.2f} x)" if baseline else ""
-        )
+        told = f"{baseline['name']}: {baseline['value']}" if baseline else ""
+        if baseline and figure["unit"] != "x":
+            told += f" ({figure['value'] / baseline['value']:.2f} x)"
         holds = {True: "yes", False: "NO", None: ""}[figure["holds"]]
         table.add_row(name, str(figure["value"]), figure["unit"], figure["goal"] or "", holds, told)
     console.print(table)
     out = Path("out/bench.json")
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(figures))
     console.print(f"wrote {out}")
     return 0 if all(figure["holds"] is not False for figure in figures.values()) else 1
 

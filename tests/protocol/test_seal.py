@@ -222,11 +222,11 @@ def test_the_mask_hides_a_counter_that_repeats_under_another_pseudonym() -> None
 
 
 def inner_by_the_design(envelope: tuple[int, int, int, int], body: bytes, direction: int) -> bytes:
-    """A record or command composed by hand: its nonce is direction, class, origin and number."""
+    """A record or command composed by hand: its nonce is the direction and the whole envelope."""
     kind, flags, origin, number = envelope
     identity = origin.to_bytes(4, "big") + number.to_bytes(4, "big")
-    nonce = bytes([2 + direction, kind == 0x12]) + identity + bytes(3)
     start = bytes([kind, flags]) + identity
+    nonce = bytes([2 + direction]) + start + bytes(2)
     return start + AESCCM(INNER_KEY, tag_length=8).encrypt(nonce, body, start)
 
 

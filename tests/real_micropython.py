@@ -12,10 +12,10 @@ PROTOCOL = Path(__file__).parents[1] / "protocol"
 HEAP = "192k"
 
 
-def run_on_micropython(script: str, lines: Iterable[str] = ()) -> list[str]:
+def run_on_micropython(script: str, lines: Iterable[str] = (), *, heap: str = HEAP) -> list[str]:
     """What a script printed that reads `lines` from stdin and may import `strapline_wire`. Fails where it ends with an error."""
     done = subprocess.run(
-        [interpreter(), "-X", f"heapsize={HEAP}", "-c", script],
+        [interpreter(), "-X", f"heapsize={heap}", "-c", script],
         input="".join(f"{line}\n" for line in lines),
         capture_output=True,
         text=True,

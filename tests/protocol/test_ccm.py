@@ -1,4 +1,4 @@
-"""AES-128-CCM of both ends, held to RFC 3610 and to `cryptography`; the tag's runs on real MicroPython."""
+"""AES-128-CCM of both ends, held to RFC 3610, NIST SP 800-38C and `cryptography`; the tag's runs on real MicroPython."""
 
 import json
 import random
@@ -11,17 +11,21 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from real_micropython import run_on_micropython
+from real_micropython import HEAP, run_on_micropython
 from strapline_protocol.cipher import HostCipher
 from strapline_wire.compat import FORGED
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "rfc3610.json").read_text(encoding="utf-8"))["vectors"]
+FOLDER = Path(__file__).parents[1] / "vectors"
+VECTORS = json.loads((FOLDER / "rfc3610.json").read_text(encoding="utf-8"))["vectors"]
+NIST = json.loads((FOLDER / "nist-sp800-38c.json").read_text(encoding="utf-8"))["vectors"]
 
-# Around AES blocks, and around the largest bodies that a frame carries.
-LENGTHS = (0, 1, 7, 8, 15, 16, 17, 24, 31, 32, 33, 255, 256, 494, 495, 496, 512)
-ASSOCIATED_LENGTHS = (0, 1, 5, 10, 13, 14, 15, 29, 30, 31, 64)
+SIZES = 513
+"""Every size of text up to the largest body of a frame; coprime to the next, so that they meet in all ways."""
+ASSOCIATED_SIZES = 41
+CASES = 20 * SIZES
 
-# One case a line: key, nonce, associated data, plaintext, what to open. One answer a line: what was sealed, what was opened, one block.
+# One case a line: size of the MIC, key, nonce, associated data, plaintext, what to open. One answer a line: what was sealed, what was
+# opened, one block.
 SCRIPT = """
 import sys
 from binascii import hexlify, unhexlify
@@ -32,8 +36,9 @@ while True:
     line = sys.stdin.readline()
     if not line:
         break
-    key, nonce, associated, plaintext, other = [unhexlify(word[1:]) for word in line.split()]
-    cipher = CcmCipher(key)
+    size, *words = line.split()
+    key, nonce, associated, plaintext, other = [unhexlify(word[1:]) for word in words]
+    cipher = CcmCipher(key) if size == "8" else CcmCipher(key, int(size))
     sealed = cipher.seal(nonce, plaintext, associated)
     try:
         opened = cipher.open(nonce, other, associated)
@@ -49,9 +54,11 @@ class Case(NamedTuple):
     associated: bytes
     plaintext: bytes
     to_open: bytes
+    mic_size: int = 8
 
     def line(self) -> str:
-        return " ".join("=" + field.hex() for field in self)
+        fields = (self.key, self.nonce, self.associated, self.plaintext, self.to_open)
+        return " ".join([str(self.mic_size), *("=" + field.hex() for field in fields)])
 
 
 class Answer(NamedTuple):
@@ -60,9 +67,9 @@ class Answer(NamedTuple):
     block: bytes
 
 
-def on_micropython(cases: list[Case]) -> list[Answer]:
+def on_micropython(cases: list[Case], heap: str = HEAP) -> list[Answer]:
     answers = []
-    for line in run_on_micropython(SCRIPT, [case.line() for case in cases]):
+    for line in run_on_micropython(SCRIPT, [case.line() for case in cases], heap=heap):
         sealed, opened, block = line.split()
         told = None if opened == "None" else bytes.fromhex(opened[1:])
         answers.append(Answer(bytes.fromhex(sealed[1:]), told, bytes.fromhex(block)))
@@ -80,16 +87,35 @@ def one_block(key: bytes, block: bytes) -> bytes:
 
 
 def random_cases(draw: random.Random, count: int) -> list[Case]:
-    """Every length of interest with every associated length at least once, the rest anywhere."""
-    sizes = [(length, associated) for length in LENGTHS for associated in ASSOCIATED_LENGTHS]
-    sizes += [(draw.randrange(513), draw.randrange(65)) for _ in range(count - len(sizes))]
+    """Sizes in turn, so that all occur as often; what is to be opened is another text of the same size."""
     cases = []
-    for length, associated_length in sizes:
+    for at in range(count):
         key, nonce = draw.randbytes(16), draw.randbytes(13)
-        associated, plaintext = draw.randbytes(associated_length), draw.randbytes(length)
-        other = draw.randbytes(draw.choice(LENGTHS))
+        associated, plaintext = draw.randbytes(at % ASSOCIATED_SIZES), draw.randbytes(at % SIZES)
+        other = draw.randbytes(at % SIZES)
         cases.append(Case(key, nonce, associated, plaintext, reference(key).encrypt(nonce, other, associated)))
     return cases
+
+
+def flipped(case: Case, draw: random.Random) -> Case:
+    """One bit of what is to be opened turned round."""
+    sealed = bytearray(case.to_open)
+    sealed[draw.randrange(len(sealed))] ^= 1 << draw.randrange(8)
+    return case._replace(to_open=bytes(sealed))
+
+
+def nist_cases() -> list[Case]:
+    return [
+        Case(
+            bytes.fromhex(vector["key"]),
+            bytes.fromhex(vector["nonce"]),
+            bytes.fromhex(vector["associated"]) * vector["associated_repeated"],
+            bytes.fromhex(vector["plaintext"]),
+            bytes.fromhex(vector["sealed"]),
+            vector["mic_size"],
+        )
+        for vector in NIST
+    ]
 
 
 def vector_cases() -> list[Case]:
@@ -117,22 +143,61 @@ def test_micropython_seals_and_opens_the_rfc_3610_vectors() -> None:
         assert (answer.sealed, answer.opened) == (case.to_open, case.plaintext)
 
 
-def test_micropython_seals_and_opens_1200_random_cases_as_cryptography_does() -> None:
-    cases = random_cases(random.Random("ccm on micropython"), 1200)
-    for case, answer in zip(cases, on_micropython(cases), strict=True):
+def test_the_nist_file_holds_all_four_examples_and_cryptography_agrees_with_them() -> None:
+    shapes = [(len(case.nonce), case.mic_size, len(case.associated), len(case.plaintext)) for case in nist_cases()]
+    assert shapes == [(7, 4, 8, 4), (8, 6, 16, 16), (12, 8, 20, 24), (13, 14, 65536, 32)]
+    for case in nist_cases():
+        cipher = AESCCM(case.key, tag_length=case.mic_size)
+        assert cipher.encrypt(case.nonce, case.plaintext, case.associated) == case.to_open
+
+
+def test_micropython_seals_and_opens_the_examples_of_nist_sp_800_38c() -> None:
+    # The fourth has 65,536 bytes of associated data: more than a tag's heap takes, as hexadecimal digits on a line.
+    cases = nist_cases()
+    for case, answer in zip(cases, on_micropython(cases, heap="4m"), strict=True):
+        assert (answer.sealed, answer.opened) == (case.to_open, case.plaintext)
+
+
+def test_micropython_opens_no_altered_nist_example() -> None:
+    cases = [flipped(case, random.Random("nist")) for case in nist_cases() for _ in range(5)]
+    assert {answer.opened for answer in on_micropython(cases, heap="4m")} == {None}
+
+
+@pytest.mark.parametrize("mic_size", [4, 6, 8, 10, 12, 14, 16])
+@pytest.mark.parametrize("associated", [b"", bytes(40), bytes(0xFEFF), bytes(0xFF00)], ids=len)
+def test_the_other_sizes_of_the_standard_are_as_cryptography_has_them(mic_size: int, associated: bytes) -> None:
+    draw = random.Random(mic_size)
+    cases = []
+    for nonce_size in range(7, 14):
+        key, nonce, text = draw.randbytes(16), draw.randbytes(nonce_size), draw.randbytes(33)
+        sealed = AESCCM(key, tag_length=mic_size).encrypt(nonce, text, associated)
+        cases.append(Case(key, nonce, associated, text, sealed, mic_size))
+    for case, answer in zip(cases, on_micropython(cases, heap="4m"), strict=True):
+        assert (answer.sealed, answer.opened) == (case.to_open, case.plaintext)
+
+
+def test_micropython_seals_and_opens_10260_random_cases_as_cryptography_does_and_none_with_a_bit_flipped() -> None:
+    draw = random.Random("ccm on micropython")
+    cases = random_cases(draw, CASES)
+    assert CASES >= 10_000
+    assert {(len(case.plaintext) % 16, len(case.associated)) for case in cases} == {
+        (rest, size) for rest in range(16) for size in range(ASSOCIATED_SIZES)
+    }
+    answers = on_micropython([*cases, *(flipped(case, draw) for case in cases)])
+    for case, answer in zip(cases, answers[:CASES], strict=True):
         assert answer.sealed == reference(case.key).encrypt(case.nonce, case.plaintext, case.associated)
         assert answer.opened == reference(case.key).decrypt(case.nonce, case.to_open, case.associated)
         assert answer.block == one_block(case.key, case.key)
+    assert {answer.opened for answer in answers[CASES:]} == {None}
 
 
-def test_micropython_opens_nothing_that_was_altered_or_cut() -> None:
+def test_micropython_opens_nothing_that_was_cut_or_extended() -> None:
     draw = random.Random("ccm forgeries")
     forged = []
-    for case in random_cases(draw, 300):
-        sealed = bytearray(case.to_open)
-        sealed[draw.randrange(len(sealed))] ^= 1 << draw.randrange(8)
-        forged.append(case._replace(to_open=bytes(sealed)))
+    for case in random_cases(draw, SIZES):
         forged.append(case._replace(to_open=case.to_open[: draw.randrange(len(case.to_open))]))
+        forged.append(case._replace(to_open=case.to_open + draw.randbytes(draw.randrange(1, 17))))
+        forged.append(case._replace(associated=case.associated + b"\x00"))
     case = random_cases(draw, 1)[0]
     forged += [case._replace(to_open=bytes(size)) for size in range(9)]
     assert {answer.opened for answer in on_micropython(forged)} == {None}

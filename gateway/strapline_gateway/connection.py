@@ -4,10 +4,13 @@ from collections.abc import Callable
 
 from strapline_gateway.enrolment import Keyset
 from strapline_protocol.cipher import HostCipher
-from strapline_wire import frames
+from strapline_wire import frames, link, seal
 from strapline_wire.arq import ReliableLink, draw_generation
 from strapline_wire.errors import RemoteProtocolError
 from strapline_wire.session import Session, welcome
+
+COMMAND_LIMIT = link.FRAME_LIMIT - frames.HEADER_SIZE - seal.MIC_SIZE
+"""Bytes of a sealed command that one frame takes."""
 
 _HELLOS = 8
 """How often HELLO is answered without a frame that proves it: whoever only repeats a recording must not keep us busy."""

@@ -4,7 +4,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from strapline_gateway.connection import Connection
+from strapline_gateway.connection import COMMAND_LIMIT, Connection
 from strapline_gateway.enrolment import Enrolled, Keyset
 from strapline_gateway.pseudonyms import PseudonymTable
 from strapline_protocol.definitions import State
@@ -342,10 +342,13 @@ class Station:
     # Downlink.
 
     def send_command(self, tag: str, sealed: bytes, now: float) -> bool:
-        """A sealed command for a tag: sent at once where it is connected, else at its next contact; False where the tag is not ours."""
+        """A sealed command for a tag: sent at once where it is connected, else at its next contact.
+
+        False where the tag is not ours, and for what no frame has room for.
+        """
         enrolled = self._tags.get(tag)
-        if enrolled is None:
-            self.rejected["unknown_tag"] += 1
+        if enrolled is None or len(sealed) > COMMAND_LIMIT:
+            self.rejected["unknown_tag" if enrolled is None else "oversized"] += 1
             return False
         enrolled.mailbox.append(sealed)
         self._deliver(tag, now)

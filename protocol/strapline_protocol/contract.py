@@ -21,6 +21,8 @@ PAYLOAD_LIMIT = 16384
 """Bytes; the largest message is a few hundred, and nobody may make us parse more than this."""
 
 _SEAL_SIZE = 16
+_DEPTH = 8
+"""Levels of nesting in a message; ours have two. What is nearly too deep to be parsed is too deep for those who keep it."""
 
 
 class Topic(NamedTuple):
@@ -85,6 +87,8 @@ def decode(topic: str, payload: bytes, key: bytes) -> Message:
         raise RemoteProtocolError("oversized", topic)
     try:
         body = json.loads(payload)
+        if not _is_shallow(body, _DEPTH):
+            raise RemoteProtocolError("malformed", topic)
         seal = body.pop("seal")
         good = hmac.compare_digest(seal, _seal(topic, body, key))
         message = Message(parsed, str(body["id"]), datetime.fromisoformat(body["time"]), body["data"])
@@ -95,6 +99,11 @@ def decode(topic: str, payload: bytes, key: bytes) -> Message:
     if not isinstance(message.data, dict) or message.time.tzinfo is None:
         raise RemoteProtocolError("malformed", topic)
     return message
+
+
+def _is_shallow(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels > 0 and all(_is_shallow(part, levels - 1) for part in inner)
 
 
 def _seal(topic: str, body: dict[str, Any], key: bytes) -> str:

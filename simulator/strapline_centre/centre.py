@@ -20,6 +20,9 @@ from strapline_wire.errors import RemoteProtocolError
 
 _STATES = ("online", "offline", "lost")
 
+_YEARS = range(1970, 2200)
+"""In which a gateway can have heard something, its clock unset included. With a time at the calendar's end nobody could reckon."""
+
 
 class Out(NamedTuple):
     """A message to publish."""
@@ -144,7 +147,7 @@ class Centre:
             heard = told.astimezone(UTC)
         except (KeyError, ValueError, OverflowError):
             raise RemoteProtocolError("malformed", "heard") from None
-        if told.tzinfo is None:
+        if told.tzinfo is None or heard.year not in _YEARS:
             raise RemoteProtocolError("malformed", "heard")
         return Entry(source, journal, sequence, kind, content, fields, message.topic.gateway, heard, self._utc())
 

@@ -1,6 +1,8 @@
 """The centre's rules: what it believes, what it answers, and what it shows to a person."""
 
 import asyncio
+import hashlib
+import hmac
 import json
 from datetime import UTC, datetime, time, timedelta
 from random import Random
@@ -291,6 +293,41 @@ def test_whatever_a_broker_says_gives_a_count(topic, payload):
     assert sum(bench.rejected.values()) == 1
     assert bench.out == []
     bench.close()
+
+
+@pytest.mark.parametrize(
+    "heard", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00", "1969-12-31T23:59:59+00:00"]
+)
+@pytest.mark.parametrize("detail", [300, -300, 2**31 - 1, -(2**31)])
+def test_a_record_from_beyond_the_calendar_is_refused_before_anyone_reckons_with_it(bench, heard, detail):
+    left = bench.tag.event(frames.EVENT_LEFT_HOME, detail=detail)
+    assert bench.record(left, heard=datetime.fromisoformat(heard)) is None
+    assert bench.rejected == {"malformed": 1}
+    bench.centre = Bench(bench.ledger).centre  # nothing is in the ledger that a new start would fall over
+    assert bench.record(left) is not None
+
+
+@pytest.mark.parametrize("heard", ["1970-01-01T00:00:00+00:00", "2199-12-31T23:59:59+00:00"])
+@pytest.mark.parametrize("detail", [2**31 - 1, -(2**31)])
+def test_a_gateway_whose_clock_is_unset_or_far_ahead_loses_no_record(bench, heard, detail):
+    left = bench.tag.event(frames.EVENT_LEFT_HOME, detail=detail)
+    assert bench.record(left, heard=datetime.fromisoformat(heard)) is not None
+    Bench(bench.ledger)
+
+
+@pytest.mark.parametrize(("channel", "field"), [("presence", "present"), ("alarm", "state"), ("presence", "more")])
+@pytest.mark.parametrize("depth", [20, *range(940, 1000)])
+def test_what_is_nested_nearly_too_deep_to_be_parsed_is_refused_before_it_is_kept(bench, channel, field, depth):
+    body = {"id": "x", "time": contract.utc_text(START)}
+    own = {"tag": TAG, "journal": 1, "sequence": 1, "newest_alarm": 5, "heard": contract.utc_text(START)}
+    deep = "[" * depth + "]" * depth
+    topic = str(Topic(HOME, channel, TAG))
+    # Sealed by hand: the nesting is text, which no JSON writer has to climb down.
+    content = json.dumps(body | {"data": own | {field: "deep"}}, sort_keys=True, separators=(",", ":"))
+    content = content.replace('"deep"', deep)
+    mac = hmac.new(KEYS[HOME], f"{topic}\n{content}".encode(), hashlib.sha256).hexdigest()[:32]
+    assert bench.receive(topic, (content[:-1] + f',"seal":"{mac}"}}').encode()) is None
+    assert bench.rejected == {"malformed": 1}
 
 
 # What a gateway says itself.

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hand_made_tag import LINK_RETRY_MS, OTHER_SECRET, OTHER_TAG, HandMadeTag, frame_of, strangers_line
 from station_home import Home, facts, known_home
+from strapline_gateway.connection import COMMAND_LIMIT
 from strapline_gateway.enrolment import MAILBOX_SIZE
 from strapline_gateway.station import (
     CALLER_IDLE_S,
@@ -215,6 +216,23 @@ def test_a_command_for_a_tag_that_is_not_ours_is_refused():
     home, _tag = known_home()
     assert not home.station.send_command("00000000", b"sealed", home.now)
     assert home.rejected == {"unknown_tag": 1}
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_command_that_no_frame_has_room_for_is_refused_and_the_longest_goes_through(connected):
+    home, tag = known_home()
+    if connected:
+        number = home.open(tag)
+    assert not home.station.send_command(tag.ident, bytes(COMMAND_LIMIT + 1), home.now)
+    assert home.station.send_command(tag.ident, bytes(COMMAND_LIMIT), home.now)
+    if not connected:
+        number = home.station.open_link(home.now)
+        home.greet(number, tag)
+        home.station.receive_data(number, tag.reply(home.now), home.now)
+    for event in home.take():
+        tag.receive(event.data)
+    assert tag.taken == [bytes(COMMAND_LIMIT)]
+    assert home.rejected == {"oversized": 1}
 
 
 def test_a_tag_that_has_nothing_more_to_say_is_hung_up_on():

@@ -6,6 +6,8 @@ SHELL := /bin/sh
 ON ?= micropython
 # More arguments for the command or for pytest, such as ARGS="-k strap".
 ARGS ?=
+# How many inputs `make fuzz` feeds.
+RUNS ?= 10000000
 # The Python that the virtual environment is made of; the first of these that is 3.11 or newer and has venv, unless you name one.
 PYTHON ?=
 PYTHONS := python3.14 python3.13 python3.12 python3.11 python3
@@ -15,7 +17,7 @@ BIN := .venv/bin
 STAMP := .venv/set-up
 UV := uv==0.13.9
 
-.PHONY: help demo test check bench docs format generate lock setup clean
+.PHONY: help demo test check bench fuzz prove docs format generate lock setup clean
 
 help: ## Say what can be made (this list)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +44,12 @@ check: setup ## Check format, lint, types, layers and generated files; no tests
 
 bench: setup ## Measure speed on this machine; prints JSON
 	@$(BIN)/python tests/bench/bench.py $(ARGS)
+
+fuzz: setup ## Feed ten million hostile inputs to every decoder and receiver; RUNS=1000000 for fewer
+	@$(BIN)/python tests/fuzz/fuzz.py --runs $(RUNS) $(ARGS)
+
+prove: setup ## Try a million forgeries and replays: none may get through
+	@$(BIN)/python tests/fuzz/forge.py $(ARGS)
 
 docs: setup ## Build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -10,7 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # `fuzz` is this folder, not this file
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # `fuzz` is this folder, not this file
 
 import atheris  # type: ignore[import-not-found, unused-ignore] - Linux on x86-64 only
 

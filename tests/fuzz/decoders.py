@@ -110,8 +110,7 @@ def build_explanation() -> Callable[[bytes], None]:
 
 
 def explanation_seeds() -> list[bytes]:
-    kinds = [kind for kind in definitions.Kind]
-    return [bytes([first | kind]) + bytes(40) for kind in kinds for first in (0, seal.VERSION << 6)]
+    return [bytes([first | kind]) + bytes(40) for kind in definitions.Kind for first in (0, seal.VERSION << 6)]
 
 
 TARGETS = [

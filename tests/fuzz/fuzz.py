@@ -18,7 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # `fuzz` is this folder, not this file
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[1])  # `fuzz` is this folder, not this file
 
 from rich.console import Console
 from rich.table import Table
@@ -80,8 +81,8 @@ def jobs_of(names: list[str], runs: int, seed: int, folder: Path) -> list[Job]:
     jobs = []
     for target in sorted(targets, key=lambda target: target.share):
         each = -(-runs * target.share // (shares * JOBS_PER_TARGET))
-        for part in range(JOBS_PER_TARGET):
-            jobs.append(Job(target, each, seed + part, folder / f"{target.name}-{part + 1}"))
+        parts = range(JOBS_PER_TARGET)
+        jobs += [Job(target, each, seed + part, folder / f"{target.name}-{part + 1}") for part in parts]
     return jobs
 
 
@@ -156,9 +157,7 @@ def report(done: list[Done], folder: Path, seconds: float) -> dict[str, object]:
     Console(width=100).print(table)
     for one in done:
         if one.crash is not None:
-            print(
-                f"{one.target} crashed; again: {sys.executable} tests/fuzz/fuzz.py --replay {one.crash.relative_to(ROOT)}"
-            )
+            print(f"{one.target} crashed; again: {sys.executable} tests/fuzz/fuzz.py --replay {one.crash}")
     result = {
         "executions": total,
         "crashes": crashes,
@@ -179,6 +178,9 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="children at a time (%(default)s)")
     parser.add_argument("--target", action="append", choices=sorted(TARGETS), help="only this one; may be given again")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "out" / "fuzz", metavar="FOLDER", help="begun anew (out/fuzz)"
+    )
     parser.add_argument("--replay", type=Path, metavar="FILE", help="run a kept crash again, and nothing else")
     chosen = parser.parse_args()
     if min(chosen.runs, chosen.seed, chosen.jobs) < 1:
@@ -198,7 +200,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    folder = ROOT / "out" / "fuzz"
+    folder = chosen.out.resolve()
     shutil.rmtree(folder, ignore_errors=True)
     jobs = jobs_of(chosen.target or list(TARGETS), chosen.runs, chosen.seed, folder)
     progress, began = Progress(sum(job.runs for job in jobs)), time.monotonic()

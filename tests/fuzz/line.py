@@ -51,7 +51,8 @@ def encoded_comes_back(stream: bytes, frames: list[bytes]) -> None:
     """Any bytes as a frame, behind any bytes as noise."""
     frame = stream[: link.FRAME_LIMIT]
     line = link.encode(frame)
-    assert line[0] == line[-1] == 0 and 0 not in line[1:-1]
+    assert line[0] == line[-1] == 0
+    assert 0 not in line[1:-1]
     assert link.decode(line[1:-1]) == frame
     heard = link.Deframer().feed(stream + line)
     assert heard[: len(frames)] == frames

@@ -51,7 +51,7 @@ class Done(NamedTuple):
     target: str
     executions: int
     peak_rss_mb: float
-    seconds: float
+    cpu_s: float
     crash: Path | None
 
 
@@ -90,18 +90,18 @@ def run(job: Job, progress: Progress) -> Done:
     """Run one child to its end."""
     job.folder.mkdir(parents=True)
     command = [sys.executable, CHILD, job.target.name, str(job.runs), str(job.seed), job.folder]
-    executions, began = 0, time.monotonic()
+    executions = 0
     with (job.folder / "log.txt").open("w") as log:
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert child.stdout is not None
         for line in child.stdout:
             executions = max(executions, told(line))
             progress.note(job, executions)
-        _, status, usage = os.wait4(child.pid, 0)  # for the memory of this one child
+        _, status, usage = os.wait4(child.pid, 0)  # for the memory and the time of this one child
         child.returncode = os.waitstatus_to_exitcode(status)
     child.stdout.close()
     crash = None if child.returncode == 0 else kept(job)
-    return Done(job.target.name, executions, usage.ru_maxrss / 1024, time.monotonic() - began, crash)
+    return Done(job.target.name, executions, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime, crash)
 
 
 def told(line: str) -> int:
@@ -139,7 +139,7 @@ def replay(path: Path, name: str | None) -> int:
 
 def report(done: list[Done], folder: Path, seconds: float) -> dict[str, object]:
     """The table, and what is written as JSON."""
-    table = Table("target", "executions", "crashes", "peak RSS", "per second")
+    table = Table("target", "executions", "crashes", "peak RSS", "per CPU second")
     for column in table.columns[1:]:
         column.justify = "right"
     targets = {}
@@ -148,12 +148,12 @@ def report(done: list[Done], folder: Path, seconds: float) -> dict[str, object]:
         if not parts:
             continue
         executions, crashes = sum(one.executions for one in parts), sum(one.crash is not None for one in parts)
-        peak, rate = max(one.peak_rss_mb for one in parts), executions / sum(one.seconds for one in parts)
+        peak, rate = max(one.peak_rss_mb for one in parts), executions / sum(one.cpu_s for one in parts)
         targets[name] = {"executions": executions, "crashes": crashes, "peak_rss_mb": round(peak, 1)}
         table.add_row(name, f"{executions:,}", str(crashes), f"{peak:.0f} MB", f"{rate:,.0f}")
     total, crashes = sum(one.executions for one in done), sum(one.crash is not None for one in done)
-    peak = max(one.peak_rss_mb for one in done)
-    table.add_row("together", f"{total:,}", str(crashes), f"{peak:.0f} MB", f"{total / seconds:,.0f}", style="bold")
+    peak, cpu_s = max(one.peak_rss_mb for one in done), sum(one.cpu_s for one in done)
+    table.add_row("together", f"{total:,}", str(crashes), f"{peak:.0f} MB", f"{total / cpu_s:,.0f}", style="bold")
     Console(width=100).print(table)
     for one in done:
         if one.crash is not None:
@@ -163,6 +163,7 @@ def report(done: list[Done], folder: Path, seconds: float) -> dict[str, object]:
         "crashes": crashes,
         "peak_rss_mb": round(peak, 1),
         "seconds": round(seconds, 1),
+        "cpu_seconds": round(cpu_s, 1),
         "targets": targets,
     }
     (folder / "fuzz.json").write_text(json.dumps(result) + "\n", encoding="utf-8")

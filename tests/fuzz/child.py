@@ -6,6 +6,7 @@ interesting leads nowhere.
 
 import atexit
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -20,6 +21,9 @@ from fuzz.target import Target
 OURS = ["strapline_wire", "strapline_protocol", "strapline_gateway", "strapline_centre", "strapline_tag"]
 RSS_LIMIT_MB = 512
 INPUT_LIMIT_S = 10
+CRASHED = 77
+"""Exit status, the one that libFuzzer uses."""
+
 LOOK_EVERY = 256
 """Executions between two looks at the clock."""
 
@@ -33,6 +37,7 @@ class Run:
         self._taken: list[bytes] = []
         self._take = target.build()
         self._told_at = time.monotonic()
+        self._crashed = False
         self.executions = 0
 
     def one(self, data: bytes) -> None:
@@ -45,6 +50,7 @@ class Run:
         try:
             self._take(data)
         except Exception:
+            self._crashed = True
             self._keep(data)
             raise
         if self.executions % LOOK_EVERY == 0 and time.monotonic() - self._told_at > 1.0:
@@ -53,6 +59,11 @@ class Run:
     def tell(self) -> None:
         self._told_at = time.monotonic()
         print(json.dumps({"executions": self.executions}), flush=True)
+
+    def end(self) -> None:
+        """Go at once: libFuzzer's memory watch runs on while the interpreter is taken down under it, and may fall over that."""
+        self.tell()
+        os._exit(CRASHED if self._crashed else 0)
 
     def _keep(self, data: bytes) -> None:
         """The crashing input, or all that its world has taken where a fresh one bears it."""
@@ -90,7 +101,7 @@ def main() -> None:
         dictionary.write_text("".join(f'"{quoted(word)}"\n' for word in target.words), encoding="utf-8")
         options.append(f"-dict={dictionary}")
     run = Run(target, folder)
-    atexit.register(run.tell)
+    atexit.register(run.end)
     atheris.Setup([sys.argv[0], *options, str(corpus)], run.one)
     atheris.Fuzz()
 

@@ -99,6 +99,7 @@ def run(job: Job, progress: Progress) -> Done:
             progress.note(job, executions)
         _, status, usage = os.wait4(child.pid, 0)  # for the memory and the time of this one child
         child.returncode = os.waitstatus_to_exitcode(status)
+        log.write(f"exit status {child.returncode}\n")
     child.stdout.close()
     crash = None if child.returncode == 0 else kept(job)
     return Done(job.target.name, executions, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime, crash)

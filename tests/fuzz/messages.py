@@ -37,6 +37,10 @@ VALUES = '"online" "lost" "7a900001" "2026-03-02T20:00:00.000Z" "0001-01-01T00:0
 WORDS = [f'"{field}":'.encode() for field in FIELDS.split(" ")] + [value.encode() for value in VALUES.split(" ")]
 
 
+_OPEN = contextlib.ExitStack()
+"""The databases of the present world: the next one closes them."""
+
+
 def sealed(topic: str, body: dict[str, Any]) -> bytes:
     """A body under the seal that belongs to it, whatever it says."""
     body.pop("seal", None)
@@ -130,7 +134,9 @@ def centre_on(ledger: Ledger) -> Centre:
 
 
 def build_centre() -> Callable[[bytes], None]:
+    _OPEN.close()
     tag, ledger = HandMadeTag(), Ledger()
+    _OPEN.callback(ledger.close)
     centre = centre_on(ledger)
 
     def take(data: bytes) -> None:
@@ -181,7 +187,9 @@ class Broker:
 
 
 def build_relay() -> Callable[[bytes], None]:
+    _OPEN.close()
     tag, outbox = HandMadeTag(), Outbox(":memory:")
+    _OPEN.callback(outbox.close)
     station = Station(int(GATEWAY, 16), [tag.gateway_keys], lambda size: bytes(range(size)), home=True)
     relay = Relay(
         GATEWAY,

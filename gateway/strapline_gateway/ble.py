@@ -12,7 +12,7 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 
-from strapline_gateway.station import Connect, HangUp, Station, Transmit
+from strapline_gateway.station import Abandon, Connect, HangUp, Station, Transmit
 from strapline_wire import gatt
 
 CONNECT_LIMIT_S = 15.0
@@ -83,12 +83,17 @@ class BleLink:
         self._station.receive_advertisement(device.address, advertisement.rssi, data, self._now())
         self._on_change()
 
-    def perform(self, event: Connect | Transmit | HangUp) -> bool:
+    def perform(self, event: Connect | Abandon | Transmit | HangUp) -> bool:
         """Do what the station asks; False where the link is not one of ours."""
         if isinstance(event, Connect):
-            task = self._tasks.create_task(self._call(event.tag, self._devices[event.address]))
+            task = self._tasks.create_task(self._call(event.tag, self._devices[event.address]), name=event.tag)
             self._calling.add(task)
             task.add_done_callback(self._calling.discard)
+            return True
+        if isinstance(event, Abandon):
+            for task in self._calling:
+                if task.get_name() == event.tag:
+                    task.cancel()
             return True
         queue = self._outgoing.get(event.link)
         if queue is None:
@@ -104,6 +109,9 @@ class BleLink:
             )
             async with self._calls:
                 await self._connect(client)
+        except asyncio.CancelledError:
+            self._station.call_abandoned(tag)
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a platform's Bluetooth throws, the tag must be called again
             self._fail(error)
             self._station.call_failed(tag, self._now())

@@ -41,8 +41,10 @@ class Enrolled:
         """The alarm that we have told of; None where it had none pending since."""
         self.link: int | None = None
         """The link on which the tag has proved itself."""
-        self.calling = False
+        self.in_call = False
         """From `Connect` until that call has failed or its link is closed."""
+        self.calling: str | None = None
+        """The address that is being called, while the call is not through."""
         self.call_again_at = float("-inf")
         self.failures = 0
         """Calls in a row in which the tag did not prove itself."""

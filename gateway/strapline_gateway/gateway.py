@@ -11,7 +11,17 @@ from typing import Any, Self
 
 from strapline_gateway.ble import BleLink
 from strapline_gateway.relay import Relay
-from strapline_gateway.station import Connect, HangUp, Presence, Provisional, Record, Station, TimeRequest, Transmit
+from strapline_gateway.station import (
+    Abandon,
+    Connect,
+    HangUp,
+    Presence,
+    Provisional,
+    Record,
+    Station,
+    TimeRequest,
+    Transmit,
+)
 from strapline_gateway.stream import StreamLinks
 
 _LOG = logging.getLogger(__name__)
@@ -103,10 +113,10 @@ class Gateway:
             self._disk_rests_until = asyncio.get_running_loop().time() + _DISK_RETRY_S
             _LOG.error("the outbox cannot be used: %s", error)
 
-    def _perform(self, event: Connect | Transmit | HangUp) -> None:
+    def _perform(self, event: Connect | Abandon | Transmit | HangUp) -> None:
         if self._ble is not None and self._ble.perform(event):
             return
-        if not isinstance(event, Connect):
+        if not isinstance(event, Connect | Abandon):
             self.streams.perform(event)
 
     def _arm(self) -> None:

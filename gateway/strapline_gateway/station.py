@@ -48,6 +48,12 @@ class Connect(NamedTuple):
     address: str
 
 
+class Abandon(NamedTuple):
+    """The call on this tag, which is not through yet, goes to an address that the tag has left: end it, then say `call_abandoned`."""
+
+    tag: str
+
+
 class Transmit(NamedTuple):
     """Bytes for a link."""
 
@@ -92,7 +98,7 @@ class TimeRequest(NamedTuple):
     sealed: bytes
 
 
-Event = Connect | Transmit | HangUp | Presence | Provisional | Record | TimeRequest
+Event = Connect | Abandon | Transmit | HangUp | Presence | Provisional | Record | TimeRequest
 
 
 class Station:
@@ -214,6 +220,9 @@ class Station:
             if not enrolled.present:
                 enrolled.present = True
                 self._events.append(Presence(tag, True, rssi_dbm))
+        if enrolled.calling not in (None, address):
+            enrolled.calling = None
+            self._events.append(Abandon(tag))
         state = State(heartbeat.flags)
         news = State.ALARM_PENDING in state and heartbeat.newest_alarm != enrolled.told_alarm
         if news:
@@ -227,21 +236,30 @@ class Station:
 
     def _call_on(self, tag: str, address: str, now: float) -> None:
         enrolled = self._tags[tag]
-        if enrolled.link is None and not enrolled.calling and now >= enrolled.call_again_at:
-            enrolled.calling = True
+        if enrolled.link is None and not enrolled.in_call and now >= enrolled.call_again_at:
+            enrolled.in_call = True
+            enrolled.calling = address
             self._events.append(Connect(tag, address))
 
     def call_failed(self, tag: str, now: float) -> None:
         """The connection that `Connect` asked for did not come about."""
         enrolled = self._tags[tag]
-        enrolled.calling = False
+        enrolled.in_call = False
+        enrolled.calling = None
         enrolled.call_again_at = now + _pause_s(enrolled.failures, _RECONNECT_LONGEST_S)
         enrolled.failures += 1
+
+    def call_abandoned(self, tag: str) -> None:
+        """The call that `Abandon` named is ended: nobody's failure, and the next heartbeat may bring another."""
+        self._tags[tag].in_call = False
+        self._tags[tag].calling = None
 
     # Links.
 
     def open_link(self, now: float, tag: str | None = None) -> int:
         """A connection stands; gives its number. `tag` where we called: until it has proved itself that is only a supposition."""
+        if tag is not None:
+            self._tags[tag].calling = None
         link = self._next_link
         self._next_link += 1
         self._connections[link] = Connection(self._gateway, self._home, self._entropy, now, called=tag)
@@ -255,7 +273,7 @@ class Station:
         if connection.called is not None and connection.called != connection.tag:
             self.call_failed(connection.called, now)
         elif connection.called is not None:
-            self._tags[connection.called].calling = False
+            self._tags[connection.called].in_call = False
 
     def _leave(self, tag: str, link: int, connection: Connection, now: float) -> None:
         enrolled = self._tags[tag]

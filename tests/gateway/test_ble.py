@@ -228,7 +228,7 @@ def test_a_tag_that_advertises_and_cannot_be_reached_is_a_failed_call():
             tag.advertise()
             await asyncio.sleep(CONNECT_LIMIT_S + 1)
             enrolled = gateway.station._tags[tag.tag.ident]
-            assert (enrolled.calling, enrolled.failures) == (False, 1)
+            assert (enrolled.in_call, enrolled.calling, enrolled.failures) == (False, None, 1)
             assert bench.failures == {"TimeoutError": 1}
             await tag.beacon(10)  # it is there again
             assert enrolled.contact_at > 0
@@ -335,9 +335,26 @@ def test_a_connect_that_hangs_is_given_up_and_others_get_their_turn():
         async with bench.running(client_backend=spoilt(bench.radio.client_backend, connect=for_ever)) as gateway:
             tag.advertise()
             await asyncio.sleep(CONNECT_LIMIT_S + CALL_LIMIT_S + 1)
-            assert not gateway.station._tags[tag.tag.ident].calling
+            assert not gateway.station._tags[tag.tag.ident].in_call
             assert not gateway._ble._calls.locked()
             assert bench.failures == {"TimeoutError": 1}
+
+    on_air(story)
+
+
+def test_a_connect_that_hangs_ends_at_once_when_the_tag_is_heard_under_another_address():
+    async def story(bench):
+        tag = await bench.tag()
+        async with bench.running(client_backend=spoilt(bench.radio.client_backend, connect=for_ever)) as gateway:
+            tag.advertise()
+            await asyncio.sleep(1)
+            assert gateway._ble._calls.locked()
+            tag.tag.slot += 1
+            tag.advertise()
+            await asyncio.sleep(0.5)
+            assert not gateway._ble._calls.locked()
+            assert bench.failures == {}
+            assert gateway.station._tags[tag.tag.ident].failures == 0
 
     on_air(story)
 

@@ -100,7 +100,7 @@ def test_a_recorded_heartbeat_is_refused_when_its_uptime_is_off(age_s, is_refuse
     home, tag = known_home()
     recorded = tag.heartbeat(home.now, ALARM, newest_alarm=3)
     home.now += age_s
-    before = facts(home, tag) | {"calling": True}
+    before = facts(home, tag) | {"in_call": True}
     events = home.hear(recorded)
     if is_refused:
         assert home.rejected == {"delayed_replay": 1}

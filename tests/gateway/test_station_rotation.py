@@ -4,8 +4,9 @@ from random import Random
 
 import pytest
 
-from hand_made_tag import HandMadeTag
+from hand_made_tag import TAG, HandMadeTag
 from station_home import Home, known_home
+from strapline_gateway.station import Abandon, Connect
 from strapline_protocol.cipher import HostCipher
 from strapline_tag import outputs
 from strapline_tag.tag import Tag
@@ -118,3 +119,23 @@ def test_a_slot_is_handed_over_once():
     home.hear(tag.heartbeat(home.now))
     assert home.station.take_slots() == {tag.ident: 2}
     assert home.station.take_slots() == {}
+
+
+def test_a_call_to_an_address_that_the_tag_has_left_is_abandoned_and_the_new_one_is_called():
+    tag = HandMadeTag()
+    home = Home(tag)
+    assert Connect(TAG, "old") in home.hear(tag.heartbeat(home.now), "old")
+    tag.slot += 1
+    assert home.hear(tag.heartbeat(home.now), "new") == [Abandon(TAG)]
+    assert home.hear(tag.heartbeat(home.now), "new") == []
+    home.station.call_abandoned(TAG)
+    assert home.hear(tag.heartbeat(home.now), "new") == [Connect(TAG, "new")]
+
+
+def test_a_call_that_is_through_is_not_abandoned():
+    tag = HandMadeTag()
+    home = Home(tag)
+    home.hear(tag.heartbeat(home.now), "old")
+    home.station.open_link(home.now, TAG)
+    tag.slot += 1
+    assert Abandon(TAG) not in home.hear(tag.heartbeat(home.now), "new")

@@ -1,5 +1,6 @@
 """The outbox: what must reach the centre, on disk until the centre's receipt for it is here. It knows nothing of MQTT."""
 
+import base64
 import hashlib
 import json
 import sqlite3
@@ -83,10 +84,10 @@ class Outbox:
     ) -> bool:
         """Keep a record; False where it is held already (a tag sends again what has no receipt).
 
-        The same identity with another sealed `record` in its data is kept beside the first: only the centre can tell which of
+        The same identity with another sealed `record` (base64) in its data is kept beside the first: only the centre can tell which of
         them is genuine, and a forgery that came first must not keep the genuine one out.
         """
-        digest = hashlib.sha256(str(data.get("record", "")).encode()).hexdigest()
+        digest = hashlib.sha256(base64.b64decode(data.get("record", ""))).hexdigest()
         row = (lane, channel, source, journal, sequence, digest, json.dumps(data), utc_s)
         inserted = self._db.execute(
             "INSERT OR IGNORE INTO outbox (lane, channel, source, journal, sequence, digest, data, stored_utc_s)"
@@ -163,6 +164,13 @@ class Outbox:
                 ).rowcount
                 for sequence in sequences
             )
+
+    def refused(self, source: str, journal: int, sequence: int, digest: str) -> int:
+        """Let go what the centre cannot open: what has this identity and this SHA-256 (hex) of its sealed bytes, alone."""
+        return self._db.execute(
+            "DELETE FROM outbox WHERE source = ? AND journal = ? AND sequence = ? AND digest = ?",
+            (source, journal, sequence, digest),
+        ).rowcount
 
     def due_again(self) -> None:
         """A new connection: everything is due at once."""

@@ -1,14 +1,16 @@
 """The relay: out of the outbox onto MQTT, receipts and commands back. It speaks the contract, and leaves the client to others."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from strapline_gateway.outbox import ALARM_LANE, HISTORY_LANE, Outbox
+from strapline_gateway.outbox import ALARM_LANE, HISTORY_LANE, Item, Outbox
 from strapline_gateway.station import Presence, Provisional, Record, TimeRequest
 from strapline_protocol import contract
 from strapline_protocol.contract import Message, Topic
+from strapline_protocol.keys import CentreKeys, GatewayKeys
 from strapline_protocol.mqtt import MqttClient, Will
+from strapline_protocol.records import RecordOpener
 from strapline_wire import frames
 from strapline_wire.errors import RemoteProtocolError
 
@@ -49,6 +51,7 @@ class Relay:
         clock: Callable[[], float],
         on_command: Callable[[str, bytes], None],
         entropy: Callable[[int], bytes],
+        tags: Iterable[GatewayKeys] = (),
     ) -> None:
         self._gateway = gateway
         self._key = key
@@ -57,6 +60,7 @@ class Relay:
         self._utc = utc
         self._clock = clock
         self._on_command = on_command
+        self._opener = RecordOpener(CentreKeys(tag.tag, tag.end_to_end) for tag in tags if tag.end_to_end is not None)
         self._journal = outbox.own_journal(int.from_bytes(entropy(4), "big"))
         self._started_ms = int(utc().timestamp() * 1000)
         self._said = 0
@@ -67,6 +71,8 @@ class Relay:
         self.connected = False
         self._ended = False
         self.rejected: dict[str, int] = {}
+        self.refused = 0
+        """Records that the centre cannot open, and that were let go for it."""
 
     # From the station.
 
@@ -115,7 +121,18 @@ class Relay:
             topic = Topic(self._gateway, item.channel, subject)
             ident = f"{item.source}-{item.journal:08x}-{item.sequence}"
             data = {**item.data, "source": item.source, "journal": item.journal, "sequence": item.sequence}
+            data |= self._readable(item)
             self._unacknowledged[self._publish(topic, ident, data)] = now
+
+    def _readable(self, item: Item) -> dict[str, Any]:
+        """`fields`, where this gateway was given the tag's end-to-end key; by default it was not."""
+        if "record" not in item.data or item.source not in self._opener.tags:
+            return {}
+        try:
+            record = self._opener.open_record(item.source, contract.octets(item.data, "record"))
+        except RemoteProtocolError:
+            return {}
+        return {"fields": {"kind": record.name, **record.fields}} if record.body is not None else {}
 
     def next_deadline(self) -> float | None:
         """When `publish_due` has something to do; None while there is no broker."""
@@ -198,11 +215,22 @@ class Relay:
         if not isinstance(source, str) or not contract.is_ident(source):
             raise RemoteProtocolError("malformed", "source")
         far = (contract.number(data, "first"), contract.number(data, "far_bitmap")) if "first" in data else None
+        refused = _refused(data) if "refused" in data else None
         self._outbox.receipted(source, journal, base, bitmap)
         if far is not None:
             self._outbox.receipted_far(source, journal, *far)
+        if refused is not None:
+            self.refused += self._outbox.refused(source, journal, *refused)
         if command is not None:
             self._on_command(source, command)
+
+
+def _refused(data: dict[str, Any]) -> tuple[int, str]:
+    """(sequence, digest) of what the centre cannot open."""
+    refused = data["refused"]
+    if not isinstance(refused, dict) or not contract.is_digest(refused.get("digest")):
+        raise RemoteProtocolError("malformed", "refused")
+    return contract.number(refused, "sequence"), refused["digest"]
 
 
 def _nobody() -> None:

@@ -24,6 +24,23 @@ _SEALED_RECORD = {
     **_IDENTITY,
     "record": {**_BASE64, "description": "the record as the tag sealed it for the centre"},
     "alarm": {"type": "boolean", "description": "the record travels in the alarm lane"},
+    "fields": {
+        "type": "object",
+        "description": "what the record says, where the gateway was given the tag's end-to-end key; by default it was not. A centre opens"
+        " `record`, and believes nothing here",
+        "properties": {"kind": {"enum": ["event", "fix", "tombstone"]}},
+        "required": ["kind"],
+        "additionalProperties": {"type": "integer"},
+    },
+}
+_REFUSED = {
+    "type": "object",
+    "description": "the centre cannot open this record, which has not been received: the gateway lets go of just these bytes",
+    "properties": {
+        "sequence": {**_UINT32, "description": "as the record's envelope says it"},
+        "digest": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 of the sealed record"},
+    },
+    "required": ["sequence", "digest"],
 }
 
 
@@ -44,8 +61,8 @@ CHANNELS = (
         "state", False, "gateway", True, "Birth (online), clean end (offline), or the last will (lost).",
         {"state": {"enum": ["online", "offline", "lost"]}},
     ),
-    Channel("event", True, "gateway", False, "An EVENT record, sealed end to end. Never expires.", _SEALED_RECORD),
-    Channel("position", True, "gateway", False, "A FIX record, sealed end to end.", _SEALED_RECORD),
+    Channel("event", True, "gateway", False, "An EVENT record, sealed end to end. Never expires.", _SEALED_RECORD, ("fields",)),
+    Channel("position", True, "gateway", False, "A FIX record, sealed end to end.", _SEALED_RECORD, ("fields",)),
     Channel(
         "presence", True, "gateway", False, "A tag has come into reach, or has not been heard for the debounce time.",
         {
@@ -73,13 +90,14 @@ CHANNELS = (
         {
             "source": _IDENT,
             "journal": _UINT32,
-            "base": {**_UINT32, "description": "every sequence below it is at the centre"},
+            "base": {**_UINT32, "description": "every sequence below it is at the centre, or dropped by the tag as its tombstones prove"},
             "bitmap": {**_UINT32, "description": "bit i: sequence base + 1 + i is there too"},
             "first": {**_SEQUENCE, "description": "behind a gap: this sequence is at the centre"},
             "far_bitmap": {**_UINT32, "description": "bit i: sequence first + 1 + i is there too"},
             "command": {**_BASE64, "description": "the RECEIPT sealed for the tag; absent where the source is a gateway"},
+            "refused": _REFUSED,
         },
-        ("first", "far_bitmap", "command"),
+        ("first", "far_bitmap", "command", "refused"),
     ),
     Channel("command", True, "centre", False, "A command sealed end to end for the tag.", {"command": _BASE64}),
 )  # fmt: skip

@@ -132,6 +132,28 @@ def text_of(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
+def digest(sealed: bytes) -> str:
+    """By what a sealed record is named where its identity may be forged: SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(sealed).hexdigest()
+
+
+def is_digest(text: object) -> bool:
+    """Whether this is one of `digest`."""
+    return isinstance(text, str) and len(text) == 64 and all(letter in "0123456789abcdef" for letter in text)
+
+
+def moment(data: dict[str, Any], name: str) -> datetime:
+    """An instant of a message's data, in UTC; raises `RemoteProtocolError("malformed")`."""
+    try:
+        told = datetime.fromisoformat(str(data[name]))
+        inside = told.astimezone(UTC)
+    except (KeyError, ValueError, OverflowError):
+        raise RemoteProtocolError("malformed", name) from None
+    if told.tzinfo is None:
+        raise RemoteProtocolError("malformed", name)
+    return inside
+
+
 def utc_text(moment: datetime) -> str:
     """RFC 3339 with milliseconds and Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -32,6 +32,7 @@ class AlertBook:
         self._known: dict[tuple[str, int], datetime] = {}
         """When the record of an alarm was heard, by tag and low byte."""
         self._conflicts: set[tuple[str, str]] = set()
+        self._refused: set[tuple[str, str]] = set()
 
     def provisional(self, tag: str, newest_alarm: int, now: datetime, heard: datetime | None = None) -> None:
         """A heartbeat told of the alarm with this sequence (low byte) before its record came."""
@@ -68,6 +69,21 @@ class AlertBook:
     def unreadable(self, tag: str, now: datetime) -> None:
         """A genuine record that we cannot read: it may be an alarm of a newer firmware."""
         self.alerts.append(Alert(tag, "unreadable", "a genuine record cannot be read; it is kept as it came", now))
+
+    def refused(self, gateway: str, tag: str, now: datetime) -> None:
+        """A gateway has sent something that cannot be opened; `tag` is empty for tags that are unknown here. One alert for each pair."""
+        if (gateway, tag) in self._refused:
+            return
+        self._refused.add((gateway, tag))
+        if tag:
+            text = f"gateway {gateway} sends what this tag's keys do not open; it is kept as it came"
+        else:
+            text = "the gateway sends records of tags that are unknown here; they are kept as they came"
+        self.alerts.append(Alert(tag or gateway, "refused", text, now))
+
+    def refused_acknowledged(self, gateway: str, tag: str) -> None:
+        """A person has looked at it: what is refused from now on is another alert."""
+        self._refused.discard((gateway, tag))
 
     def silent(self, gateway: str, now: datetime) -> None:
         """The broker told us that a gateway is gone (its last will)."""

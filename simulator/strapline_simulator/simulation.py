@@ -182,7 +182,7 @@ class _Run:
                 received=len(events) + len(fixes),
                 duplicates_dropped=chain.ledger.duplicates,
                 missing=len(unmet),
-                tombstoned=0,
+                tombstoned=chain.ledger.tombstoned,
             ),
             alarm_latency_s=latency_summary([latency for _, _, latency in latencies]),
         )

@@ -1,0 +1,289 @@
+"""The centre's side of the MQTT contract: what gateways say goes in, and comes out checked and opened; what answers them is made here.
+
+It keeps no record and connects to nothing. A centre around it does three things: hand in each message, write what comes back to its own
+disk, publish what the desk has to say.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from strapline_protocol import contract
+from strapline_protocol.codes import Kind
+from strapline_protocol.commands import CommandSealer
+from strapline_protocol.contract import Message, Topic
+from strapline_protocol.keys import CentreKeys
+from strapline_protocol.received import Journals, Received
+from strapline_protocol.records import OpenedRecord, RecordOpener, TimeQuestion
+from strapline_wire import frames, seal
+from strapline_wire.errors import LocalProtocolError, RemoteProtocolError
+
+STATES = ("online", "offline", "lost")
+
+
+class Outgoing(NamedTuple):
+    """A message to publish, QoS 1, not retained."""
+
+    topic: str
+    payload: bytes
+
+
+class Arrival(NamedTuple):
+    """A record of a tag, opened. Keep it, then `Desk.accept` it. It may come again: take each identity once."""
+
+    gateway: str
+    heard: datetime
+    """When the gateway first had it (UTC, the gateway's clock)."""
+    record: OpenedRecord
+    sealed: bytes
+    """As the tag sealed it: the proof."""
+
+
+class GatewayRecord(NamedTuple):
+    """A record of a gateway about a tag: `presence`, or a provisional `alarm`. Keep it, then `Desk.accept` it."""
+
+    gateway: str
+    heard: datetime
+    tag: str
+    journal: int
+    sequence: int
+    channel: str
+    data: dict[str, Any]
+
+
+class Refused(NamedTuple):
+    """What was published as a tag's record and cannot be opened, so that nobody knows whose it is: a forgery, or a key that we lack.
+
+    It never counts as received. Once `Desk.accept` has answered, the gateway lets go of just these bytes.
+    """
+
+    gateway: str
+    heard: datetime
+    tag: str
+    """As the topic says it; a gateway may write any."""
+    known: bool
+    """Whether we have keys of that tag."""
+    journal: int
+    sequence: int
+    sealed: bytes
+    reason: str
+
+    @property
+    def digest(self) -> str:
+        return contract.digest(self.sealed)
+
+
+class TimeAsked(NamedTuple):
+    """A tag has asked for the time; the desk has answered."""
+
+    gateway: str
+    question: TimeQuestion
+
+
+class GatewayState(NamedTuple):
+    """What a gateway's retained state says: `online`, `offline` (a clean end) or `lost` (its last will)."""
+
+    gateway: str
+    state: str
+
+
+Heard = Arrival | GatewayRecord | Refused | TimeAsked | GatewayState
+
+
+class Desk:
+    """One centre's desk.
+
+    `tags` are the tags' keys; where a tag has several, the current one first. `gateways` maps gateway ids to their 32-byte keys. `utc()`
+    is the wall clock. `epoch` is as `CommandSealer` wants it. `journals` is what the centre has from before; without it the receipts
+    begin anew, which costs tags nothing but a few more receipts.
+    """
+
+    def __init__(
+        self,
+        tags: Iterable[CentreKeys],
+        gateways: Mapping[str, bytes],
+        *,
+        utc: Callable[[], datetime],
+        epoch: int,
+        journals: Journals | None = None,
+    ) -> None:
+        self._opener = RecordOpener(tags)
+        self._sealers = {tag: CommandSealer(self._opener.keys(tag)[0], epoch) for tag in self._opener.tags}
+        self._gateways = dict(gateways)
+        self._utc = utc
+        self._epoch = epoch
+        self.journals = Journals() if journals is None else journals
+        self.rejected: Counter[str] = Counter()
+        """Messages that were not genuine or made no sense, by reason."""
+        self._outgoing: deque[Outgoing] = deque()
+        self._said = 0
+
+    # In.
+
+    def receive(self, topic: str, payload: bytes) -> Heard | None:
+        """One message from the broker; None for what is not genuine, which is counted in `rejected`, as is what comes back as `Refused`."""
+        try:
+            gateway = contract.parse_topic(topic).gateway
+            key = self._gateways.get(gateway)
+            if key is None:
+                raise RemoteProtocolError("unknown_gateway", gateway)
+            return self._read(contract.decode(topic, payload, key))
+        except RemoteProtocolError as error:
+            self.rejected[error.reason] += 1
+            return None
+
+    def _read(self, message: Message) -> Heard:
+        channel, gateway = message.topic.channel, message.topic.gateway
+        if (channel in _ABOUT_A_TAG) != bool(message.topic.subject):
+            raise RemoteProtocolError("topic", str(message.topic))
+        if channel in ("event", "position"):
+            return self._record(message)
+        if channel in ("presence", "alarm"):
+            return self._gateway_record(message)
+        if channel == "time":
+            return self._answer_time(message)
+        if channel != "state":
+            raise RemoteProtocolError("topic", str(message.topic))
+        state = message.data.get("state")
+        if state not in STATES:
+            raise RemoteProtocolError("malformed", "state")
+        return GatewayState(gateway, state)
+
+    def _record(self, message: Message) -> Arrival | Refused:
+        gateway, tag = message.topic.gateway, message.topic.subject
+        heard, sealed = contract.moment(message.data, "heard"), contract.octets(message.data, "record")
+        try:
+            return Arrival(gateway, heard, self._opener.open_record(tag, sealed), sealed)
+        except RemoteProtocolError as error:
+            identity = _identity(message.data, sealed)
+            self.rejected[error.reason] += 1
+            return Refused(gateway, heard, tag, tag in self._opener.tags, *identity, sealed, error.reason)
+
+    def _gateway_record(self, message: Message) -> GatewayRecord:
+        data, channel, tag = message.data, message.topic.channel, message.topic.subject
+        if data.get("tag") != tag:
+            raise RemoteProtocolError("malformed", "tag")
+        if tag not in self._opener.tags:
+            raise RemoteProtocolError("unknown_tag", tag)
+        journal, sequence = contract.number(data, "journal"), contract.number(data, "sequence", 1)
+        if channel == "alarm":
+            contract.number(data, "newest_alarm", 0, 255)
+        heard = contract.moment(data, "heard")
+        return GatewayRecord(message.topic.gateway, heard, tag, journal, sequence, channel, data)
+
+    def _answer_time(self, message: Message) -> TimeAsked:
+        tag, gateway = message.topic.subject, message.topic.gateway
+        question = self._opener.open_time_request(tag, contract.octets(message.data, "request"))
+        self.send(tag, gateway, self._sealers[tag].time(question.nonce, self._utc()))
+        return TimeAsked(gateway, question)
+
+    # Out.
+
+    def next_message(self) -> Outgoing | None:
+        """What is to be published next."""
+        return self._outgoing.popleft() if self._outgoing else None
+
+    def accept(self, heard: Heard, *, new: bool | None = None) -> None:
+        """It is on your disk, or was before: now answer for it. After this the gateway and the tag may forget it.
+
+        `new` says whether it was not there before; without it, the desk's own journals do. Of states and questions there is nothing to
+        accept.
+        """
+        if isinstance(heard, Arrival):
+            self._accept_record(heard, new)
+        elif isinstance(heard, GatewayRecord):
+            self.journals.add(heard.gateway, heard.journal, heard.sequence)
+            received = self.journals.of(heard.gateway, heard.journal)
+            self._say_receipt(heard.gateway, heard.gateway, heard.journal, received, heard.sequence)
+        elif isinstance(heard, Refused):
+            base, bitmap = self.journals.of(heard.tag, heard.journal).receipt()
+            refused = {"sequence": heard.sequence, "digest": heard.digest}
+            data = {"source": heard.tag, "journal": heard.journal, "base": base, "bitmap": bitmap, "refused": refused}
+            self._publish(Topic(heard.gateway, "receipt"), data)
+
+    def send(self, tag: str, gateway: str, *commands: bytes) -> None:
+        """Publish commands that `sealer` has made for this tag, through this gateway."""
+        if gateway not in self._gateways:
+            raise LocalProtocolError("no such gateway", gateway)
+        for command in commands:
+            self._publish(Topic(gateway, "command", tag), {"command": contract.text_of(command)})
+
+    def sealer(self, tag: str) -> CommandSealer:
+        """Where the commands for a tag are made; `LocalProtocolError` for a tag without keys."""
+        if tag not in self._sealers:
+            raise LocalProtocolError("no keys of this tag", tag)
+        return self._sealers[tag]
+
+    def keys(self, tag: str) -> tuple[CentreKeys, ...]:
+        """As `RecordOpener.keys`."""
+        return self._opener.keys(tag)
+
+    def use_keys(self, tag: str, keys: Sequence[CentreKeys]) -> None:
+        """From now on this tag has these keys: records are opened with any of them, commands sealed with the first."""
+        self._opener.use_keys(tag, keys)
+        if tag in self._sealers:
+            self._sealers[tag].use_keys(keys[0])
+        else:
+            self._sealers[tag] = CommandSealer(keys[0], self._epoch)
+
+    def _accept_record(self, arrival: Arrival, new: bool | None) -> None:
+        record, gateway = arrival.record, arrival.gateway
+        tag, journal, sequence = record.tag, record.journal, record.sequence
+        is_first = keep(self.journals, record)
+        self._say_receipt(gateway, tag, journal, self.journals.of(tag, journal), sequence, self._sealers[tag])
+        if record.refusal is not None and (is_first if new is None else new):
+            self.send(tag, gateway, self._sealers[tag].refused(journal, sequence, record.refusal))
+
+    def _say_receipt(
+        self,
+        gateway: str,
+        source: str,
+        journal: int,
+        received: Received,
+        sequence: int,
+        sealer: CommandSealer | None = None,
+    ) -> None:
+        base, bitmap = received.receipt()
+        data: dict[str, Any] = {"source": source, "journal": journal, "base": base, "bitmap": bitmap}
+        far = received.receipt_far(sequence)
+        if far is not None:
+            data["first"], data["far_bitmap"] = sequence, far
+        if sealer is not None and far is not None:
+            data["command"] = contract.text_of(sealer.receipt_far(journal, sequence, far))
+        elif sealer is not None:
+            data["command"] = contract.text_of(sealer.receipt(journal, base, bitmap))
+        self._publish(Topic(gateway, "receipt"), data)
+
+    def _publish(self, topic: Topic, data: dict[str, Any]) -> None:
+        self._said += 1
+        message = Message(topic, f"centre-{self._epoch}-{self._said}", self._utc(), data)
+        self._outgoing.append(Outgoing(str(topic), contract.encode(message, self._gateways[topic.gateway])))
+
+
+_ABOUT_A_TAG = frozenset(contract.CHANNELS) - {"state", "receipt"}
+
+
+def _identity(data: dict[str, Any], sealed: bytes) -> tuple[int, int]:
+    """(journal, sequence) under which a gateway holds something that cannot be opened."""
+    if len(sealed) >= seal.ENVELOPE_OVERHEAD:
+        envelope = seal.peek_envelope(sealed)
+        return envelope.origin, envelope.number
+    return contract.number(data, "journal"), contract.number(data, "sequence")
+
+
+def keep(journals: Journals, record: OpenedRecord) -> bool:
+    """Enter a record into the journals; gives whether it was not there before. `Desk.accept` does it; a store at its start may too."""
+    droppable = record.body is None or record.kind == Kind.FIX
+    is_first = journals.add(record.tag, record.journal, record.sequence, droppable=droppable)
+    if isinstance(record.body, frames.Tombstone):
+        journals.bury(record.tag, record.journal, record.body)
+    return is_first
+
+
+def subscriptions() -> list[str]:
+    """The topic filters of a centre."""
+    return [
+        f"{contract.ROOT}/+/state",
+        *(f"{contract.ROOT}/+/{channel}/+" for channel in ("event", "position", "presence", "alarm", "time")),
+    ]

@@ -37,7 +37,8 @@ class Relay:
     """Give it what the station hears; it keeps it, publishes it, and lets it go when the centre's receipt is here.
 
     `utc()` gives the wall clock, `clock()` the seconds that resending is counted in; `on_command(tag, sealed)` takes what the centre
-    sends to a tag; `entropy(n)` gives n random bytes.
+    sends to a tag; `entropy(n)` gives n random bytes. `tags` are keys of tags: beside the sealed records of those that have an end-to-end
+    key among them, what they say is published in clear.
     """
 
     def __init__(

@@ -20,6 +20,9 @@ from typing import NamedTuple
 
 from strapline_wire.frames import Tombstone
 
+_LAST = 0xFFFFFFFF
+"""A sequence has 32 bits, and so has a receipt's base."""
+
 
 class Sequences:
     """A set of sequences, held as its runs: a month without a gap takes no more room than one record."""
@@ -114,6 +117,7 @@ class Received:
         for grave in self._graves:
             if base >= grave.first and self._is_proved(grave):
                 base = self._here.after(max(base, grave.end))
+        base = min(base, _LAST)
         return base, self._bitmap(base)
 
     def receipt_far(self, sequence: int) -> int | None:

@@ -172,7 +172,7 @@ def test_the_same_identity_with_other_content_is_an_alert_once_and_the_first_sta
     for _ in range(5):
         assert bench.record(second) is None
     assert bench.codes == ["conflict"]
-    assert [entry.content for entry in bench.ledger.entries()] == [first]
+    assert [entry.sealed for entry in bench.ledger.entries()] == [first]
     assert bench.out[0].data["base"] == 2  # it leaves the journal: nothing would ever change
 
 
@@ -192,12 +192,106 @@ def broken_seal(sealed):
         (lambda _sealed: b"", TAG, "truncated"),
     ],
 )
-def test_a_record_that_is_not_the_tags_gets_no_entry_and_no_receipt(bench, change, subject, reason):
-    assert bench.record(change(bench.tag.event(frames.EVENT_STRAP_OPEN)), subject=subject) is None
-    assert bench.out == []
+def test_a_record_that_is_not_the_tags_gets_no_entry_and_is_refused(bench, change, subject, reason):
+    """It is kept raw, a person is told, and the gateway may let go of it; the tag's own record is still to come."""
+    sealed = change(bench.tag.event(frames.EVENT_STRAP_OPEN))
+    data = {"record": contract.text_of(sealed), "heard": contract.utc_text(START), "journal": 5, "sequence": 7}
+    assert bench.say("event", data, subject=subject) is None
     assert list(bench.ledger.entries()) == []
-    assert bench.codes == []
+    (kept,) = bench.ledger.refused()
+    assert (kept.gateway, kept.tag, kept.sealed, kept.reason, kept.gateway_utc) == (
+        HOME,
+        subject,
+        sealed,
+        reason,
+        START,
+    )
+    (answer,) = bench.out
+    assert answer.topic == Topic(HOME, "receipt")
+    assert answer.data == {
+        "source": subject,
+        "journal": kept.journal,
+        "base": 1,
+        "bitmap": 0,
+        "refused": {"sequence": kept.sequence, "digest": contract.digest(sealed)},
+    }
+    assert bench.codes == ["refused"]
     assert bench.rejected == {reason: 1}
+
+
+def test_what_is_refused_is_one_alert_for_each_gateway_and_tag_until_a_person_has_looked(bench):
+    forger = HandMadeTag(secret=OTHER_SECRET)
+    stranger = HandMadeTag("7a9000ff", OTHER_SECRET)
+    for _ in range(3):
+        for gateway in (HOME, INGRESS):
+            bench.record(forger.event(), gateway=gateway)
+        for subject in ("7a9000ff", "7a9000fe"):
+            bench.record(stranger.event(), subject=subject)
+    alerts = [(alert.subject, alert.code) for alert in bench.centre.alerts.alerts]
+    assert alerts == [(TAG, "refused"), (TAG, "refused"), (HOME, "refused")]
+    bench.centre.alerts.refused_acknowledged(HOME, TAG)
+    for gateway in (HOME, INGRESS):
+        bench.record(forger.event(), gateway=gateway)
+    assert bench.codes == ["refused"] * 4
+
+
+def test_what_was_refused_is_shown_again_after_a_restart_among_the_rest(tmp_path):
+    url = f"sqlite:///{tmp_path}/ledger.sqlite"
+    bench = Bench(Ledger(url))
+    bench.record(bench.tag.event(frames.EVENT_STRAP_OPEN))
+    bench.now += timedelta(minutes=1)
+    bench.record(HandMadeTag(secret=OTHER_SECRET).event())
+    bench.now += timedelta(minutes=1)
+    bench.record(bench.tag.event(frames.EVENT_REMOVED))
+    before = bench.centre.alerts.alerts
+    assert bench.codes == ["strap_open", "refused", "removed"]
+    bench.close()
+    again = Bench(Ledger(url), epoch=EPOCH + 60)
+    assert again.centre.alerts.alerts == before
+    again.close()
+
+
+def test_a_forgery_does_not_keep_the_genuine_record_out(bench):
+    genuine = bench.tag.event()
+    bench.record(broken_seal(genuine))
+    assert bench.record(genuine) is not None
+    assert bench.out[0].data["base"] == 2
+    assert "refused" not in bench.out[0].data
+
+
+def test_the_same_record_sealed_again_under_another_key_is_no_conflict(tmp_path):
+    """As after a re-keying, or before one, in a record that waited in an outbox meanwhile."""
+    old, new = HandMadeTag(), HandMadeTag(secret=OTHER_SECRET)
+    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+    bench = Bench(ledger)
+    bench.centre = Centre(
+        [Person(new.centre_keys, other_keys=(old.centre_keys,))], KEYS, ledger, utc=lambda: START, epoch=EPOCH + 60
+    )
+    assert bench.record(old.event(detail=5)) is not None
+    assert bench.record(new.event(detail=5)) is None
+    assert (ledger.duplicates, ledger.conflicts, bench.codes) == (1, 0, [])
+    new.open_command(contract.octets(bench.out[0].data, "command"))  # under the current key
+    assert bench.record(new.event(detail=6, sequence=1)) is None
+    assert (ledger.conflicts, bench.codes) == (1, ["conflict"])
+    ledger.close()
+
+
+def test_what_a_gateway_says_in_clear_of_a_record_is_not_believed(bench):
+    data = {"record": contract.text_of(bench.tag.event(detail=5)), "heard": contract.utc_text(START)}
+    entry = bench.say("event", data | {"fields": {"kind": "event", "code": 16, "detail": 99}})
+    assert (entry.fields["code"], entry.fields["detail"]) == (frames.EVENT_BEACON, 5)
+    assert bench.codes == []
+
+
+def test_a_tombstone_accounts_for_what_a_full_journal_has_dropped(bench):
+    for sequence in (1, 5):
+        bench.record(bench.tag.event(sequence=sequence))
+    assert bench.ledger.gaps(TAG, bench.tag.journal) == [2, 3, 4]
+    body = frames.pack_tombstone((1, 7, 2, 4, 3))
+    entry = bench.record(bench.tag.record(frames.TOMBSTONE, body, sequence=6))
+    assert (entry.kind, entry.fields["dropped"]) == ("tombstone", 3)
+    assert bench.out[0].data["base"] == 7
+    assert (bench.ledger.tombstoned, bench.ledger.gaps(TAG, bench.tag.journal)) == (3, [])
 
 
 @pytest.mark.parametrize(
@@ -214,7 +308,15 @@ def test_a_genuine_record_that_cannot_be_read_is_kept_raw_shown_and_receipted(be
     entry = bench.record(bench.tag.record(kind, body))
     assert entry.kind == "raw"
     assert entry.fields == {"kind": kind, "body": contract.text_of(body), "reason": reason}
-    assert bench.out[0].data["base"] == 2
+    receipt, told = bench.out
+    assert receipt.data["base"] == 2
+    assert told.topic == Topic(HOME, "command", TAG)
+    envelope, answer = bench.tag.open_command(contract.octets(told.data, "command"))
+    assert envelope.kind == frames.REFUSED
+    assert frames.unpack_refused(answer)[:2] == (bench.tag.journal, 1)
+    assert bench.codes == ["unreadable"]
+    bench.record(bench.tag.record(kind, body, sequence=1))
+    assert [answer.topic.channel for answer in bench.out] == ["receipt"]  # once
     assert bench.codes == ["unreadable"]
 
 

@@ -1,14 +1,18 @@
 """The ledger: everything once, receipts that are true, and the same again after a restart."""
 
 import sqlite3
+import tempfile
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strapline_centre.ledger import Entry, Ledger, Outcome
+from dropping_tag import FIX, dropping_tags
+from strapline_centre.ledger import Entry, Ledger, Outcome, RefusedEntry
+from strapline_protocol.contract import digest
 from strapline_protocol.errors import UserError
+from strapline_protocol.received import Journals
 
 TAG = "7a900001"
 JOURNAL = 0xF00D0001
@@ -38,6 +42,7 @@ def entry(sequence, *, content=b"sealed", source=TAG, journal=JOURNAL, **more):
         "gateway": "6a7e0001",
         "gateway_utc": MOMENT,
         "centre_utc": MOMENT,
+        "sealed": b"under a seal",
     }
     return Entry(**values | more)
 
@@ -90,9 +95,8 @@ def test_a_receipt_names_what_is_here_and_nothing_else_in_any_order_and_over_a_r
     for sequence in order[:at]:
         ledger.add(entry(sequence))
         check_receipt(ledger, {kept.sequence for kept in ledger.entries()})
-    ledger._runs.clear()
-    for kept in ledger.entries():  # as at a start: whatever order the database gives
-        ledger._run(kept.source, kept.journal).add(kept.sequence)
+    ledger.journals = Journals()
+    ledger._read_journals()  # as at a start
     for sequence in order[at:]:
         ledger.add(entry(sequence))
     check_receipt(ledger, set(order))
@@ -195,3 +199,125 @@ def test_a_database_of_another_make_is_the_users_to_mend(url, tmp_path):
     other.close()
     with pytest.raises(UserError):
         Ledger(url)
+
+
+def test_a_ledger_of_an_earlier_version_is_the_users_to_mend_and_stays_as_it_is(url, tmp_path):
+    Ledger(url).close()
+    old = sqlite3.connect(tmp_path / "ledger.sqlite")
+    old.execute("ALTER TABLE records DROP COLUMN sealed")
+    old.commit()
+    with pytest.raises(UserError, match="made by another version; give the URL of a new database"):
+        Ledger(url)
+    assert "sealed" not in [row[1] for row in old.execute("PRAGMA table_info(records)")]
+    old.close()
+
+
+# Tombstones.
+
+
+def tag_entry(tag, sequence):
+    if sequence in tag.told:
+        fields = tag.told[sequence]._asdict()
+        return entry(sequence, kind="tombstone", fields=fields, content=repr(fields).encode())
+    return entry(sequence, kind=tag.kinds[sequence])
+
+
+@settings(max_examples=40)
+@given(dropping_tags(), st.data())
+def test_any_journal_in_any_order_over_restarts_has_nothing_missing_at_the_end(tag, data):
+    coming = sorted(tag.held | tag.delivered_before)
+    order = data.draw(st.permutations(coming)) + data.draw(st.lists(st.sampled_from(coming), max_size=4))
+    restarts = data.draw(st.sets(st.integers(0, len(order)), max_size=3))
+    with tempfile.TemporaryDirectory() as folder:
+        url, here = f"sqlite:///{folder}/ledger.sqlite", set()
+        ledger = Ledger(url)
+        for at, sequence in enumerate(order):
+            if at in restarts:
+                before = [ledger.receipt(TAG, JOURNAL), ledger.gaps(TAG, JOURNAL), ledger.tombstoned]
+                ledger.close()
+                ledger = Ledger(url)
+                assert [ledger.receipt(TAG, JOURNAL), ledger.gaps(TAG, JOURNAL), ledger.tombstoned] == before
+            outcome = ledger.add(tag_entry(tag, sequence))
+            assert outcome is (Outcome.DUPLICATE if sequence in here else Outcome.NEW)
+            here.add(sequence)
+            base, _ = ledger.receipt(TAG, JOURNAL)
+            assert not set(range(1, base)) & (tag.held - here)
+        assert ledger.gaps(TAG, JOURNAL) == []
+        assert ledger.tombstoned == len(tag.dropped - tag.delivered_before)
+        ledger.close()
+
+
+@settings(max_examples=30)
+@given(dropping_tags(delivers_before=False), st.data())
+def test_what_is_really_lost_stays_missing_beside_what_was_dropped(tag, data):
+    candidates = sorted(s for s in tag.held if s != max(tag.held) and s not in tag.told)
+    if not candidates:
+        return
+    lost = data.draw(st.sampled_from(candidates))
+    ledger = Ledger()
+    for sequence in data.draw(st.permutations(sorted(tag.held - {lost}))):
+        ledger.add(tag_entry(tag, sequence))
+    assert lost in ledger.gaps(TAG, JOURNAL)
+    assert ledger.receipt(TAG, JOURNAL)[0] <= lost
+    ledger.close()
+
+
+def test_positions_and_what_cannot_be_read_may_be_what_was_dropped_and_events_may_not(url):
+    for kind, base in (("event", 6), (FIX, 2), ("raw", 2)):
+        journal = JOURNAL + len(kind)
+        ledger = Ledger(url)
+        for sequence in (1, 5):
+            ledger.add(entry(sequence, journal=journal))
+        ledger.add(entry(4, journal=journal, kind=kind))
+        fields = {"boot": 1, "uptime_s": 7, "first": 2, "last": 4, "dropped": 2}
+        ledger.add(entry(6, journal=journal, kind="tombstone", fields=fields))
+        wanted = base + 1 if base == 6 else base
+        assert ledger.receipt(TAG, journal)[0] == wanted
+        ledger.close()
+        ledger = Ledger(url)
+        assert ledger.receipt(TAG, journal)[0] == wanted
+        ledger.close()
+
+
+# What was refused.
+
+
+def refused(number, *, tag=TAG, known=True, gateway="6a7e0001", sealed=None):
+    sealed = b"sealed %d" % number if sealed is None else sealed
+    return RefusedEntry(gateway, tag, known, 5, 7, sealed, digest(sealed), "forged", MOMENT, MOMENT)
+
+
+def test_what_is_refused_is_kept_as_it_came_and_once(url):
+    ledger = Ledger(url)
+    assert ledger.refuse(refused(1))
+    assert not ledger.refuse(refused(1))
+    assert ledger.refuse(refused(1, gateway="6a7e0002"))
+    ledger.close()
+    ledger = Ledger(url)
+    assert list(ledger.refused()) == [refused(1), refused(1, gateway="6a7e0002")]
+    assert list(ledger.entries()) == []
+    assert ledger.receipt(TAG, 5) == (1, 0)
+    ledger.close()
+
+
+def test_a_dishonest_gateway_cannot_fill_the_disk(url):
+    ledger = Ledger(url, refused_limit=10)
+    for number in range(25):
+        assert ledger.refuse(refused(number)) is (number < 10)
+    for number in range(25):  # of tags that it invents
+        assert ledger.refuse(refused(number, tag=f"{number:08x}", known=False)) is (number < 10)
+    assert ledger.refuse(refused(0, gateway="6a7e0002"))
+    assert len(list(ledger.refused())) == 21
+    ledger.close()
+    ledger = Ledger(url, refused_limit=10)
+    assert not ledger.refuse(refused(99))
+    assert ledger.refused_more("6a7e0001", TAG) == 16
+    assert ledger.refused_more("6a7e0001", "") == 15
+    assert ledger.refused_more("6a7e0002", TAG) == 0
+    ledger.close()
+
+
+def test_of_something_longer_than_a_record_the_beginning_is_kept(ledger):
+    ledger.refuse(refused(1, sealed=bytes(9000)))
+    (kept,) = ledger.refused()
+    assert (len(kept.sealed), kept.digest) == (512, digest(bytes(9000)))

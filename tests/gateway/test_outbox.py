@@ -1,5 +1,7 @@
 """The outbox: what `put` has returned from is there, whatever happens to the process, until the centre's receipt for it is here."""
 
+import base64
+import hashlib
 import itertools
 import os
 import signal
@@ -124,6 +126,21 @@ def test_a_far_receipt_lets_go_what_it_names_and_nothing_below(outbox):
     assert held(outbox) == [n for n in range(40, 80) if n not in (50, 51, 53)]
     assert outbox.receipted_far(TAG, JOURNAL, 50, 0b101) == 0
     assert outbox.receipted_far(TAG, JOURNAL + 1, 60, 0) == 0
+
+
+def test_a_refusal_lets_go_the_very_bytes_that_it_names_and_none_beside_them(outbox):
+    forged, genuine = b"forged", b"genuine"
+    for sealed in (forged, genuine):
+        put(outbox, 1, record=base64.b64encode(sealed).decode())
+    put(outbox, 2, record=base64.b64encode(forged).decode())
+    digest = hashlib.sha256(forged).hexdigest()
+    for other in ({"source": "7a900002"}, {"journal": JOURNAL + 1}, {"sequence": 3}, {"digest": "0" * 64}):
+        named = {"source": TAG, "journal": JOURNAL, "sequence": 1, "digest": digest} | other
+        assert outbox.refused(**named) == 0
+    assert outbox.refused(TAG, JOURNAL, 1, digest) == 1
+    left = [(item.sequence, base64.b64decode(item.data["record"])) for item in outbox.take_due(0.0, 10)]
+    assert left == [(1, genuine), (2, forged)]
+    assert outbox.refused(TAG, JOURNAL, 1, digest) == 0
 
 
 def test_a_receipt_of_nothing_lets_nothing_go(outbox):

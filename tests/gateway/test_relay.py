@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import jsonschema
 import pytest
 
 from hand_made_tag import ALARM, HandMadeTag
@@ -15,6 +16,7 @@ from strapline_gateway.outbox import Outbox
 from strapline_gateway.relay import ALARM_RESERVE, PUBACK_LIMIT_S, WINDOW, Relay, state_will, subscriptions
 from strapline_gateway.station import Presence, Provisional, Record, Station, TimeRequest
 from strapline_protocol import contract
+from strapline_protocol.asyncapi import CHANNELS, message_schema
 from strapline_protocol.contract import Message, Topic
 from strapline_simulator.brokers import MemoryBroker
 from strapline_simulator.clock import run_virtual
@@ -22,6 +24,7 @@ from strapline_wire import frames, seal
 
 GATEWAY, KEY = "6a7e0001", bytes(range(32))
 OTHER_GATEWAY, OTHER_KEY = "6a7e0002", bytes(range(1, 33))
+SCHEMAS = {channel.name: jsonschema.Draft7Validator(message_schema(channel)) for channel in CHANNELS}
 START = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
 
 
@@ -65,7 +68,7 @@ class Far:
 class Near:
     """A relay with its outbox and client; what it hands on as commands is kept."""
 
-    def __init__(self, broker, path=":memory:"):
+    def __init__(self, broker, path=":memory:", tags=()):
         self.outbox = Outbox(path)
         self.client = broker.client("near", subscriptions(GATEWAY), state_will(GATEWAY, KEY, utc()))
         self.commands = []
@@ -78,15 +81,16 @@ class Near:
             clock=asyncio.get_running_loop().time,
             on_command=lambda tag, sealed: self.commands.append((tag, sealed)),
             entropy=entropy,
+            tags=tags,
         )
 
 
-def on_broker(story):
+def on_broker(story, tags=()):
     """Run `story(near, far, tag, broker)` with both ends connected."""
 
     async def main():
         broker = MemoryBroker()
-        near, far = Near(broker), Far(broker)
+        near, far = Near(broker, tags=tags), Far(broker)
         await far.client.connect(far.recorder)
         await near.client.connect(near.relay)
         await settle()
@@ -172,6 +176,66 @@ def test_a_far_receipt_lets_go_what_lies_behind_a_gap():
     on_broker(story)
 
 
+def test_what_the_centre_cannot_open_leaves_by_its_digest_and_the_genuine_one_beside_it_stays():
+    async def story(near, far, tag, _broker):
+        genuine = record_of(tag)
+        forged = genuine._replace(sealed=genuine.sealed[:-1] + bytes((genuine.sealed[-1] ^ 1,)))
+        for record in (forged, genuine):
+            near.relay.keep(record)
+        refused = {"sequence": 1, "digest": contract.digest(forged.sealed)}
+        for _ in range(2):
+            far.receipt(tag.journal, 1, refused=refused)
+            await settle()
+        assert near.relay.refused == 1
+        near.outbox.due_again()
+        (left,) = near.outbox.take_due(1e9, 10)
+        assert contract.octets(left.data, "record") == genuine.sealed
+        assert near.relay.rejected == {}
+
+    on_broker(story)
+
+
+def test_by_default_a_gateway_publishes_nothing_that_it_could_read():
+    async def story(near, far, tag, _broker):
+        near.relay.keep(record_of(tag))
+        near.relay.keep(Record(tag.ident, seal.peek_envelope(sealed := tag.fix()), sealed))
+        await settle()
+        told = far.data("event") + far.data("position")
+        assert [set(data) for data in told] == [{"record", "heard", "alarm", "source", "journal", "sequence"}] * 2
+
+    on_broker(story)
+    on_broker(story, [HandMadeTag().gateway_keys])  # without the end-to-end key in them
+
+
+def test_a_gateway_that_was_given_the_end_to_end_key_publishes_what_records_say_beside_them():
+    keys = HandMadeTag().gateway_keys._replace(end_to_end=HandMadeTag().centre_keys.end_to_end)
+
+    async def story(near, far, tag, _broker):
+        near.relay.keep(record := record_of(tag, frames.EVENT_STRAP_OPEN))
+        near.relay.keep(Record(tag.ident, seal.peek_envelope(sealed := tag.fix()), sealed))
+        unreadable = tag.record(0x3E, b"of a newer firmware")
+        near.relay.keep(Record(tag.ident, seal.peek_envelope(unreadable), unreadable))
+        forged = record.sealed[:-1] + bytes((record.sealed[-1] ^ 1,))
+        near.relay.keep(Record(tag.ident, record.envelope, forged))
+        await settle()
+        event, raw, nothing = far.data("event")
+        (position,) = far.data("position")
+        assert (event["fields"]["kind"], event["fields"]["code"]) == ("event", frames.EVENT_STRAP_OPEN)
+        assert (position["fields"]["kind"], position["fields"]["lat_e7"]) == ("fix", 532487000)
+        assert contract.octets(event, "record") == record.sealed
+        assert "fields" not in raw
+        assert "fields" not in nothing
+        for channel, payload in [
+            (m.topic.channel, p) for m, (_, p) in zip(far.heard, far.recorder.messages, strict=True)
+        ]:
+            SCHEMAS[channel].validate(json.loads(payload))
+        # What it can read is not on its disk.
+        near.outbox.due_again()
+        assert all("fields" not in item.data for item in near.outbox.take_due(1e9, 10))
+
+    on_broker(story, [keys])
+
+
 def test_a_record_without_a_receipt_is_published_again_after_its_pause():
     async def story(near, far, tag, _broker):
         due = asyncio.get_running_loop().time() + 30.0
@@ -221,6 +285,11 @@ GOOD = {"source": "7a900001", "journal": 0x4A0B0001, "base": 9, "bitmap": 0}
         ({**GOOD, "first": 1, "far_bitmap": 1 << 32}, {}, "malformed"),
         ({**GOOD, "first": "1", "far_bitmap": 0}, {}, "malformed"),
         ({**GOOD, "command": 5}, {}, "malformed"),
+        ({**GOOD, "refused": 5}, {}, "malformed"),
+        ({**GOOD, "refused": {"sequence": 1}}, {}, "malformed"),
+        ({**GOOD, "refused": {"sequence": 1, "digest": "A" * 64}}, {}, "malformed"),
+        ({**GOOD, "refused": {"sequence": 1, "digest": ["0"] * 64}}, {}, "malformed"),
+        ({**GOOD, "refused": {"sequence": -1, "digest": "0" * 64}}, {}, "malformed"),
         ({}, {}, "malformed"),
         ({}, {"topic": Topic(GATEWAY, "command", "7a900001")}, "malformed"),
         ({"command": "AAAA"}, {"topic": Topic(GATEWAY, "command")}, "topic"),

@@ -184,11 +184,11 @@ class Desk:
         """What is to be published next."""
         return self._outgoing.popleft() if self._outgoing else None
 
-    def accept(self, heard: Heard, *, new: bool | None = None) -> None:
+    def accept(self, heard: Heard | None, *, new: bool | None = None) -> None:
         """It is on your disk, or was before: now answer for it. After this the gateway and the tag may forget it.
 
-        `new` says whether it was not there before; without it, the desk's own journals do. Of states and questions there is nothing to
-        accept.
+        `new` says whether it was not there before; without it, the desk's own journals do. Of states, questions and None there is
+        nothing to accept.
         """
         if isinstance(heard, Arrival):
             self._accept_record(heard, new)

@@ -273,10 +273,13 @@ def _identity(data: dict[str, Any], sealed: bytes) -> tuple[int, int]:
 
 
 def keep(journals: Journals, record: OpenedRecord) -> bool:
-    """Enter a record into the journals; gives whether it was not there before. `Desk.accept` does it; a store at its start may too."""
+    """Enter a record into the journals; gives whether it was not there before. `Desk.accept` does it; a store at its start may too.
+
+    Of two with one identity the first counts.
+    """
     droppable = record.body is None or record.kind == Kind.FIX
     is_first = journals.add(record.tag, record.journal, record.sequence, droppable=droppable)
-    if isinstance(record.body, frames.Tombstone):
+    if is_first and isinstance(record.body, frames.Tombstone):
         journals.bury(record.tag, record.journal, record.body)
     return is_first
 

@@ -91,6 +91,15 @@ def test_a_tombstone_moves_the_base_past_what_it_proves(bench):
     assert bench.desk.journals.tombstoned == 3
 
 
+def test_a_tombstone_under_the_identity_of_another_record_explains_nothing(bench):
+    for sequence in (1, 5):
+        bench.accepted(bench.record(bench.tag.event(sequence=sequence)))
+    body = frames.pack_tombstone((1, 7, 2, 4, 3))
+    (answer,) = bench.accepted(bench.record(bench.tag.record(frames.TOMBSTONE, body, sequence=5)), new=False)
+    assert answer.data["base"] == 2
+    assert bench.desk.journals.tombstoned == 0
+
+
 def test_what_a_gateway_says_in_clear_is_not_believed(bench):
     heard = bench.record(bench.tag.event(detail=5), fields={"kind": "event", "code": 16, "detail": 99}, sequence=77)
     assert (heard.record.sequence, heard.record.body.code, heard.record.body.detail) == (1, frames.EVENT_BEACON, 5)

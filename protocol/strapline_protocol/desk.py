@@ -6,7 +6,7 @@ disk, publish what the desk has to say.
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from strapline_protocol import contract
@@ -232,7 +232,8 @@ class Desk:
         tag, journal, sequence = record.tag, record.journal, record.sequence
         is_first = keep(self.journals, record)
         self._say_receipt(gateway, tag, journal, self.journals.of(tag, journal), sequence, self._sealers[tag])
-        if record.refusal is not None and (is_first if new is None else new):
+        # Sequences begin at 1, and REFUSED can name no other.
+        if record.refusal is not None and sequence and (is_first if new is None else new):
             self.send(tag, gateway, self._sealers[tag].refused(journal, sequence, record.refusal))
 
     def _say_receipt(
@@ -282,6 +283,11 @@ def keep(journals: Journals, record: OpenedRecord) -> bool:
     if is_first and isinstance(record.body, frames.Tombstone):
         journals.bury(record.tag, record.journal, record.body)
     return is_first
+
+
+def utc_now() -> datetime:
+    """The wall clock of this machine, for `Desk`'s `utc`."""
+    return datetime.now(UTC)
 
 
 def subscriptions() -> list[str]:

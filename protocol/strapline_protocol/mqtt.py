@@ -25,6 +25,7 @@ __all__ = [
     "BrokerError",
     "BrokerUrl",
     "Listener",
+    "MessageListener",
     "MqttClient",
     "PahoClient",
     "Will",
@@ -53,6 +54,22 @@ class Listener(Protocol):
 
     def mqtt_published(self, token: int) -> None:
         """PUBACK: the broker has it. Never a proof that anyone else has."""
+
+
+class MessageListener:
+    """A `Listener` for whom only messages count: `tell(topic, payload)` is called for each."""
+
+    def __init__(self, tell: Callable[[str, bytes], None]) -> None:
+        self.mqtt_message = tell
+
+    def mqtt_connected(self) -> None:
+        """Nobody asks."""
+
+    def mqtt_disconnected(self, reason: str) -> None:
+        """The client comes back by itself."""
+
+    def mqtt_published(self, token: int) -> None:
+        """Nobody waits for a PUBACK."""
 
 
 class MqttClient(Protocol):

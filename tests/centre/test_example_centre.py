@@ -33,9 +33,9 @@ def block(title):
 def example(folder, broker, keys):
     """The example, running; gives its lines, from the moment on when it listens."""
     (folder / "centre.py").write_text(block("centre.py"), encoding="utf-8")
-    (folder / "centre-keys.json").write_text(json.dumps(keys))
+    (folder / "centre.json").write_text(json.dumps({"broker": broker.url, **keys}))
     process = subprocess.Popen(
-        [sys.executable, "centre.py", broker.url], cwd=folder, stdout=subprocess.PIPE, text=True, env={**os.environ}
+        [sys.executable, "centre.py"], cwd=folder, stdout=subprocess.PIPE, text=True, env={**os.environ}
     )
     try:
         assert process.stdout.readline() == "listening\n"
@@ -171,8 +171,8 @@ def test_it_receipts_every_record_of_a_real_gateway(mosquitto, tmp_path, no_leak
 
 def test_the_pages_own_try_of_it_ends_as_the_page_says(mosquitto, tmp_path):
     keys = {"tags": {"7a909999": bytes(range(16)).hex()}, "gateways": {"6a7e9999": bytes(range(32)).hex()}}
-    written = re.search(r"centre-keys.json <<'END'\n(.*?)END", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert json.loads(written[1]) == keys
+    written = re.search(r"centre.json <<'END'\n(.*?)END", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert json.loads(written[1]) == {"broker": "mqtt://127.0.0.1:18830", **keys}
     (tmp_path / "home.py").write_text(block("home.py"), encoding="utf-8")
     with example(tmp_path, mosquitto, keys) as lines:
         said = subprocess.run(

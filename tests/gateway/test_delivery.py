@@ -20,7 +20,7 @@ from strapline_centre.centre import Centre, Person
 from strapline_centre.ledger import Ledger
 from strapline_gateway.outbox import Outbox
 from strapline_gateway.relay import Relay
-from strapline_gateway.station import Connect, HangUp, Station, TimeRequest, Transmit
+from strapline_gateway.station import Connect, HangUp, Record, Station, TimeRequest, Transmit
 from strapline_protocol import contract
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.definitions import ALARMS, EventCode
@@ -557,6 +557,26 @@ def test_positions_that_a_full_journal_has_dropped_hold_up_nothing_behind_them()
     assert len(lost) == world.tag.journal.dropped_positions > 100
     assert {record.kind for record in lost.values()} == {frames.FIX}
     check_alerts(world)
+    world.close()
+
+
+def test_what_no_key_opens_leaves_the_outbox_and_holds_up_nothing():
+    """A gateway's flipped bit, or a forger with the tag's link: it is refused once, and the genuine records go their way."""
+    world = World("forged", Faults())
+    world.run(5)
+    world.arm()
+    home = world.gateways[HOME]
+    for number in range(1001, 1040):
+        envelope = frames.Envelope((frames.EVENT, number % 2, world.tag.journal.ident, number))
+        home.relay.keep(Record(TAG, envelope, frames.pack_envelope(envelope) + bytes(26)))
+    world.strap(is_open=True)
+    world.run(600, until=lambda: world.at_rest)
+    assert world.at_rest
+    assert home.relay.refused == 39
+    of_tag = {e.sequence for e in world.ledger.entries() if e.source == TAG}
+    assert of_tag == set(world.truth)
+    assert len(list(world.ledger.refused())) == 39
+    assert [a.code for a in world.centre.alerts.alerts if a.subject == TAG].count("refused") == 1
     world.close()
 
 

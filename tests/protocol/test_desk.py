@@ -177,6 +177,14 @@ def test_an_unreadable_record_is_receipted_and_the_tag_is_told_once(bench):
     assert again.topic == Topic(GATEWAY, "receipt")
 
 
+@pytest.mark.parametrize("sequence", [0, 0xFFFFFFFF])
+@pytest.mark.parametrize("kind", [0x3E, frames.EVENT, frames.TOMBSTONE])
+def test_a_genuine_record_at_either_end_of_the_numbers_does_not_end_the_centre(bench, kind, sequence):
+    body = {frames.TOMBSTONE: frames.pack_tombstone((1, 7, 1, 0xFFFFFFFF, 0xFFFFFFFF))}.get(kind, bytes(18))
+    answers = bench.accepted(bench.record(bench.tag.record(kind, body, sequence=sequence)))
+    assert answers[0].topic.channel == "receipt"
+
+
 @pytest.mark.parametrize(("new", "count"), [(True, 2), (False, 1)])
 def test_a_centre_with_a_store_of_its_own_says_itself_what_is_new(bench, new, count):
     assert len(bench.accepted(bench.record(bench.tag.record(0x3E, b"")), new=new)) == count

@@ -38,11 +38,12 @@ def claimed(received, upto=400):
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 6)), max_size=25), st.integers(0, 70), st.integers(0, 70))
-def test_runs_hold_what_a_set_holds(adds, first, end):
+def test_runs_hold_what_a_set_holds(adds, first, length):
+    end = first + length
     runs, wanted = Sequences(), set()
-    for start, length in adds:
-        runs.add(start, start + length)
-        wanted |= set(range(start, start + length))
+    for start, size in adds:
+        runs.add(start, start + size)
+        wanted |= set(range(start, start + size))
     assert {s for s in range(80) if s in runs} == wanted
     assert runs.count(first, end) == len(wanted & set(range(first, end)))
     assert runs.after(first) == next(s for s in range(first, 200) if s not in wanted)

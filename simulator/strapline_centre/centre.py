@@ -54,7 +54,7 @@ class Centre:
         self.gateway_states: dict[str, str] = {}
         # Alerts outlive a restart: whoever had to look at them has not yet.
         kept: Iterable[Entry | RefusedEntry] = ledger.entries()
-        for told in heapq.merge(kept, ledger.refused(), key=lambda told: told.centre_utc):
+        for told in heapq.merge(kept, list(ledger.refused()), key=lambda told: told.centre_utc):
             self._judge(told)
 
     @property

@@ -251,6 +251,14 @@ def test_what_was_refused_is_shown_again_after_a_restart_among_the_rest(tmp_path
     again.close()
 
 
+def test_a_centre_that_starts_again_on_the_same_ledger_in_memory_shows_the_same(bench):
+    for number in range(1, 4):
+        bench.record(bench.tag.event(frames.EVENT_STRAP_OPEN))
+        bench.record(HandMadeTag(secret=OTHER_SECRET, journal=number).event(), gateway=(HOME, INGRESS)[number % 2])
+    again = Bench(bench.ledger, epoch=EPOCH + 60)
+    assert sorted(again.codes) == sorted(bench.codes) == ["refused"] * 2 + ["strap_open"] * 3
+
+
 def test_a_forgery_does_not_keep_the_genuine_record_out(bench):
     genuine = bench.tag.event()
     bench.record(broken_seal(genuine))

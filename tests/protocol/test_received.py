@@ -1,6 +1,6 @@
 """What a receipt may say, and what tombstones explain: true at every moment, in any order of arrival."""
 
-from itertools import islice, pairwise
+from itertools import combinations, islice, pairwise, product
 
 import pytest
 from hypothesis import given, settings
@@ -116,6 +116,40 @@ def test_what_was_taken_for_dropped_and_comes_all_the_same_counts_as_here(tag, d
     assert late in received
     assert list(received.gaps()) == []
     assert received.tombstoned == len(tag.dropped) - 1
+
+
+SIZE = 8
+
+
+@settings(max_examples=400)
+@given(
+    st.dictionaries(st.integers(1, SIZE), st.booleans()),
+    st.lists(st.tuples(st.integers(1, SIZE), st.integers(1, SIZE), st.integers(1, 4)), max_size=3),
+)
+def test_a_receipt_covers_nothing_that_could_still_come_in_any_world_that_fits_what_is_here(here, tombstones):
+    """Every world is tried: whichever positions each tombstone may mean, the same ones twice or not."""
+    received = Received()
+    for sequence, droppable in here.items():
+        received.add(sequence, droppable=droppable)
+    for first, last, dropped in tombstones:
+        received.bury(tombstone(first, last, dropped))
+    choices = []
+    for first, last, dropped in tombstones:
+        candidates = [s for s in range(first, last + 1) if here.get(s, True)]
+        if not 0 < dropped <= last - first + 1:
+            continue  # contradicts itself
+        choices.append([set(chosen) for chosen in combinations(candidates, dropped)])
+    worlds = [set().union(*chosen) for chosen in product(*choices)]
+    if not worlds:
+        return  # no honest tag says this
+    surely_dropped = set.intersection(*worlds)
+    base, bitmap = received.receipt()
+    covered = set(range(1, min(base, SIZE + 1)))
+    assert covered <= set(here) | surely_dropped
+    assert {base + 1 + bit for bit in range(32) if bitmap >> bit & 1} <= set(here)
+    if len(choices) <= 1:  # and it covers all that is certain
+        certain = set(here) | surely_dropped
+        assert base == next(s for s in range(1, SIZE + 2) if s not in certain)
 
 
 def oldest_dropped():

@@ -11,7 +11,7 @@ from strapline_centre.centre import Centre, Person
 from strapline_centre.ledger import Ledger
 from strapline_gateway.outbox import Outbox
 from strapline_gateway.relay import Relay
-from strapline_gateway.station import Connect, HangUp, Station, TimeRequest, Transmit
+from strapline_gateway.station import Abandon, Connect, HangUp, Station, TimeRequest, Transmit
 from strapline_protocol import contract
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.keys import centre_keys, gateway_keys
@@ -175,7 +175,7 @@ class Gateway:
                 house.soon(house.hang_up, self, event.link)
             elif isinstance(event, TimeRequest):
                 self.relay.ask_time(event)
-            else:
+            elif not isinstance(event, Abandon):  # these calls are through before anybody could end them
                 self.relay.keep(event)
         self.relay.keep_slots(self.station.take_slots())
 

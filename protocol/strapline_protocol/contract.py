@@ -21,6 +21,9 @@ PAYLOAD_LIMIT = 16384
 """Bytes; the largest message is a few hundred, and nobody may make us parse more than this."""
 
 _SEAL_SIZE = 16
+_YEARS = range(1970, 2200)
+"""In which a gateway can have heard something, its clock unset included. With a time at the calendar's end nobody could reckon."""
+
 _DEPTH = 8
 """Levels of nesting in a message; ours have two. What is nearly too deep to be parsed is too deep for those who keep it."""
 
@@ -149,7 +152,7 @@ def moment(data: dict[str, Any], name: str) -> datetime:
         inside = told.astimezone(UTC)
     except (KeyError, ValueError, OverflowError):
         raise RemoteProtocolError("malformed", name) from None
-    if told.tzinfo is None:
+    if told.tzinfo is None or inside.year not in _YEARS:
         raise RemoteProtocolError("malformed", name)
     return inside
 

@@ -95,8 +95,8 @@ class Desk:
     """One centre's desk.
 
     `tags` are the tags' keys; where a tag has several, the current one first. `gateways` maps gateway ids to their 32-byte keys. `utc()`
-    is the wall clock. `epoch` is as `CommandSealer` wants it. `journals` is what the centre has from before; without it the receipts
-    begin anew, which costs tags nothing but a few more receipts.
+    is the wall clock. `epoch` and `number` are as `CommandSealer` wants them. `journals` is what the centre has from before; without it
+    the receipts begin anew, which costs tags nothing but a few more receipts.
     """
 
     def __init__(
@@ -106,10 +106,14 @@ class Desk:
         *,
         utc: Callable[[], datetime],
         epoch: int,
+        number: int = 0,
         journals: Journals | None = None,
     ) -> None:
         self._opener = RecordOpener(tags)
-        self._sealers = {tag: CommandSealer(self._opener.keys(tag)[0], epoch) for tag in self._opener.tags}
+        self._number = number
+        self._sealers = {
+            tag: CommandSealer(self._opener.keys(tag)[0], epoch, number=number) for tag in self._opener.tags
+        }
         self._gateways = dict(gateways)
         self._utc = utc
         self._epoch = epoch
@@ -225,7 +229,7 @@ class Desk:
         if tag in self._sealers:
             self._sealers[tag].use_keys(keys[0])
         else:
-            self._sealers[tag] = CommandSealer(keys[0], self._epoch)
+            self._sealers[tag] = CommandSealer(keys[0], self._epoch, number=self._number)
 
     def _accept_record(self, arrival: Arrival, new: bool | None) -> None:
         record, gateway = arrival.record, arrival.gateway

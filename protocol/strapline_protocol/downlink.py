@@ -80,7 +80,7 @@ COMMANDS = (
         "end-to-end",
         c.Struct(
             number("journal", c.Int32ub, "journal id"),
-            number("base", c.Int32ub, "every sequence below it is at the centre"),
+            number("base", c.Int32ub, "every sequence below it is at the centre, or proved dropped by a tombstone"),
             number("bitmap", c.Int32ub, "bit i: sequence base + 1 + i is there too"),
         ),
         "Lets records leave the journal. Nothing but a receipt does.",

@@ -2,6 +2,7 @@
 
 import hashlib
 import heapq
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -50,7 +51,9 @@ class Centre:
         self.alerts = AlertBook()
         self._utc = utc
         keys = [key for person in self._persons.values() for key in (person.keys, *person.other_keys)]
-        self.desk = Desk(keys, gateways, utc=utc, epoch=ledger.claim_epoch(epoch), journals=ledger.journals)
+        number = int.from_bytes(entropy(4), "big") >> 1
+        epoch = ledger.claim_epoch(epoch)
+        self.desk = Desk(keys, gateways, utc=utc, epoch=epoch, number=number, journals=ledger.journals)
         self.gateway_states: dict[str, str] = {}
         # Alerts outlive a restart: whoever had to look at them has not yet.
         kept: Iterable[Entry | RefusedEntry] = ledger.entries()

@@ -20,7 +20,7 @@ from strapline_centre.centre import Centre, Person
 from strapline_centre.ledger import Ledger
 from strapline_gateway.outbox import Outbox
 from strapline_gateway.relay import Relay
-from strapline_gateway.station import Connect, HangUp, Record, Station, TimeRequest, Transmit
+from strapline_gateway.station import Abandon, Connect, HangUp, Record, Station, TimeRequest, Transmit
 from strapline_protocol import contract
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.definitions import ALARMS, EventCode
@@ -220,7 +220,7 @@ class GatewayNode:
                 self._to_line(event)
             elif isinstance(event, TimeRequest):
                 self.relay.ask_time(event)
-            else:
+            elif not isinstance(event, Abandon):  # these calls are through before anybody could end them
                 self.relay.keep(event)
         self.relay.keep_slots(self.station.take_slots())
 

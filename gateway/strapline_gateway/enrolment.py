@@ -4,6 +4,7 @@ from collections import deque
 
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.keys import GatewayKeys
+from strapline_wire.hkdf import same
 from strapline_wire.replay import ReplayWindow
 
 MAILBOX_SIZE = 64
@@ -20,6 +21,10 @@ class Keyset:
         self.broadcast = HostCipher(keys.broadcast)
         self.header = HostCipher(keys.header)
         self.window = ReplayWindow()
+
+    def is_of(self, keys: GatewayKeys) -> bool:
+        """Whether it was made of these."""
+        return same(self.link_key, keys.link)
 
 
 class Enrolled:

@@ -23,6 +23,7 @@ from strapline_gateway.station import (
     Transmit,
 )
 from strapline_gateway.stream import StreamLinks
+from strapline_protocol.keys import GatewayKeys
 
 _LOG = logging.getLogger(__name__)
 
@@ -74,6 +75,10 @@ class Gateway:
         """A command from the centre for one of our tags."""
         self.station.send_command(tag, sealed, asyncio.get_running_loop().time())
         self.drain()
+
+    def expect_keys(self, keys: GatewayKeys) -> bool:
+        """The next keys of one of our tags, from the centre; False where it is not ours."""
+        return self.station.expect_keys(keys, asyncio.get_running_loop().time())
 
     def drain(self) -> None:
         """Carry out everything that the station wants now, then wait for its next deadline."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from strapline_gateway.outbox import ALARM_LANE, HISTORY_LANE, Item, Outbox
 from strapline_gateway.station import Presence, Provisional, Record, TimeRequest
-from strapline_protocol import contract
+from strapline_protocol import contract, rekeying
 from strapline_protocol.contract import Message, Topic
 from strapline_protocol.keys import CentreKeys, GatewayKeys
 from strapline_protocol.mqtt import MqttClient, Will
@@ -37,8 +37,8 @@ class Relay:
     """Give it what the station hears; it keeps it, publishes it, and lets it go when the centre's receipt is here.
 
     `utc()` gives the wall clock, `clock()` the seconds that resending is counted in; `on_command(tag, sealed)` takes what the centre
-    sends to a tag; `entropy(n)` gives n random bytes. `tags` are keys of tags: beside the sealed records of those that have an end-to-end
-    key among them, what they say is published in clear.
+    sends to a tag, `on_keys(keys)` a tag's next keys (False: no tag of ours); `entropy(n)` gives n random bytes. `tags` are keys of
+    tags: beside the sealed records of those that have an end-to-end key among them, what they say is published in clear.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Relay:
         on_command: Callable[[str, bytes], None],
         entropy: Callable[[int], bytes],
         tags: Iterable[GatewayKeys] = (),
+        on_keys: Callable[[GatewayKeys], bool] = lambda _keys: False,
     ) -> None:
         self._gateway = gateway
         self._key = key
@@ -61,6 +62,7 @@ class Relay:
         self._utc = utc
         self._clock = clock
         self._on_command = on_command
+        self._on_keys = on_keys
         self._opener = RecordOpener(CentreKeys(tag.tag, tag.end_to_end) for tag in tags if tag.end_to_end is not None)
         self._journal = outbox.own_journal(int.from_bytes(entropy(4), "big"))
         self._started_ms = int(utc().timestamp() * 1000)
@@ -203,10 +205,19 @@ class Relay:
                 self._receipt(message)
             elif message.topic.channel == "command" and message.topic.subject:
                 self._on_command(message.topic.subject, contract.octets(message.data, "command"))
+            elif message.topic.channel == "keys" and message.topic.subject:
+                self._take_keys(message)
             else:
                 raise RemoteProtocolError("topic", topic)
         except RemoteProtocolError as error:
             self.rejected[error.reason] = self.rejected.get(error.reason, 0) + 1
+
+    def _take_keys(self, message: Message) -> None:
+        tag, topic = message.topic.subject, str(message.topic)
+        keys, generation = rekeying.unwrap(tag, message.data, topic, self._key)
+        if not self._on_keys(keys):
+            raise RemoteProtocolError("unknown_tag", tag)
+        self._publish(Topic(self._gateway, "keyed", tag), self._ident("keyed"), {"generation": generation})
 
     def _receipt(self, message: Message) -> None:
         data = message.data
@@ -240,7 +251,11 @@ def _nobody() -> None:
 
 def subscriptions(gateway: str) -> list[str]:
     """The topic filters of a gateway: what is addressed to it, and nothing else."""
-    return [f"{contract.ROOT}/{gateway}/receipt", f"{contract.ROOT}/{gateway}/command/+"]
+    return [
+        f"{contract.ROOT}/{gateway}/receipt",
+        f"{contract.ROOT}/{gateway}/command/+",
+        f"{contract.ROOT}/{gateway}/keys/+",
+    ]
 
 
 def utc_now() -> datetime:

@@ -197,6 +197,8 @@ class Station:
         if enrolled is None:
             self.rejected["unknown_tag"] += 1
             return False
+        if enrolled.keys.is_of(keys) or (enrolled.next_keys and enrolled.next_keys.is_of(keys)):
+            return True
         enrolled.next_keys = Keyset(keys)
         self._pseudonyms.forget(keys.tag + _NEXT)
         self._pseudonyms.add(keys.tag + _NEXT, enrolled.next_keys.header, now)

@@ -100,6 +100,17 @@ CHANNELS = (
         ("first", "far_bitmap", "command", "refused"),
     ),
     Channel("command", True, "centre", False, "A command sealed end to end for the tag.", {"command": _BASE64}),
+    Channel(
+        "keys", True, "centre", False, "A gateway's share of a tag's next keys, sealed for this gateway. Sent again until it is confirmed.",
+        {
+            "generation": {**_SEQUENCE, "description": "of the keys; the provisioned ones are 0"},
+            "keys": {**_BASE64, "description": "nonce (13 bytes), then AES-CCM under a key that follows from the gateway–centre key"},
+        },
+    ),
+    Channel(
+        "keyed", True, "gateway", False, "The gateway takes the tag under the keys of this generation as well.",
+        {"generation": {**_SEQUENCE, "description": "of the keys"}},
+    ),
 )  # fmt: skip
 
 

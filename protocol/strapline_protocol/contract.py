@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from strapline_wire.errors import RemoteProtocolError
 
 ROOT = "strapline/v1"
-CHANNELS = ("state", "event", "position", "presence", "alarm", "time", "receipt", "command")
+CHANNELS = ("state", "event", "position", "presence", "alarm", "time", "keyed", "receipt", "command", "keys")
 PAYLOAD_LIMIT = 16384
 """Bytes; the largest message is a few hundred, and nobody may make us parse more than this."""
 

@@ -4,18 +4,20 @@ It keeps no record and connects to nothing. A centre around it does three things
 disk, publish what the desk has to say.
 """
 
+import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from strapline_protocol import contract
+from strapline_protocol import contract, rekeying
 from strapline_protocol.codes import Kind
 from strapline_protocol.commands import CommandSealer
 from strapline_protocol.contract import Message, Topic
 from strapline_protocol.keys import CentreKeys
 from strapline_protocol.received import Journals, Received
 from strapline_protocol.records import OpenedRecord, RecordOpener, TimeQuestion
+from strapline_protocol.rekeying import Generation, KeyChange
 from strapline_wire import frames, seal
 from strapline_wire.errors import LocalProtocolError, RemoteProtocolError
 
@@ -88,7 +90,15 @@ class GatewayState(NamedTuple):
     state: str
 
 
-Heard = Arrival | GatewayRecord | Refused | TimeAsked | GatewayState
+class Keyed(NamedTuple):
+    """A gateway takes a tag under the keys of this generation too."""
+
+    gateway: str
+    tag: str
+    generation: int
+
+
+Heard = Keyed | Arrival | GatewayRecord | Refused | TimeAsked | GatewayState
 
 
 class Desk:
@@ -108,6 +118,7 @@ class Desk:
         epoch: int,
         number: int = 0,
         journals: Journals | None = None,
+        entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._opener = RecordOpener(tags)
         self._number = number
@@ -122,6 +133,9 @@ class Desk:
         """Messages that were not genuine or made no sense, by reason."""
         self._outgoing: deque[Outgoing] = deque()
         self._said = 0
+        self._entropy = entropy
+        self._changes: dict[str, KeyChange] = {}
+        """The last change of keys of each tag that has had one."""
 
     # In.
 
@@ -147,11 +161,16 @@ class Desk:
             return self._gateway_record(message)
         if channel == "time":
             return self._answer_time(message)
+        if channel == "keyed":
+            return self._confirmed(message)
         if channel != "state":
             raise RemoteProtocolError("topic", str(message.topic))
         state = message.data.get("state")
         if state not in STATES:
             raise RemoteProtocolError("malformed", "state")
+        if state == "online":
+            for tag in self._changes:
+                self._hand_out(tag, gateway)
         return GatewayState(gateway, state)
 
     def _record(self, message: Message) -> Arrival | Refused:
@@ -231,10 +250,76 @@ class Desk:
         else:
             self._sealers[tag] = CommandSealer(keys[0], self._epoch, number=self._number)
 
+    # New keys.
+
+    def rekey(self, generation: Generation, gateways: Iterable[str], *, proved: bool = False) -> None:
+        """Give a tag its next keys: first to these gateways, and when each has confirmed its share, to the tag itself.
+
+        Keep generation number and salt before; after a restart say it again, with `proved` where the tag has come under them already.
+        The tag obeys one generation after the other, so only one can be under way.
+        """
+        tag = generation.centre.tag
+        change = KeyChange(generation, set(gateways), proved=proved)
+        if unknown := change.gateways - self._gateways.keys():
+            raise LocalProtocolError("no such gateway", min(unknown))
+        keys = [one for one in self._opener.keys(tag) if one != generation.centre]
+        if not keys:
+            raise LocalProtocolError("no keys of this tag", tag)
+        self._changes[tag] = change
+        self.use_keys(tag, [generation.centre, *keys] if proved else [keys[0], generation.centre, *keys[1:]])
+        for gateway in sorted(change.gateways):
+            self._hand_out(tag, gateway)
+
+    def _hand_out(self, tag: str, gateway: str) -> None:
+        change = self._changes[tag]
+        if gateway in change.gateways:
+            topic = Topic(gateway, "keys", tag)
+            key, nonce = self._gateways[gateway], self._entropy(13)
+            share = rekeying.wrap(change.generation.gateways, change.generation.number, str(topic), key, nonce)
+            self._publish(topic, share)
+
+    def _confirmed(self, message: Message) -> Keyed:
+        gateway, tag = message.topic.gateway, message.topic.subject
+        number = contract.number(message.data, "generation", 1)
+        change = self._changes.get(tag)
+        if change is not None and number == change.generation.number and gateway in change.gateways:
+            was_ready = change.ready
+            change.confirmed.add(gateway)
+            if change.ready and not change.proved and not was_ready:
+                for one in sorted(change.gateways):
+                    self._order(tag, change, one)
+        return Keyed(gateway, tag, number)
+
+    def _order(self, tag: str, change: KeyChange, gateway: str) -> None:
+        self.send(tag, gateway, self._sealers[tag].rekey(change.generation.number, change.generation.salt))
+
+    def _follow(self, arrival: Arrival) -> None:
+        """A record shows under which keys the tag is: under the next ones it has obeyed, under the old ones it may not have heard."""
+        tag = arrival.record.tag
+        change = self._changes.get(tag)
+        if change is None or change.proved:
+            return
+        if self._opener.keys(tag)[arrival.record.key] == change.generation.centre:
+            change.proved = True
+            others = [one for one in self._opener.keys(tag) if one != change.generation.centre]
+            self.use_keys(tag, [change.generation.centre, *others])
+        elif not change.ready:
+            for gateway in sorted(change.gateways - change.confirmed):
+                self._hand_out(tag, gateway)
+        elif self._utc() >= change.again_at:
+            change.again_at = self._utc() + rekeying.ORDER_AGAIN
+            self._order(tag, change, arrival.gateway)
+
+    def generation(self, tag: str) -> int | None:
+        """The generation of keys that the tag has come under last; None where it has those that it was given at the desk's start."""
+        change = self._changes.get(tag)
+        return change.generation.number if change is not None and change.proved else None
+
     def _accept_record(self, arrival: Arrival, new: bool | None) -> None:
         record, gateway = arrival.record, arrival.gateway
         tag, journal, sequence = record.tag, record.journal, record.sequence
         is_first = keep(self.journals, record)
+        self._follow(arrival)
         self._say_receipt(gateway, tag, journal, self.journals.of(tag, journal), sequence, self._sealers[tag])
         # Sequences begin at 1, and REFUSED can name no other.
         if record.refusal is not None and sequence and (is_first if new is None else new):
@@ -298,5 +383,5 @@ def subscriptions() -> list[str]:
     """The topic filters of a centre."""
     return [
         f"{contract.ROOT}/+/state",
-        *(f"{contract.ROOT}/+/{channel}/+" for channel in ("event", "position", "presence", "alarm", "time")),
+        *(f"{contract.ROOT}/+/{channel}/+" for channel in ("event", "position", "presence", "alarm", "time", "keyed")),
     ]

@@ -14,6 +14,7 @@ from strapline_centre.schedule import Schedule
 from strapline_protocol.definitions import EventCode
 from strapline_protocol.desk import Arrival, Desk, GatewayRecord, GatewayState, Outgoing, Refused, subscriptions
 from strapline_protocol.keys import CentreKeys
+from strapline_protocol.rekeying import SALT_SIZE, next_generation
 
 __all__ = ["Centre", "Person", "subscriptions"]
 
@@ -53,7 +54,11 @@ class Centre:
         keys = [key for person in self._persons.values() for key in (person.keys, *person.other_keys)]
         number = int.from_bytes(entropy(4), "big") >> 1
         epoch = ledger.claim_epoch(epoch)
-        self.desk = Desk(keys, gateways, utc=utc, epoch=epoch, number=number, journals=ledger.journals)
+        self.desk = Desk(keys, gateways, utc=utc, epoch=epoch, number=number, journals=ledger.journals, entropy=entropy)
+        self._entropy = entropy
+        self._gateways = sorted(gateways)
+        for tag in self._persons:
+            self._resume_keys(tag)
         self.gateway_states: dict[str, str] = {}
         # Alerts outlive a restart: whoever had to look at them has not yet.
         kept: Iterable[Entry | RefusedEntry] = ledger.entries()
@@ -86,6 +91,22 @@ class Centre:
         """The sealed ARM that an electronic key carries to this tag; it works once."""
         return self.desk.sealer(tag).arm(key_id, self._utc())
 
+    def rekey(self, tag: str) -> int:
+        """Begin to give a tag new keys; gives their generation. One that is under way already goes on instead of a further one."""
+        known = self.ledger.rekeyings(tag)
+        if known and not known[-1][2]:
+            return known[-1][0]
+        number, salt = len(known) + 1, self._entropy(SALT_SIZE)
+        generation = next_generation(self.desk.keys(tag)[0], number, salt)
+        self.ledger.begin_rekeying(tag, number, salt)
+        self.desk.rekey(generation, self._gateways)
+        return number
+
+    def _resume_keys(self, tag: str) -> None:
+        for number, salt, proved in self.ledger.rekeyings(tag):
+            generation = next_generation(self.desk.keys(tag)[0], number, salt)
+            self.desk.rekey(generation, self._gateways, proved=proved)
+
     def _keep(self, heard: Arrival | GatewayRecord, entry: Entry) -> Entry | None:
         outcome = self.ledger.add(entry)
         if outcome is Outcome.CONFLICT:
@@ -93,7 +114,10 @@ class Centre:
             self.alerts.conflict(entry.source, self._utc(), f"{entry.journal:08x}-{entry.sequence}-{digest}")
         elif outcome is Outcome.NEW:
             self._judge(entry)
+        before = self.desk.generation(entry.source)
         self.desk.accept(heard, new=outcome is Outcome.NEW)
+        if (generation := self.desk.generation(entry.source)) is not None and generation != before:
+            self.ledger.prove_rekeying(entry.source, generation)
         return entry if outcome is Outcome.NEW else None
 
     def _refuse(self, heard: Refused) -> None:

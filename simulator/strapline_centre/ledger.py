@@ -82,6 +82,15 @@ _REFUSED_MORE = Table(
     Column("count", BigInteger, nullable=False),
 )
 
+_REKEYINGS = Table(
+    "rekeyings",
+    _METADATA,
+    Column("tag", String(8), primary_key=True),
+    Column("generation", BigInteger, primary_key=True, autoincrement=False),
+    Column("salt", LargeBinary, nullable=False),  # no key: worth nothing without the generation before
+    Column("proved", Boolean, nullable=False),
+)
+
 _EPOCHS = Table("epochs", _METADATA, Column("epoch", BigInteger, primary_key=True, autoincrement=False))
 
 
@@ -179,6 +188,25 @@ class Ledger:
             epoch = wanted if last is None else max(wanted, last + 1)
             connection.execute(_EPOCHS.insert().values(epoch=epoch))
         return epoch
+
+    def begin_rekeying(self, tag: str, generation: int, salt: bytes) -> None:
+        """Keep what a tag's next keys follow from, before anyone hears of it; on return it is committed."""
+        with self._engine.begin() as connection:
+            connection.execute(_REKEYINGS.insert().values(tag=tag, generation=generation, salt=salt, proved=False))
+
+    def prove_rekeying(self, tag: str, generation: int) -> None:
+        """The tag has come under the keys of this generation."""
+        t = _REKEYINGS.c
+        with self._engine.begin() as connection:
+            wanted = (t.tag == tag) & (t.generation == generation)
+            connection.execute(_REKEYINGS.update().where(wanted).values(proved=True))
+
+    def rekeyings(self, tag: str) -> list[tuple[int, bytes, bool]]:
+        """(generation, salt, whether the tag has come under it) of a tag, in order."""
+        t = _REKEYINGS.c
+        query = select(t.generation, t.salt, t.proved).where(t.tag == tag).order_by(t.generation)
+        with self._engine.connect() as connection:
+            return [(int(row[0]), bytes(row[1]), bool(row[2])) for row in connection.execute(query)]
 
     def add(self, entry: Entry) -> Outcome:
         """Keep a record; on return it is committed."""

@@ -19,6 +19,11 @@ class CentreService:
     def mqtt_connected(self) -> None:
         self.connected = True
 
+    def publish(self) -> None:
+        """Publish what the centre has to say."""
+        while (out := self._centre.next_message()) is not None:
+            self._client.publish(out.topic, out.payload)
+
     def mqtt_disconnected(self, _reason: str) -> None:
         self.connected = False
 
@@ -27,7 +32,6 @@ class CentreService:
 
     def mqtt_message(self, topic: str, payload: bytes) -> None:
         entry = self._centre.receive(topic, payload)
-        while (out := self._centre.next_message()) is not None:
-            self._client.publish(out.topic, out.payload)
+        self.publish()
         if entry is not None and self._on_entry is not None:
             self._on_entry(entry)

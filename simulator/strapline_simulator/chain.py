@@ -113,6 +113,11 @@ class Chain:
     async def __aexit__(self, *error: object) -> None:
         await self._stack.__aexit__(None, None, None)
 
+    def rekey_tag(self) -> None:
+        """The centre begins to give the tag new keys."""
+        self.centre.rekey(TAG)
+        self._publish_centre()
+
     def start_tag(self) -> None:
         """Power for the tag: this moment is the scenario's start."""
         loop = virtual_loop()
@@ -124,6 +129,7 @@ class Chain:
     async def _start_centre(self, stack: AsyncExitStack) -> None:
         client = self._client("centre", centre_subscriptions())
         service = CentreService(self.centre, client, self._entered)
+        self._publish_centre = service.publish
         await client.connect(service)
         stack.push_async_callback(client.close)
 
@@ -147,6 +153,7 @@ class Chain:
             utc=self.utc,
             clock=asyncio.get_running_loop().time,
             on_command=gateway.command,
+            on_keys=gateway.expect_keys,
             entropy=draw,
         )
         gateway.attach(relay)

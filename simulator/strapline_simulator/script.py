@@ -15,6 +15,9 @@ STRAP_OHM = 1000
 OPEN_OHM = 1_000_000
 _KEY_ID = 0x00E1EC01
 _BEYOND_REACH_M = 60.0
+_CONTACT_S = 180.0
+"""A tag at home is called on every two minutes, and then hears what waits for it; one that is away when it has something to say."""
+
 _HEAT_STEP_S = 10.0
 _LOCATION_STEP_S = 10.0
 
@@ -24,6 +27,7 @@ _TEXTS = {
     "close_strap": "the strap is closed",
     "take_off": "the tag is taken off",
     "put_on": "the tag is put on",
+    "new_keys": "the centre begins to give the tag new keys",
 }
 
 
@@ -173,6 +177,12 @@ class Script:
         self._chain.air.loss = share
 
     # What must be in the ledger.
+
+    async def _do_new_keys(self, _yes: bool, now: float) -> None:
+        self._chain.rekey_tag()
+        at_home = distance_m(self.path.at(now), self._home) < _BEYOND_REACH_M
+        period_s = self._scenario.tag.get("beacon_period_s", Config.beacon_period_s)
+        self._expect("rekeyed", now, now + (_CONTACT_S if at_home else period_s + _CONTACT_S), "the tag has new keys")
 
     def _expect(self, code: str, earliest_s: float, latest_s: float, text: str, due_s: float | None = None) -> None:
         # On a live link everything is due within the 15 minutes of R07; alarms have their own bounds in the scenario.

@@ -1,15 +1,16 @@
 """What of a chain goes into its trace."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from strapline_protocol import contract
 from strapline_protocol.cipher import HostCipher
-from strapline_simulator.chain import Chain
+from strapline_protocol.keys import GatewayKeys, centre_keys, gateway_keys
+from strapline_protocol.rekeying import next_generation
+from strapline_simulator.chain import TAG, Chain
 from strapline_simulator.trace import TraceWriter
 from strapline_wire import frames, gatt, link, seal
 from strapline_wire.errors import RemoteProtocolError
-from strapline_wire.keys import derive
 from strapline_wire.replay import ReplayWindow
 
 _SERVICE_DATA = gatt.SERVICE_DATA_UUID16.to_bytes(2, "little")
@@ -17,7 +18,7 @@ _SERVICE_DATA = gatt.SERVICE_DATA_UUID16.to_bytes(2, "little")
 
 def trace_chain(chain: Chain, trace: TraceWriter) -> None:
     """Write the air, the cellular line, MQTT and what they say into the trace from now on. No key is in it."""
-    reader = _Reader(chain.test_secret)
+    reader = _Reader(chain)
 
     def opened(body: bytes | None) -> None:
         if body is not None:
@@ -56,23 +57,41 @@ def trace_chain(chain: Chain, trace: TraceWriter) -> None:
 
 
 class _Reader:
-    """Opens what the simulation's own test key opens, for the trace's readers."""
+    """Opens what the simulation's own test keys open, for the trace's readers."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._broadcast = HostCipher(derive(secret, "broadcast"))
-        self._header = HostCipher(derive(secret, "header"))
-        self._end_to_end = HostCipher(derive(secret, "end-to-end"))
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+        self._newest = centre_keys(TAG, chain.test_secret)
+        self._generations: list[tuple[HostCipher, HostCipher, HostCipher]] = []
+        """Broadcast, header and end-to-end, the newest first."""
+        self._use(gateway_keys(TAG, chain.test_secret))
+
+    def _use(self, share: GatewayKeys) -> None:
+        ciphers = HostCipher(share.broadcast), HostCipher(share.header), HostCipher(self._newest.end_to_end)
+        self._generations.insert(0, ciphers)
 
     def heartbeat(self, frame: bytes) -> bytes | None:
-        try:
-            _, body = seal.open_frame(frame, self._broadcast, self._header, seal.UP, ReplayWindow())
-        except RemoteProtocolError:
-            return None
-        return bytes([frames.HEARTBEAT]) + body
+        for broadcast, header, _ in self._tried():
+            try:
+                _, body = seal.open_frame(frame, broadcast, header, seal.UP, ReplayWindow())
+            except RemoteProtocolError:
+                continue
+            return bytes([frames.HEARTBEAT]) + body
+        return None
 
     def record(self, data: dict[str, object]) -> bytes | None:
-        try:
-            envelope, body = seal.open_envelope(contract.octets(data, "record"), self._end_to_end, seal.UP)
-        except RemoteProtocolError:
-            return None
-        return bytes([int(envelope.kind)]) + bytes(body)
+        for *_, end_to_end in self._tried():
+            try:
+                envelope, body = seal.open_envelope(contract.octets(data, "record"), end_to_end, seal.UP)
+            except RemoteProtocolError:
+                continue
+            return bytes([int(envelope.kind)]) + bytes(body)
+        return None
+
+    def _tried(self) -> Iterator[tuple[HostCipher, HostCipher, HostCipher]]:
+        yield from list(self._generations)
+        for number, salt, _ in self._chain.ledger.rekeyings(TAG)[len(self._generations) - 1 :]:
+            generation = next_generation(self._newest, number, salt)
+            self._newest = generation.centre
+            self._use(generation.gateways)
+            yield self._generations[0]

@@ -23,6 +23,7 @@ Verb = Literal[
     "ambient",
     "cell",
     "radio_loss",
+    "new_keys",
     "note",
 ]
 
@@ -94,6 +95,7 @@ class Step(_Strict):
     ambient: float | None = Field(default=None, description="temperature around the tag, °C", ge=-40, le=110)
     cell: bool | None = Field(default=None, description="whether there is cellular coverage")
     radio_loss: float | None = Field(default=None, description="share of BLE advertisements lost", ge=0, le=1)
+    new_keys: Literal[True] | None = Field(default=None, description="the centre begins to give the tag new keys")
     note: str | None = Field(default=None, description="nothing happens; shown in the timeline")
 
     @model_validator(mode="after")

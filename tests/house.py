@@ -62,7 +62,8 @@ class _NotingCipher(HostCipher):
 def note_all(monkeypatch):
     """Every cipher that gateway and centre make from now on is seen; the tag is given its own."""
     uses = Uses()
-    for module in ("strapline_gateway.connection", "strapline_gateway.enrolment", "strapline_centre.centre"):
+    makers = ("strapline_gateway.connection", "strapline_gateway.enrolment", "strapline_protocol.commands")
+    for module in (*makers, "strapline_protocol.records", "strapline_protocol.rekeying"):
         monkeypatch.setattr(f"{module}.HostCipher", uses.cipher)
     return uses
 
@@ -130,7 +131,7 @@ class Gateway:
         key, utc = house.gateway_keys[self.ident], house.utc
         self.relay = Relay(
             self.ident, key, self.outbox, self, utc=utc, clock=lambda: house.now_s, on_command=self._command,
-            entropy=entropy,
+            entropy=entropy, on_keys=lambda keys: self.station.expect_keys(keys, house.now_s),
         )  # fmt: skip
         self.station.resume(self.relay.slots())
         self.relay.mqtt_connected()
@@ -362,8 +363,16 @@ class House:
         self.ledger.close()
         shutil.copy(f"{self.folder}/ledger.backup", f"{self.folder}/ledger.sqlite")
 
+    def rekey(self):
+        """The centre begins to give the tag new keys."""
+        self.centre.rekey(TAG)
+        self._publish()
+
     def to_centre(self, topic, payload):
         self.centre.receive(topic, payload)
+        self._publish()
+
+    def _publish(self):
         while (out := self.centre.next_message()) is not None:
             gateway = self.gateways[contract.parse_topic(out.topic).gateway]
             self.soon(gateway.relay.mqtt_message, out.topic, out.payload)

@@ -4,12 +4,13 @@ A text that is sent again under its old nonce is the same text, and is no repeti
 """
 
 import itertools
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hand_made_tag import SECRET
+from hand_made_tag import SECRET, TAG
 from house import HOME, NEIGHBOUR, START, Draw, House, Memory, PowerGoneError, Uses, note_all
 from strapline_centre.ledger import Ledger
 from strapline_protocol.cipher import HostCipher
@@ -22,7 +23,15 @@ from strapline_wire.keys import Slot, derive
 
 BROADCAST, END_TO_END, HEADER = (derive(SECRET, purpose) for purpose in ("broadcast", "end-to-end", "header"))
 
-KEY_CHANGES = {"the keys stay": lambda _house: None}
+
+def new_keys_twice(house):
+    """The second time while the first is still under way in the house, then once it is through."""
+    for _ in range(2):
+        house.rekey()
+        house.run(400)
+
+
+KEY_CHANGES = {"the keys stay": lambda _house: None, "new keys, twice": new_keys_twice}
 """What may happen to the tag's keys in the middle of a story, while its counters, journal and numbers go on."""
 
 
@@ -179,6 +188,22 @@ def test_no_nonce_is_used_for_two_texts(build, uses, story, change_keys):
     assert len(uses.sealed) > 200
 
 
+def test_new_keys_are_used_and_the_old_ones_are_not_used_again(build, uses):
+    house = build()
+    house.arm()
+    house.run(600)
+    new_keys_twice(house)
+    before = Counter(key for key, _ in uses.sealed)
+    house.run(600)
+    after = Counter(key for key, _ in uses.sealed)
+    assert house.ledger.rekeyings(TAG)[-1][0] == 2
+    assert [proved for *_, proved in house.ledger.rekeyings(TAG)] == [True, True]
+    grown = {key for key in after if after[key] > before[key]}
+    assert not grown & {BROADCAST, END_TO_END}
+    assert len(uses.blocks) == 3  # a header key of each generation
+    assert uses.repeated() == []
+
+
 def test_the_stories_use_every_key_and_use_it_much(build, uses):
     memory = Memory()
     for story in (many_reboots, an_hour_of_alarms, centres_come_and_go):
@@ -188,8 +213,7 @@ def test_the_stories_use_every_key_and_use_it_much(build, uses):
         if key == BROADCAST:
             counts["heartbeat"] += 1
         elif key == END_TO_END:
-            kind = {(2, 0): "record", (2, 1): "question", (3, 0): "command"}[nonce[0], nonce[1]]
-            counts[kind] += 1
+            counts["command" if nonce[0] == 3 else "question" if nonce[1] == frames.TIME_REQUEST else "record"] += 1
     counts["session"] = len(uses.keys()) - 2
     assert counts["heartbeat"] > 3000
     assert counts["record"] > 1500
@@ -405,8 +429,8 @@ def test_a_restored_ledger_under_a_clock_that_is_behind_gives_an_epoch_again_and
         for _ in range(100):
             house.arm()
         nonces = [nonce for key, nonce in uses.sealed if key == END_TO_END and nonce[0] == 3]
-        epochs.append({nonce[2:6] for nonce in nonces})
-        numbers += [nonce[6:10] for nonce in nonces]
+        epochs.append({nonce[3:7] for nonce in nonces})
+        numbers += [nonce[7:11] for nonce in nonces]
     assert all(epoch == epochs[0] and len(epoch) == 1 for epoch in epochs)
     assert int.from_bytes(*epochs[0], "big") == int(START.timestamp()) + 1
     assert len(set(numbers)) == len(numbers) == 2000

@@ -89,16 +89,21 @@ class Connection:
         self._link.send(answer)
 
     def open(self, frame: bytes) -> tuple[int, bytes]:
-        """(kind, body) of a frame under the session key; proves the session where it was only offered."""
-        if self._session is not None:
+        """(kind, body) of a frame under the session key; proves the session where it was only offered.
+
+        A session from keys that have ended since opens nothing, proved or not: whoever had those keys has its key too.
+        """
+        if self._session is not None and self.keys is not None and not self.keys.ended:
             try:
                 return self._session.open(frame)
             except RemoteProtocolError:
                 if self._offer is None:
                     raise
         if self._offer is None:
-            raise RemoteProtocolError("unexpected")
+            raise RemoteProtocolError("unexpected" if self._session is None else "old_keys")
         tag, keys, session = self._offer
+        if keys.ended:
+            raise RemoteProtocolError("old_keys")
         opened = session.open(frame)
         self.tag, self.keys, self._session, self._offer, self._hellos = tag, keys, session, None, 0
         return opened

@@ -21,6 +21,8 @@ class Keyset:
         self.broadcast = HostCipher(keys.broadcast)
         self.header = HostCipher(keys.header)
         self.window = ReplayWindow()
+        self.ended = False
+        """The tag has come under later keys: these open nothing any more."""
 
     def is_of(self, keys: GatewayKeys) -> bool:
         """Whether it was made of these."""

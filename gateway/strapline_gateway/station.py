@@ -208,8 +208,17 @@ class Station:
     def _renew(self, tag: str, keys: Keyset) -> None:
         enrolled = self._tags[tag]
         if keys is enrolled.next_keys:
+            enrolled.keys.ended = True
             enrolled.keys, enrolled.next_keys = keys, None
             self._pseudonyms.take_over(tag, tag + _NEXT)
+            self._hang_up_old(tag)
+
+    def _hang_up_old(self, tag: str) -> None:
+        # What is open under the old keys may be anyone's who had them. The tag comes again under the new ones, with what was not receipted.
+        for link, connection in self._connections.items():
+            if connection.tag == tag and connection.keys is not self._tags[tag].keys and not connection.hanging_up:
+                connection.hanging_up = True
+                self._events.append(HangUp(link))
 
     def _move(self, tag: str, pseudonym: int, now: float) -> None:
         if self._pseudonyms.heard(tag, pseudonym, now):

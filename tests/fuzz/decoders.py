@@ -115,6 +115,6 @@ def explanation_seeds() -> list[bytes]:
 
 
 TARGETS = [
-    Target("decoders", build, seeds, share=300, max_len=LONGEST),
+    Target("decoders", build, seeds, share=260, max_len=LONGEST),
     Target("explanation", build_explanation, explanation_seeds, share=50, max_len=128),
 ]

@@ -111,7 +111,7 @@ def forgery(scene: Scene, attacker: Attacker, genuine: bytes, seen: list[bytes],
         if way == "replayed":
             return way, draw.choice((seen[-1], draw.choice(seen)))
         forged = draw.choice(scene.foreign[way]) if way in scene.foreign else attacker.forge(way, genuine, seen)
-        if not any(scene.says_the_same(forged, one) for one in (genuine, *seen)):
+        if scene.reaches(forged) and not any(scene.says_the_same(forged, one) for one in (genuine, *seen)):
             return way, forged
 
 

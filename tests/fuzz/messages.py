@@ -205,7 +205,7 @@ def build_relay() -> Callable[[bytes], None]:
     link = station.open_link(0.0)
     station.receive_data(link, tag.hello(0.0), 0.0)
     tag.receive(station.next_event().data)  # type: ignore[union-attr] - the answer to HELLO
-    station.receive_data(link, tag.reply(0.0), 0.0)
+    station.receive_data(link, tag.reply(0.0), 0.0)  # it acknowledges WELCOME too
     for _ in range(4):
         record = tag.event()
         relay.keep(Record(TAG, seal.peek_envelope(record), record))
@@ -214,6 +214,7 @@ def build_relay() -> Callable[[bytes], None]:
         relay.mqtt_message(*message(Reader(data)))
         while (event := station.next_event()) is not None:
             tag.receive(event.data)  # type: ignore[union-attr] - commands are all that it sends
+            station.receive_data(link, tag.acknowledgement(), 0.0)
         tag.taken.clear()
 
     return take

@@ -2,12 +2,13 @@
 
 from random import Random
 
+from fuzz.wire import StationWire, TagWire, connect, hello_of
 from hand_made_tag import OTHER_TAG, TAG, HandMadeTag
 from station_home import ADDRESS, Home
-from strapline_gateway.station import Record, Station, Transmit
+from strapline_gateway.station import Record, Station
 from strapline_protocol.cipher import HostCipher
 from strapline_wire import frames, link, seal
-from strapline_wire.errors import RemoteProtocolError
+from strapline_wire.keys import derive, renew
 from strapline_wire.session import TagHandshake
 
 FOREIGN = 24
@@ -52,6 +53,10 @@ class Scene:
         """The positive control: what `genuine` gave arrives untouched."""
         return self.offer(data)
 
+    def reaches(self, _forged: bytes) -> bool:
+        """Whether a forgery gets as far as the receiver; what is lost before it proves nothing."""
+        return True
+
     def says_the_same(self, _forged: bytes, _genuine: bytes) -> bool:
         """Whether a forgery is only another spelling of the same message."""
         return False
@@ -77,9 +82,11 @@ class Scene:
         return others + [head + frame[5:] for frame in others]
 
 
-def frame_of(line: bytes) -> bytes:
-    (frame,) = link.Deframer().feed(line)
-    return frame
+class LineScene(Scene):
+    """A receiver of frames on a line: the link carries any frame of a size that it knows."""
+
+    def reaches(self, forged: bytes) -> bool:
+        return 0 < len(forged) <= link.FRAME_LIMIT
 
 
 def home_of(gateway: int, *tags: HandMadeTag) -> Home:
@@ -91,16 +98,16 @@ def home_of(gateway: int, *tags: HandMadeTag) -> Home:
 
 def sent_up(tag: HandMadeTag) -> list[bytes]:
     """Frames of the tag's present session that nobody has received, the counters ahead of what the scene reaches."""
-    return [frame_of(tag.send(tag.event())) for _ in range(AHEAD + FOREIGN)][AHEAD:]
+    return [tag.session.seal(frames.RECORD, tag.event()) for _ in range(AHEAD + FOREIGN)][AHEAD:]
 
 
-def sent_down(home: Home, tag: HandMadeTag, ahead: int = AHEAD, count: int = FOREIGN) -> list[bytes]:
+def sent_down(wire: StationWire, tag: HandMadeTag, ahead: int = AHEAD, count: int = FOREIGN) -> list[bytes]:
     """The same of the gateway's, while the tag is connected."""
-    lines = []
+    sent = []
     for _ in range(ahead + count):
-        home.station.send_command(tag.ident, home._draw.randbytes(34), home.now)
-        lines += [event.data for event in home.take() if isinstance(event, Transmit)]
-    return [frame_of(line) for line in lines[ahead:]]
+        wire.home.station.send_command(tag.ident, wire.home._draw.randbytes(34), wire.home.now)
+        sent += wire.sent()
+    return sent[ahead:]
 
 
 def heartbeats_of(tag: HandMadeTag) -> list[bytes]:
@@ -115,9 +122,9 @@ class Heartbeats(Scene):
     def __init__(self, draw: Random) -> None:
         super().__init__(draw)
         self.home = Home(self.tag)
-        number = self.home.open(self.tag)
-        up, down = sent_up(self.tag), sent_down(self.home, self.tag)
-        self.home.close(number)
+        wire = connect(self.home, self.tag)
+        up, down = sent_up(self.tag), sent_down(wire, self.tag)
+        wire.close()
         held_back = heartbeats_of(self.tag)
         self.home.now += HELD_BACK_S
         self.foreign = {
@@ -139,7 +146,7 @@ class Heartbeats(Scene):
         return self.home.station.accepted > before
 
 
-class Connected(Scene):
+class Connected(LineScene):
     """A connection that stands, and what was said in others before it."""
 
     def __init__(self, draw: Random) -> None:
@@ -152,11 +159,11 @@ class Connected(Scene):
             ("other gateway", neighbour, self.tag),
             ("other tag", self.home, self.other),
         ):
-            number = home.open(tag)
-            self.up[where], self.down[where] = sent_up(tag), sent_down(home, tag)
-            home.close(number)
+            wire = connect(home, tag)
+            self.up[where], self.down[where] = sent_up(tag), sent_down(wire, tag)
+            wire.close()
         self.beats = heartbeats_of(self.tag)
-        self.number = self.home.open(self.tag)
+        self.wire = connect(self.home, self.tag)
 
 
 class SessionUp(Connected):
@@ -167,18 +174,16 @@ class SessionUp(Connected):
     def __init__(self, draw: Random) -> None:
         super().__init__(draw)
         self.foreign = {where: self.as_if(frames.RECORD, sent) for where, sent in self.up.items()} | {
-            "other direction": self.as_if(frames.RECORD, sent_down(self.home, self.tag)),
+            "other direction": self.as_if(frames.RECORD, sent_down(self.wire, self.tag)),
             "heartbeat": self.as_if(frames.RECORD, self.beats),
             "other key": self.made_up(frames.RECORD, self.tag.event(), seal.UP),
         }
 
     def genuine(self) -> bytes:
-        return frame_of(self.tag.send(self.draw.choice((self.tag.event, self.tag.fix))(now=self.home.now)))
+        return self.tag.session.seal(frames.RECORD, self.draw.choice((self.tag.event, self.tag.fix))(now=self.home.now))
 
     def offer(self, data: bytes) -> bool:
-        before = self.home.station.accepted
-        self.home.say(self.number, link.encode(data))
-        return self.home.station.accepted > before
+        return self.wire.took(data)
 
 
 class SessionDown(Connected):
@@ -195,20 +200,13 @@ class SessionDown(Connected):
         }
 
     def genuine(self) -> bytes:
-        return sent_down(self.home, self.tag, 0, 1)[0]
+        return sent_down(self.wire, self.tag, 0, 1)[0]
 
     def offer(self, data: bytes) -> bool:
-        before = len(self.tag.taken)
-        try:
-            self.tag.receive(link.encode(data))
-        except RemoteProtocolError:
-            return False
-        except AssertionError:  # it opened, and is no command: taken all the same
-            return True
-        return len(self.tag.taken) > before
+        return self.wire.tag_wire.took(data)
 
 
-class Hellos(Scene):
+class Hellos(LineScene):
     """HELLO at the station. A copy of a genuine one is answered: see `Recordings` for what that is worth."""
 
     name = "HELLO at the station"
@@ -217,13 +215,13 @@ class Hellos(Scene):
     def __init__(self, draw: Random) -> None:
         super().__init__(draw)
         self.home = Home(self.tag)
-        welcomes = [self.answer(frame_of(self.tag.hello(0.0))) for _ in range(FOREIGN)]
+        welcomes = [self.answer(hello_of(self.tag)) for _ in range(FOREIGN)]
         strangers = [
             TagHandshake(draw.randbytes(16), HostCipher(bytes(16)), self.tag.pseudonym, draw.randbytes(8), HostCipher)
             for _ in range(FOREIGN)
         ]
         self.foreign = {
-            "other tag": self.as_if(frames.HELLO, [frame_of(self.other.hello(0.0)) for _ in range(FOREIGN)]),
+            "other tag": self.as_if(frames.HELLO, [hello_of(self.other) for _ in range(FOREIGN)]),
             "other direction": self.as_if(frames.HELLO, welcomes),
             "other key": [stranger.hello for stranger in strangers],
             "heartbeat": self.as_if(frames.HELLO, heartbeats_of(self.tag)),
@@ -231,19 +229,22 @@ class Hellos(Scene):
 
     def answer(self, hello: bytes) -> bytes:
         """The WELCOME that a new link gives, or nothing."""
-        number = self.home.station.open_link(self.home.now)
-        sent = [event.data for event in self.home.say(number, link.encode(hello)) if isinstance(event, Transmit)]
-        self.home.close(number)
-        return frame_of(sent[0]) if sent else b""
+        wire = StationWire(self.home)
+        sent = wire.put(hello)
+        wire.close()
+        return sent[0] if sent else b""
 
     def genuine(self) -> bytes:
-        return frame_of(self.tag.hello(self.home.now))
+        return hello_of(self.tag, self.home.now)
 
     def offer(self, data: bytes) -> bool:
-        return self.answer(data) != b""
+        wire = StationWire(self.home)
+        taken = wire.took(data)
+        wire.close()
+        return taken
 
 
-class Welcomes(Scene):
+class Welcomes(LineScene):
     """WELCOME at the tag, while it waits for one."""
 
     name = "WELCOME at the tag"
@@ -253,7 +254,7 @@ class Welcomes(Scene):
         self.home = Home(self.tag, self.other)
         neighbour = home_of(OTHER_GATEWAY, self.tag)
         to_other = [self.welcome(self.home, self.other) for _ in range(FOREIGN)]
-        hellos = [frame_of(self.tag.hello(0.0)) for _ in range(FOREIGN)]
+        hellos = [hello_of(self.tag) for _ in range(FOREIGN)]
         self.foreign = {
             "other tag": self.as_if(frames.WELCOME, to_other),
             "other gateway": [self.welcome(neighbour, self.tag) for _ in range(FOREIGN)],
@@ -263,25 +264,25 @@ class Welcomes(Scene):
 
     def welcome(self, home: Home, tag: HandMadeTag) -> bytes:
         """The answer to a new HELLO; from then on the tag waits for that one."""
-        number = home.station.open_link(home.now)
-        (sent,) = home.say(number, tag.hello(home.now))
-        home.close(number)
-        return frame_of(sent.data)
+        wire = StationWire(home)
+        (sent,) = wire.put(hello_of(tag, home.now))
+        wire.close()
+        return sent
 
     def genuine(self) -> bytes:
-        return self.welcome(self.home, self.tag)
+        sent = self.welcome(self.home, self.tag)
+        self.wire = TagWire(self.tag)
+        return sent
 
     def offer(self, data: bytes) -> bool:
-        before = self.tag.session
-        try:
-            self.tag.receive(link.encode(data))
-        except RemoteProtocolError:
-            return False
-        return self.tag.session is not before
+        return self.wire.took(data)
 
 
 class Recordings(Scene):
-    """A whole connection played to the station again, HELLO and all: WELCOME comes, and proves nothing to anyone."""
+    """A whole connection played to the station again, HELLO and all: WELCOME comes, and proves nothing to anyone.
+
+    The frames stand one behind the other, each as long as in a genuine one.
+    """
 
     name = "recorded connections"
 
@@ -289,32 +290,148 @@ class Recordings(Scene):
         super().__init__(draw)
         self.home = Home(self.tag, self.other)
         self.live = False
+        self.sizes: tuple[int, int] = (0, 0)
+        """Of HELLO and REPLY."""
         self.foreign = {"other tag": [self.connection(self.other)[0] for _ in range(4)]}
 
     def connection(self, tag: HandMadeTag) -> tuple[bytes, bool]:
         """(what the tag said, whether its record went through) of a genuine one."""
-        hello = tag.hello(self.home.now)
-        number = self.home.station.open_link(self.home.now)
-        (welcome,) = self.home.say(number, hello)
-        tag.receive(welcome.data)
-        rest = tag.reply(self.home.now) + tag.send(tag.event(now=self.home.now))
-        heard = self.home.say(number, rest)
-        self.home.close(number)
-        return hello + rest, any(isinstance(event, Record) for event in heard)
+        wire = StationWire(self.home)
+        hello = hello_of(tag, self.home.now)
+        (welcome,) = wire.put(hello)
+        assert TagWire(tag).took(welcome)
+        reply = tag.session.seal(frames.REPLY, frames.pack_reply((tag.boot, 0)))
+        record = tag.session.seal(frames.RECORD, tag.event(now=self.home.now))
+        taken = [wire.took(frame) for frame in (reply, record)]
+        live = all(taken) and any(isinstance(event, Record) for event in wire.events)
+        wire.close()
+        self.sizes = len(hello), len(reply)
+        return hello + reply + record, live
 
     def genuine(self) -> bytes:
         said, self.live = self.connection(self.tag)
         return said
 
+    def reaches(self, forged: bytes) -> bool:
+        return forged != b""
+
     def offer(self, data: bytes) -> bool:
-        number = self.home.station.open_link(self.home.now)
-        self.home.say(number, data)
-        proved = self.home.station._connections[number].tag is not None
-        self.home.close(number)
+        hello, reply = self.sizes
+        wire = StationWire(self.home)
+        for frame in (data[:hello], data[hello : hello + reply], data[hello + reply :]):
+            if frame:
+                wire.took(frame)
+        proved = self.home.station._connections[wire.number].tag is not None
+        wire.close()
         return proved
 
     def deliver(self, _data: bytes) -> bool:
         return self.live
 
 
-RADIO = (Heartbeats, SessionUp, SessionDown, Hellos, Welcomes, Recordings)
+class NewKeys:
+    """The tag under the keys that a REKEY has given it; whoever had the old ones makes frames with them, the counters ahead."""
+
+    def __init__(self, tag: HandMadeTag, secret: bytes, draw: Random) -> None:
+        shared, _ = renew(derive(secret, "end-to-end"), draw.randbytes(16), 1)
+        self.tag = HandMadeTag(tag.ident, shared, slot=1)
+        self.tag.counter = tag.counter
+
+    def expected_at(self, home: Home) -> None:
+        home.station.expect_keys(self.tag.gateway_keys, home.now)
+
+    def proved_at(self, home: Home) -> None:
+        accepted = home.station.accepted
+        home.hear(self.tag.heartbeat(home.now))
+        assert home.station.accepted == accepted + 1
+
+
+class OldHeartbeats(Scene):
+    """Advertisements at the station after the tag was heard under new keys, from a gateway that has the old ones."""
+
+    name = "heartbeats after new keys"
+    attacker = "old keys"
+
+    def __init__(self, draw: Random) -> None:
+        super().__init__(draw)
+        self.home = Home(self.tag)
+        connect(self.home, self.tag).close()
+        new = NewKeys(self.tag, self.secret, draw)
+        new.expected_at(self.home)
+        self.home.hear(self.tag.heartbeat(self.home.now))  # under either as yet
+        assert self.home.station.accepted
+        new.proved_at(self.home)
+        self.old, self.tag = self.tag, new.tag
+        self.old.counter = 1 << 16
+        old = self.under_old_keys()
+        self.foreign = {"old keys": self.as_if(frames.HEARTBEAT, old)}
+
+    def under_old_keys(self) -> list[bytes]:
+        """At every time that the scene reaches, with uptimes that fit."""
+        return [self.old.heartbeat(self.home.now + 4.0 * at) for at in range(FOREIGN)]
+
+    def genuine(self) -> bytes:
+        self.home.now += 1.0
+        return self.tag.heartbeat(self.home.now, flags=self.draw.getrandbits(9), newest_alarm=self.draw.getrandbits(8))
+
+    def offer(self, data: bytes) -> bool:
+        before = self.home.station.accepted
+        self.home.hear(data)
+        return self.home.station.accepted > before
+
+
+class OldHellos(Hellos):
+    """HELLO at the station after the tag was heard under new keys: the old link key greets nobody."""
+
+    name = "HELLO after new keys"
+    attacker = "old keys"
+
+    def __init__(self, draw: Random) -> None:
+        super().__init__(draw)
+        new = NewKeys(self.tag, self.secret, draw)
+        new.expected_at(self.home)
+        assert self.offer(hello_of(self.tag))  # under either as yet
+        new.proved_at(self.home)
+        old, self.tag = self.tag, new.tag
+        self.foreign = {"old keys": self.as_if(frames.HELLO, [hello_of(old) for _ in range(FOREIGN)])}
+
+
+class OldSessions(LineScene):
+    """Connections from before the tag was heard under new keys: a standing one, and one greeted and not proved yet.
+
+    A genuine frame comes under the new keys, on a connection of its own.
+    """
+
+    name = "session frames after new keys"
+    attacker = "old keys"
+
+    def __init__(self, draw: Random) -> None:
+        super().__init__(draw)
+        self.home = Home(self.tag)
+        offered, wire = StationWire(self.home), TagWire(self.tag)
+        (welcome,) = offered.put(hello_of(self.tag))
+        assert wire.took(welcome)
+        unproved = sent_up(self.tag)
+        standing = connect(self.home, self.tag)
+        self.old_wires = [standing, offered]
+        proved = sent_up(self.tag)
+        new = NewKeys(self.tag, self.secret, draw)
+        new.expected_at(self.home)
+        assert standing.took(self.tag.session.seal(frames.RECORD, self.tag.event()))  # under either as yet
+        new.proved_at(self.home)
+        self.tag = new.tag
+        self.wire = connect(self.home, self.tag)
+        self.foreign = {"old session": self.as_if(frames.RECORD, proved), "old HELLO": unproved}
+
+    def genuine(self) -> bytes:
+        return self.tag.session.seal(frames.RECORD, self.tag.event(now=self.home.now))
+
+    def offer(self, data: bytes) -> bool:
+        taken = [wire.took(data) for wire in (*self.old_wires, self.wire)]  # by each, whatever the others do
+        return any(taken)
+
+
+RADIO = (
+    Heartbeats, SessionUp, SessionDown, Hellos, Welcomes, Recordings, OldHeartbeats, OldHellos, OldSessions,
+)  # fmt: skip
+"""Receivers on the radio and on the line."""

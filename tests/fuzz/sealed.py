@@ -1,6 +1,7 @@
 """Frames, envelopes and handshakes: raw, and with a genuine seal round anything, at the ends that open them."""
 
 from collections.abc import Callable
+from typing import Any
 
 from firmware.tag_pair import HEADER, LINK_KEY, SECRET, TagPair
 from firmware.tag_pair import Memory as Flash
@@ -10,9 +11,12 @@ from strapline_gateway.station import Station, Transmit
 from strapline_protocol.cipher import HostCipher
 from strapline_tag import outputs as out
 from strapline_tag.commands import Commands
-from strapline_wire import frames, link, seal
+from strapline_tag.config import Config
+from strapline_tag.keyring import Keyring
+from strapline_wire import documents, frames, link, seal
 from strapline_wire.errors import RemoteProtocolError
 from strapline_wire.keys import derive
+from strapline_wire.parts import PART_LIMIT
 from strapline_wire.replay import ReplayWindow
 from strapline_wire.session import TagHandshake, _clear, welcome
 
@@ -20,7 +24,8 @@ GATEWAY = 0x6A7E0001
 PSEUDONYM = 0x12345678
 END_TO_END = HostCipher(derive(SECRET, "end-to-end"))
 BROADCAST = HostCipher(derive(SECRET, "broadcast"))
-KINDS = [value for name, value in vars(frames).items() if name.isupper() and f"pack_{name.lower()}" in vars(frames)]
+PACKED = {**vars(documents), **vars(frames)}
+KINDS = [value for name, value in vars(frames).items() if name.isupper() and f"pack_{name.lower()}" in PACKED]
 ADDRESS = "C0:00:00:00:00:01"
 
 
@@ -137,6 +142,8 @@ def build_links() -> Callable[[bytes], None]:
         while (event := station.next_event()) is not None:
             if isinstance(event, Transmit) and event.link == number and tag._handshake is not None:
                 refused(tag.receive, event.data)  # what was sealed before the tag greeted anew is not for it any more
+                if answer := tag.acknowledgement():
+                    station.receive_data(number, answer, now)
         tag.taken.clear()
 
     def take(data: bytes) -> None:
@@ -145,14 +152,18 @@ def build_links() -> Callable[[bytes], None]:
         for _ in range(12):
             if not reader:
                 break
-            step = reader.number() % 6
+            step = reader.number() % 7
             if step == 0:
                 station.receive_data(number, reader.take(reader.number(2) % 1200), now)
+            elif step == 6:
+                content = reader.take(reader.number(2) % (link.CONTENT_LIMIT + 1))
+                station.receive_data(number, link.encode(content), now)
             elif step == 1:
                 station.receive_data(number, tag.hello(now), now)
-            elif step == 2 and tag.session is not None:
-                frame = tag.session.seal(reader.number() & 0x3F, reader.take(reader.number(2) % 528))
-                station.receive_data(number, link.encode(frame), now)
+            elif step == 2 and tag.session is not None and tag.link.room():
+                tag.link.send(tag.session.seal(reader.number() & 0x3F, reader.take(reader.number(2) % 528)))
+                for line in tag.link.data_to_send(0):
+                    station.receive_data(number, line, now)
             elif step == 3:
                 now += reader.number()
                 station.handle_timer(now)
@@ -180,6 +191,8 @@ def links_seeds() -> list[bytes]:
         long_command + b"\x01" + reply,
         b"\x01" + reply + b"\x03\xff\x04\x01",
         b"\x00\x00\x10" + bytes(16),
+        b"\x01" + reply + b"\x06\x00\x03\xc8\x00\x00" + command,
+        b"\x06\x00\x20\xc8\x00\x00\x41" + bytes(28) + b"\x01" + reply,
     ]
 
 
@@ -187,9 +200,9 @@ def links_seeds() -> list[bytes]:
 
 
 def build_commands() -> Callable[[bytes], None]:
-    """What a tag's key opens is let through once, and its epoch only rises; nothing else is let through."""
+    """What a tag's key opens is let through once, and its epoch only rises; nothing else is let through. Parts fill no memory."""
     memory = Flash()
-    commands = Commands(END_TO_END, memory)
+    commands = Commands(Keyring(SECRET, memory, HostCipher), memory, Config.document_limit)
 
     def take(data: bytes) -> None:
         reader = Reader(data)
@@ -201,9 +214,14 @@ def build_commands() -> Callable[[bytes], None]:
             return
         kind = KINDS[reader.number() % len(KINDS)] if mode == 1 else reader.number()
         envelope = (kind, reader.number(), reader.number(4), reader.number(4))
-        sealed = seal.seal_envelope(envelope, reader.rest(), END_TO_END, seal.DOWN)
+        body = reader.rest()
+        sealed = seal.seal_envelope(envelope, body, END_TO_END, seal.DOWN)
         if refused(commands.open, sealed):
             assert memory.held == before
+        else:
+            whole = None if refused(commands.assemble, kind, body) else (kind, body)
+            assert whole is None or kind == frames.PART or commands.assemble(kind, body) == whole
+            assert sum(len(part) for part in commands._assembly._parts.values()) < Config.document_limit + PART_LIMIT
         assert memory.held.get("epoch", 0) >= before.get("epoch", 0)
         assert refused(commands.open, sealed)
 
@@ -217,9 +235,37 @@ def commands_seeds() -> list[bytes]:
     ]
 
 
+class PresentKeys:
+    """The tag's end-to-end cipher of the moment, as a centre that has sent REKEY works it out."""
+
+    def __init__(self, keys: Keyring) -> None:
+        self._keys = keys
+
+    def seal(self, nonce: bytes, plaintext: bytes, associated: bytes) -> bytes:
+        return bytes(self._keys.end_to_end.seal(nonce, plaintext, associated))
+
+    def open(self, nonce: bytes, sealed: bytes, associated: bytes) -> bytes:
+        return bytes(self._keys.end_to_end.open(nonce, sealed, associated))
+
+
+class FuzzedPair(TagPair):
+    """A tag and its other end, which follow REKEY together; what was sealed before it the other end passes over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.centre.cipher = PresentKeys(self.tag._keys)  # type: ignore[assignment] - all that a centre asks of it
+
+    def _greet(self, line: Any, frame: bytes) -> None:
+        self.link_key, self.header = self.tag._keys.link_key, self.tag._keys.header
+        refused(super()._greet, line, frame)
+
+    def _record(self, bearer: int, line: Any, sealed: bytes) -> None:
+        refused(super()._record, bearer, line, sealed)
+
+
 def build_tag() -> Callable[[bytes], None]:
     """The whole tag: any bytes on its lines, at its key and from its receiver, commands sealed round anything, and time."""
-    pair = TagPair()
+    pair = FuzzedPair()
     pair.connect()
 
     def take(data: bytes) -> None:
@@ -227,14 +273,17 @@ def build_tag() -> Callable[[bytes], None]:
         for _ in range(8):
             if not reader:
                 break
-            step = reader.number() % 7
+            step = reader.number() % 8
             if step == 0 and out.BLE in pair.lines:
                 pair.line_data(reader.take(reader.number(2) % 1200))
+            elif step == 7 and out.BLE in pair.lines:
+                pair.line_data(link.encode(reader.take(reader.number(2) % (link.CONTENT_LIMIT + 1))))
             elif step == 1:
                 pair.key(reader.take(reader.number()))
             elif step in (2, 3):
                 sealed = pair.centre.seal(KINDS[reader.number() % len(KINDS)], reader.take(reader.number() % 64))
-                by_line = step == 2 and out.BLE in pair.lines and pair.lines[out.BLE].session is not None
+                line = pair.lines.get(out.BLE)
+                by_line = step == 2 and line is not None and line.session is not None and line.link.room()
                 pair.command(sealed) if by_line else pair.key(sealed)
             elif step == 4:
                 pair.gnss(reader.take(reader.number()))
@@ -253,12 +302,17 @@ def tag_seeds() -> list[bytes]:
     index = {kind: at for at, kind in enumerate(KINDS)}
     arm, receipt = frames.pack_arm((1, 2)), frames.pack_receipt((1, 2, 3))
     time = frames.pack_time((bytes(8), 0xFFFFFFFF, 999))
+    rekey = frames.pack_rekey((1, bytes(16)))
+    part = documents.pack_part((frames.TIME, 7, 1, 2, time))
     sentence = b"$GPRMC,000001,A,4800.0100,N,01131.0000,E,1.0,84.4,030326,,,A*67\r\n"
     return [
         bytes([3, index[frames.ARM], len(arm)]) + arm + b"\x05\xff",
         bytes([2, index[frames.RECEIPT], len(receipt)]) + receipt,
         bytes([2, index[frames.TIME], len(time)]) + time,
         bytes([4, len(sentence)]) + sentence,
+        bytes([2, index[frames.REKEY], len(rekey)]) + rekey + b"\x05\xff",
+        bytes([2, index[frames.PART], len(part)]) + part,
+        bytes([7, 0, 4, 200, 0, 0, 1]),
         b"\x06\x05\x10" + bytes([0, 0, 20]) + bytes(20),
         bytes([1, 30]) + bytes(30),
     ]
@@ -266,9 +320,9 @@ def tag_seeds() -> list[bytes]:
 
 TARGETS = [
     Target("seal", lambda: take_seal, seal_seeds, share=60, max_len=600),
-    Target("handshake", lambda: take_handshake, handshake_seeds, share=100, max_len=128),
+    Target("handshake", lambda: take_handshake, handshake_seeds, share=80, max_len=128),
     Target("air", build_air, air_seeds, share=60, max_len=96, lives=5000),
     Target("links", build_links, links_seeds, share=30, max_len=1536, lives=500),
-    Target("commands", build_commands, commands_seeds, share=120, max_len=128, lives=5000),
+    Target("commands", build_commands, commands_seeds, share=90, max_len=1024, lives=5000),
     Target("tag", build_tag, tag_seeds, share=25, max_len=512, lives=200),
 ]

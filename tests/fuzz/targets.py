@@ -1,5 +1,7 @@
 """All fuzz targets by name. A new module's targets are listed here and nowhere else."""
 
-from fuzz import decoders, line, messages, sealed
+from fuzz import arq, decoders, line, messages, parts, sealed
 
-TARGETS = {target.name: target for module in (decoders, line, messages, sealed) for target in module.TARGETS}
+TARGETS = {
+    target.name: target for module in (decoders, line, arq, messages, sealed, parts) for target in module.TARGETS
+}

@@ -59,7 +59,7 @@ def off_by_one(data):
 
 
 def too_patient(data):
-    return frames.Fix(*[0] * 9) if len(data) < frames.FIX_SIZE else frames.unpack_fix(data)
+    return frames.Fix((0,) * 9) if len(data) < frames.FIX_SIZE else frames.unpack_fix(data)
 
 
 @pytest.mark.parametrize(("name", "wrong"), [("HELLO", off_by_one), ("FIX", too_patient)])

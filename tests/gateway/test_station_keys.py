@@ -4,7 +4,7 @@ import pytest
 
 from hand_made_tag import OTHER_SECRET, OTHER_TAG, SECRET, TAG, HandMadeTag
 from station_home import Home, connects
-from strapline_gateway.station import Presence
+from strapline_gateway.station import HangUp, Presence, Record
 from strapline_protocol.keys import GatewayKeys
 from strapline_wire.keys import derive, renew
 
@@ -46,6 +46,49 @@ def test_a_connection_under_the_new_keys_changes_them_as_well_but_only_once_it_h
     home.say(number, new.reply(home.now))
     home.hear(old.heartbeat(2))
     assert home.station.accepted == before + 1
+
+
+def test_what_is_open_under_the_old_keys_ends_with_them(tags):
+    old, new = tags
+    home = Home(old)
+    number = home.open(old)
+    home.station.expect_keys(new_keys(), home.now)
+    assert any(isinstance(event, Record) for event in home.say(number, old.send(old.event())))
+    assert HangUp(number) in home.hear(new.heartbeat(1))
+    assert home.say(number, old.send(old.event())) == []  # not even while the line still stands
+    assert home.rejected == {"old_keys": 1}
+    home.station.send_command(TAG, b"sealed command", home.now)
+    assert home.take() == []
+    home.close(number)
+    again = home.station.open_link(home.now, TAG)
+    home.greet(again, new)
+    for event in home.say(again, new.reply(home.now)):
+        new.receive(event.data)
+    assert new.taken == [b"sealed command"]
+
+
+def test_a_session_that_was_only_offered_under_the_old_keys_is_never_proved(tags):
+    old, new = tags
+    home = Home(old)
+    number = home.station.open_link(home.now, TAG)
+    home.greet(number, old)
+    home.station.expect_keys(new_keys(), home.now)
+    home.hear(new.heartbeat(1))
+    home.say(number, old.reply(home.now))
+    assert home.rejected == {"old_keys": 1}
+    assert home.station._connections[number].tag is None
+
+
+def test_the_line_on_which_the_tag_greets_anew_under_the_new_keys_stays(tags):
+    old, new = tags
+    home = Home(old)
+    number = home.open(old)
+    home.station.expect_keys(new_keys(), home.now)
+    new.hello(home.now)  # nobody heard it: the next one begins another life of the link than the old keys' did
+    home.greet(number, new)
+    said = home.say(number, new.reply(home.now)) + home.say(number, new.send(new.event()))
+    assert HangUp(number) not in said
+    assert any(isinstance(event, Record) for event in said)
 
 
 def test_it_is_the_same_tag_with_the_same_mailbox_and_the_same_alarm(tags):

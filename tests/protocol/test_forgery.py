@@ -4,12 +4,16 @@ import hmac
 
 import pytest
 
-from fuzz import forge
+from fuzz import far_scene, forge
 from fuzz.attacker import WAYS, Attacker
 from fuzz.forge import SCENES, Shard
 from strapline_gateway.enrolment import Enrolled
+from strapline_gateway.station import Station
 from strapline_protocol.cipher import HostCipher
+from strapline_tag import keyring
 from strapline_wire import seal, session
+from strapline_wire.arq import ReliableLink
+from strapline_wire.keys import derive
 from strapline_wire.replay import ReplayWindow
 
 
@@ -29,9 +33,16 @@ def taken(name):
     return {way for _, way in forge.attack(Shard(name, 1500, "a hole")).taken}
 
 
-def opens_anything(self, nonce, sealed, associated):
-    # Sealing once more turns the text back: the same stream.
-    return self.seal(nonce, sealed[:-8], associated)[:-8]
+def plant_no_mic(monkeypatch):
+    """Every cipher made from now on opens anything."""
+    made = HostCipher.__init__
+
+    def blind(self, key):
+        made(self, key)
+        # Sealing once more turns the text back: the same stream.
+        self.open = lambda nonce, sealed, associated: self.seal(nonce, sealed[:-8], associated)[:-8]
+
+    monkeypatch.setattr(HostCipher, "__init__", blind)
 
 
 SEALED = [
@@ -39,6 +50,7 @@ SEALED = [
     "session frames at the station",
     "session frames at the tag",
     "commands at the tag",
+    "REKEY at the tag",
     "records at the centre",
 ]
 
@@ -46,7 +58,7 @@ SEALED = [
 @pytest.mark.parametrize("name", SEALED)
 def test_a_cipher_that_checks_no_mic_is_found_out(monkeypatch, name):
     # The first forgery may drive the replay window so far on that all others, and the genuine ones, are too old.
-    monkeypatch.setattr(HostCipher, "open", opens_anything)
+    plant_no_mic(monkeypatch)
     tally = forge.attack(Shard(name, 1500, "a hole"))
     assert tally.taken or name == "heartbeats at the station"  # there the uptime is nonsense, which is found
     assert tally.arrived != tally.delivered
@@ -81,6 +93,52 @@ def test_a_contract_that_checks_no_seal_is_found_out(monkeypatch, name):
 def test_a_session_key_that_leaves_out_nonces_and_gateway_is_found_out(monkeypatch, name):
     monkeypatch.setattr(session, "session_key", lambda link_key, *_: link_key)
     assert taken(name) == {"earlier session", "other gateway"}
+
+
+@pytest.mark.parametrize(
+    ("name", "ways"),
+    [
+        ("heartbeats after new keys", {"old keys"}),
+        ("HELLO after new keys", {"old keys"}),
+        ("session frames after new keys", {"old session", "old HELLO"}),
+    ],
+)
+def test_a_station_that_keeps_the_old_keys_is_found_out(monkeypatch, name, ways):
+    candidates = Station._candidates
+
+    def both(self, pseudonym, now):
+        yield from candidates(self, pseudonym, now)
+        yield from old.items()
+
+    def keeping(self, tag, keys):
+        enrolled = self._tags[tag]
+        if keys is enrolled.next_keys:
+            old[tag] = enrolled.keys
+            enrolled.keys, enrolled.next_keys = keys, None
+            self._pseudonyms.take_over(tag, tag + "+")
+
+    old = {}
+    monkeypatch.setattr(Station, "_renew", keeping)
+    monkeypatch.setattr(Station, "_candidates", both)
+    assert taken(name) == ways
+
+
+def test_an_end_to_end_key_that_a_gateway_can_work_out_is_found_out(monkeypatch):
+    def renew(end_to_end, salt, generation):
+        shared, _ = genuine(end_to_end, salt, generation)
+        return shared, derive(shared, "link")
+
+    genuine = keyring.renew
+
+    for module in (keyring, far_scene):
+        monkeypatch.setattr(module, "renew", renew)
+    assert "other key" in taken("REKEY at the tag")
+
+
+def test_a_frame_that_the_link_drops_is_no_attempt(monkeypatch):
+    monkeypatch.setattr(ReliableLink, "receive_data", lambda *_: [])
+    with pytest.raises(AssertionError, match="the station never saw the frame"):
+        forge.attack(Shard("HELLO at the station", 100, "1"))
 
 
 def test_a_direction_that_is_not_in_the_nonce_is_found_out(monkeypatch):

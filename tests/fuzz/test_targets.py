@@ -15,14 +15,16 @@ from fuzz.target import Reader
 from fuzz.targets import TARGETS
 from strapline_protocol import definitions
 from strapline_wire import frames, link, seal
+from strapline_wire.arq import ReliableLink
 from strapline_wire.errors import RemoteProtocolError
+from strapline_wire.parts import Assembly
 
 every_target = pytest.mark.parametrize("target", TARGETS.values(), ids=list(TARGETS))
 FUZZ = Path(fuzz.__file__)
 
 
-@every_target
-def test_every_target_takes_its_seeds_and_what_a_clumsy_hand_makes_of_them(target):
+def clumsy(target):
+    """The seeds, and what a clumsy hand makes of them."""
     draw = Random(target.name)
     attacker, seeds = Attacker(draw), list(target.seeds())
     take = target.build()
@@ -33,6 +35,11 @@ def test_every_target_takes_its_seeds_and_what_a_clumsy_hand_makes_of_them(targe
             take = target.build()
         data = draw.choice([seed for seed in seeds if len(seed) > 1])
         take(getattr(attacker, draw.choice(("flipped", "altered", "truncated", "extended", "spliced")))(data, seeds))
+
+
+@every_target
+def test_every_target_takes_its_seeds_and_what_a_clumsy_hand_makes_of_them(target):
+    clumsy(target)
 
 
 @every_target
@@ -88,6 +95,58 @@ def test_an_error_of_any_other_kind_is_a_crash(monkeypatch):
     monkeypatch.setattr(seal, "peek", explodes_on(7))
     with pytest.raises(ZeroDivisionError):
         TARGETS["air"].build()(b"\x00\x00\x07")
+
+
+def takes_all(self, content):
+    self._peer, self._expected, self._owes = content[0], (content[2] >> 4) + 1 & 15, True
+    return True
+
+
+def holds_all(self, frame):
+    self._queue.append(frame)
+
+
+def gives_up_in_silence(self, now):
+    if self._retry_at is not None and now >= self._retry_at:
+        self._number_anew()
+
+
+def acknowledges_whatever(self, content, now):
+    count = (content[2] - self._base) & 15
+    self._queue, self._base, self._sent = self._queue[count:], (self._base + count) & 15, self._sent - count
+    self._next = max(0, self._next - count)
+
+
+@pytest.mark.parametrize(
+    ("method", "hole"),
+    [
+        ("_is_next", takes_all),
+        ("send", holds_all),
+        ("handle_timer", gives_up_in_silence),
+        ("handle_timer", lambda *_: None),
+        ("_acknowledge", acknowledges_whatever),
+    ],
+)
+def test_a_link_with_a_hole_is_found_out(monkeypatch, method, hole):
+    monkeypatch.setattr(ReliableLink, method, hole)
+    with pytest.raises(AssertionError):
+        clumsy(TARGETS["arq"])
+
+
+def joins_as_they_came(self, part):
+    self._parts[part.part] = part.content
+    return None if len(self._parts) < part.parts else (part.document, b"".join(self._parts.values()))
+
+
+def keeps_all(self, part):
+    self._parts[part.transfer, part.part] = part.content
+
+
+@pytest.mark.parametrize("hole", [joins_as_they_came, keeps_all])
+def test_an_assembly_with_a_hole_is_found_out(monkeypatch, hole):
+    monkeypatch.setattr(Assembly, "add", hole)
+    with pytest.raises(AssertionError):
+        clumsy(TARGETS["parts"])
 
 
 def test_a_reader_that_is_used_up_gives_zeros_and_nothing():

@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, datetime
 from random import Random
-from typing import NamedTuple
 
 from firmware.tag_pair import Memory as Flash
 from fuzz.scene import FOREIGN, Scene, sent_up
@@ -20,10 +19,9 @@ from strapline_protocol.contract import Message, Topic
 from strapline_tag.commands import Commands
 from strapline_tag.config import Config
 from strapline_tag.keyring import Keyring
-from strapline_tag.tag import Tag
 from strapline_wire import frames, seal
 from strapline_wire.errors import RemoteProtocolError
-from strapline_wire.keys import derive, renew
+from strapline_wire.keys import derive
 
 GATEWAY, OTHER_GATEWAY = "6a7e0001", "6a7e0002"
 NOW = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
@@ -161,88 +159,6 @@ class CommandsAtTag(FarScene):
         except RemoteProtocolError:
             return False
         return True
-
-
-class Generation(NamedTuple):
-    """One generation of a tag's keys: what its gateways have, and the end-to-end key."""
-
-    number: int
-    gateways: list[bytes]
-    end_to_end: bytes
-
-
-def generations(secret: bytes, salts: list[bytes]) -> list[Generation]:
-    """The one of the tag's secret, and what REKEY makes of it with one salt after the other."""
-    shared, end_to_end = secret, derive(secret, "end-to-end")
-    made = []
-    for number in range(len(salts) + 1):
-        held = [derive(shared, purpose) for purpose in ("broadcast", "link", "header")]
-        made.append(Generation(number, held, end_to_end))
-        if number < len(salts):
-            shared, end_to_end = renew(end_to_end, salts[number], number + 1)
-    return made
-
-
-class RekeysAtTag(Scene):
-    """REKEY at the whole tag, from a gateway that holds what gateways get in every generation, and has recorded or held back the rest."""
-
-    name = "REKEY at the tag"
-    attacker = "gateway"
-
-    CHANGES = 80
-    """Generations that a scene reaches, and a few more."""
-
-    def __init__(self, draw: Random) -> None:
-        super().__init__(draw)
-        self.salts = [draw.randbytes(16) for _ in range(self.CHANGES)]
-        self.chain = generations(self.secret, self.salts)
-        self.others = generations(self.other_secret, self.salts)
-        self.at_tag = Tag(self.secret, Flash(), draw.randbytes, HostCipher, Config())
-        self.number = 0
-        self.held_back: list[bytes] = []
-
-    def rekey(self, present: Generation, direction: int = seal.DOWN, kind: int = frames.REKEY) -> bytes:
-        """A REKEY from this generation to the next, with a salt of its own and a number that nobody has seen."""
-        return self.sealed(present, self.draw.randbytes(16), direction, kind, 1000 + self.draw.getrandbits(16))
-
-    def sealed(self, present: Generation, salt: bytes, direction: int, kind: int, number: int) -> bytes:
-        body = frames.pack_rekey((present.number + 1, salt))
-        cipher = HostCipher(present.end_to_end)
-        return seal.seal_envelope((kind, 0, EPOCH, number), body, cipher, direction)
-
-    def crossed(self, present: Generation) -> dict[str, list[bytes]]:
-        """What is as near to the next REKEY as a gateway can come."""
-        former = self.chain[max(present.number - 1, 0)]
-        keys = [*present.gateways, *former.gateways, self.draw.randbytes(16)]
-        return {
-            "other tag": [self.rekey(self.others[present.number])],
-            "other key": [
-                self.rekey(present._replace(end_to_end=key), direction)
-                for key in keys
-                for direction in (seal.DOWN, seal.UP)
-            ],
-            "other direction": [self.rekey(present, seal.UP)],
-            "other kind": [
-                bytes([frames.REKEY]) + self.rekey(present, kind=kind)[1:]
-                for kind in (frames.RECEIPT, frames.TIME, frames.PART)
-            ],
-        }
-
-    def genuine(self) -> bytes:
-        at = min(self.at_tag._keys.generation, self.CHANGES - 1)  # through a hole they run ahead
-        present = self.chain[at]
-        self.foreign = self.crossed(present) | ({"held back": self.held_back[:at]} if at else {})
-        # Of two that the centre has sealed the gateway holds one back until the other is obeyed.
-        self.held_back[at:] = [self.rekey(present)]
-        self.number += 1
-        return self.sealed(present, self.salts[at], seal.DOWN, frames.REKEY, self.number)
-
-    def offer(self, data: bytes) -> bool:
-        keys = self.at_tag._keys
-        before = keys.generation, keys._end_to_end_key
-        self.at_tag.feed_key(0, data)
-        self.at_tag.take_outputs()
-        return (keys.generation, keys._end_to_end_key) != before
 
 
 class MqttScene(FarScene):
@@ -404,4 +320,4 @@ class MqttAtRelay(MqttScene):
         return sum(self.relay.rejected.values()) == rejected, self.reached or len(self.outbox) < held
 
 
-FAR = (Records, CommandsAtTag, RekeysAtTag, MqttAtCentre, MqttAtRelay)
+FAR = (Records, CommandsAtTag, MqttAtCentre, MqttAtRelay)

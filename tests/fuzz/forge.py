@@ -26,11 +26,12 @@ from rich.table import Table
 
 from fuzz.attacker import WAYS, Attacker
 from fuzz.far_scene import FAR
+from fuzz.rekey_scene import REKEY
 from fuzz.scene import RADIO, Scene
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = 1_000_000
-SCENES = {scene.name: scene for scene in (*RADIO, *FAR)}
+SCENES = {scene.name: scene for scene in (*RADIO, *REKEY, *FAR)}
 SHARES = dict.fromkeys(SCENES, 1) | {
     "heartbeats at the station": 4,
     "session frames at the station": 2,

@@ -8,7 +8,6 @@ from station_home import ADDRESS, Home
 from strapline_gateway.station import Record, Station
 from strapline_protocol.cipher import HostCipher
 from strapline_wire import frames, link, seal
-from strapline_wire.keys import derive, renew
 from strapline_wire.session import TagHandshake
 
 FOREIGN = 24
@@ -329,109 +328,5 @@ class Recordings(Scene):
         return self.live
 
 
-class NewKeys:
-    """The tag under the keys that a REKEY has given it; whoever had the old ones makes frames with them, the counters ahead."""
-
-    def __init__(self, tag: HandMadeTag, secret: bytes, draw: Random) -> None:
-        shared, _ = renew(derive(secret, "end-to-end"), draw.randbytes(16), 1)
-        self.tag = HandMadeTag(tag.ident, shared, slot=1)
-        self.tag.counter = tag.counter
-
-    def expected_at(self, home: Home) -> None:
-        home.station.expect_keys(self.tag.gateway_keys, home.now)
-
-    def proved_at(self, home: Home) -> None:
-        accepted = home.station.accepted
-        home.hear(self.tag.heartbeat(home.now))
-        assert home.station.accepted == accepted + 1
-
-
-class OldHeartbeats(Scene):
-    """Advertisements at the station after the tag was heard under new keys, from a gateway that has the old ones."""
-
-    name = "heartbeats after new keys"
-    attacker = "old keys"
-
-    def __init__(self, draw: Random) -> None:
-        super().__init__(draw)
-        self.home = Home(self.tag)
-        connect(self.home, self.tag).close()
-        new = NewKeys(self.tag, self.secret, draw)
-        new.expected_at(self.home)
-        self.home.hear(self.tag.heartbeat(self.home.now))  # under either as yet
-        assert self.home.station.accepted
-        new.proved_at(self.home)
-        self.old, self.tag = self.tag, new.tag
-        self.old.counter = 1 << 16
-        old = self.under_old_keys()
-        self.foreign = {"old keys": self.as_if(frames.HEARTBEAT, old)}
-
-    def under_old_keys(self) -> list[bytes]:
-        """At every time that the scene reaches, with uptimes that fit."""
-        return [self.old.heartbeat(self.home.now + 4.0 * at) for at in range(FOREIGN)]
-
-    def genuine(self) -> bytes:
-        self.home.now += 1.0
-        return self.tag.heartbeat(self.home.now, flags=self.draw.getrandbits(9), newest_alarm=self.draw.getrandbits(8))
-
-    def offer(self, data: bytes) -> bool:
-        before = self.home.station.accepted
-        self.home.hear(data)
-        return self.home.station.accepted > before
-
-
-class OldHellos(Hellos):
-    """HELLO at the station after the tag was heard under new keys: the old link key greets nobody."""
-
-    name = "HELLO after new keys"
-    attacker = "old keys"
-
-    def __init__(self, draw: Random) -> None:
-        super().__init__(draw)
-        new = NewKeys(self.tag, self.secret, draw)
-        new.expected_at(self.home)
-        assert self.offer(hello_of(self.tag))  # under either as yet
-        new.proved_at(self.home)
-        old, self.tag = self.tag, new.tag
-        self.foreign = {"old keys": self.as_if(frames.HELLO, [hello_of(old) for _ in range(FOREIGN)])}
-
-
-class OldSessions(LineScene):
-    """Connections from before the tag was heard under new keys: a standing one, and one greeted and not proved yet.
-
-    A genuine frame comes under the new keys, on a connection of its own.
-    """
-
-    name = "session frames after new keys"
-    attacker = "old keys"
-
-    def __init__(self, draw: Random) -> None:
-        super().__init__(draw)
-        self.home = Home(self.tag)
-        offered, wire = StationWire(self.home), TagWire(self.tag)
-        (welcome,) = offered.put(hello_of(self.tag))
-        assert wire.took(welcome)
-        unproved = sent_up(self.tag)
-        standing = connect(self.home, self.tag)
-        self.old_wires = [standing, offered]
-        proved = sent_up(self.tag)
-        new = NewKeys(self.tag, self.secret, draw)
-        new.expected_at(self.home)
-        assert standing.took(self.tag.session.seal(frames.RECORD, self.tag.event()))  # under either as yet
-        new.proved_at(self.home)
-        self.tag = new.tag
-        self.wire = connect(self.home, self.tag)
-        self.foreign = {"old session": self.as_if(frames.RECORD, proved), "old HELLO": unproved}
-
-    def genuine(self) -> bytes:
-        return self.tag.session.seal(frames.RECORD, self.tag.event(now=self.home.now))
-
-    def offer(self, data: bytes) -> bool:
-        taken = [wire.took(data) for wire in (*self.old_wires, self.wire)]  # by each, whatever the others do
-        return any(taken)
-
-
-RADIO = (
-    Heartbeats, SessionUp, SessionDown, Hellos, Welcomes, Recordings, OldHeartbeats, OldHellos, OldSessions,
-)  # fmt: skip
+RADIO = (Heartbeats, SessionUp, SessionDown, Hellos, Welcomes, Recordings)
 """Receivers on the radio and on the line."""

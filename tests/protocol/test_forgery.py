@@ -4,7 +4,7 @@ import hmac
 
 import pytest
 
-from fuzz import far_scene, forge
+from fuzz import forge, rekey_scene
 from fuzz.attacker import WAYS, Attacker
 from fuzz.forge import SCENES, Shard
 from strapline_gateway.enrolment import Enrolled
@@ -130,7 +130,7 @@ def test_an_end_to_end_key_that_a_gateway_can_work_out_is_found_out(monkeypatch)
 
     genuine = keyring.renew
 
-    for module in (keyring, far_scene):
+    for module in (keyring, rekey_scene):
         monkeypatch.setattr(module, "renew", renew)
     assert "other key" in taken("REKEY at the tag")
 

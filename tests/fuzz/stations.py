@@ -45,7 +45,7 @@ def air_seeds() -> list[bytes]:
 
 def build_links() -> Callable[[bytes], None]:
     """Connections at a station: each input is a little story of bytes, greetings, sealed frames, commands, new keys and time."""
-    tag, coming = HandMadeTag(), HandMadeTag(secret=bytes(16))
+    tag, coming, expected = HandMadeTag(), HandMadeTag(secret=bytes(16)), False
     station = Station(GATEWAY, [tag.gateway_keys], lambda size: bytes(range(size)), home=True)
     now = 0.0
     number = station.open_link(now)
@@ -59,7 +59,7 @@ def build_links() -> Callable[[bytes], None]:
         tag.taken.clear()
 
     def take(data: bytes) -> None:
-        nonlocal now, number, tag, coming
+        nonlocal now, number, tag, coming, expected
         reader = Reader(data)
         for _ in range(12):
             if not reader:
@@ -72,10 +72,12 @@ def build_links() -> Callable[[bytes], None]:
                 station.receive_data(number, link.encode(content), now)
             elif step == 7:
                 station.expect_keys(coming.gateway_keys, now)
-            elif step == 8:
+                expected = True
+            elif step == 8 and expected:  # a stranger's would cost a search, as in `air`
                 accepted = station.accepted
                 station.receive_advertisement(ADDRESS, -60, coming.heartbeat(now), now)
                 if station.accepted > accepted:
+                    expected = False
                     # The tag of the old keys says what it has to say on its line until it greets under the new ones.
                     coming, tag = HandMadeTag(secret=coming.gateway_keys.link), _in_the_place_of(tag, coming)
             elif step == 1:

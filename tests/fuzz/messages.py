@@ -11,19 +11,22 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fuzz.target import Reader, Target, one_in
-from hand_made_tag import TAG, HandMadeTag
+from hand_made_tag import SECRET, TAG, HandMadeTag
 from strapline_centre.centre import Centre, Person
 from strapline_centre.ledger import Ledger
 from strapline_centre.schedule import Schedule
 from strapline_gateway.outbox import Outbox
 from strapline_gateway.relay import Relay
 from strapline_gateway.station import Record, Station
-from strapline_protocol import contract
+from strapline_protocol import contract, rekeying
 from strapline_protocol.contract import Message, Topic
+from strapline_protocol.keys import centre_keys
+from strapline_protocol.rekeying import next_generation
 from strapline_wire import frames, seal
 from strapline_wire.errors import RemoteProtocolError
 
 GATEWAY, KEY = "6a7e0001", bytes(range(32))
+SHARE = next_generation(centre_keys(TAG, SECRET), 1, bytes(16)).gateways
 NOW = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())
 NAMES = (*contract.CHANNELS, "other")
@@ -31,7 +34,7 @@ RESTART_ONE_IN = 64
 
 FIELDS = (
     "specversion id source type subject time data seal tag heard record request command alarm present rssi_dbm newest_alarm state"
-    " journal sequence base bitmap first far_bitmap"
+    " journal sequence base bitmap first far_bitmap generation keys"
 )
 VALUES = '"online" "lost" "7a900001" "2026-03-02T20:00:00.000Z" "0001-01-01T00:00:00+23:59" 4294967295 null [[[['
 WORDS = [f'"{field}":'.encode() for field in FIELDS.split(" ")] + [value.encode() for value in VALUES.split(" ")]
@@ -78,7 +81,7 @@ def message_seeds() -> list[bytes]:
     """Each channel's message, as data and as a whole body, and a raw one."""
     heard = contract.utc_text(NOW)
     tag = HandMadeTag()
-    datas = {
+    datas: dict[str, list[dict[str, object]]] = {
         "state": [{"state": "lost"}, {"state": "online"}],
         "event": [{"record": contract.text_of(tag.event()), "heard": heard, "alarm": False}],
         "position": [{"record": contract.text_of(tag.fix()), "heard": heard}],
@@ -90,6 +93,8 @@ def message_seeds() -> list[bytes]:
             {"source": TAG, "journal": 1, "base": 1, "bitmap": 0, "first": 9, "far_bitmap": 3, "command": "AAAA"},
         ],
         "command": [{"command": contract.text_of(bytes(30))}, {"command": contract.text_of(bytes(600))}],
+        "keys": [rekeying.wrap(SHARE, 1, f"{contract.ROOT}/{GATEWAY}/keys/{TAG}", KEY, bytes(13))],
+        "keyed": [{"generation": 1}],
         "other": [{}],
     }
     inputs = []

@@ -75,7 +75,7 @@ class Wearer:
 
     def _receipt(self, _now):
         journal = self.tag.journal
-        journal.receipt(frames.Receipt(journal.ident, journal.newest + 1, 0))
+        journal.receipt(frames.Receipt((journal.ident, journal.newest + 1, 0)))
 
     def _sample(self, now):
         """Every 10 s, as the sampler does; worn and off by turns, so that an event comes every quarter of an hour or so."""

@@ -158,7 +158,7 @@ def test_a_heartbeat_a_record_and_a_receipt_pass_between_board_gateway_and_centr
     held = {}
     memory = SimpleNamespace(get=held.get, put=held.__setitem__)
     tag = Tag(bench.secret, memory, lambda size: bytes(range(size)), HostCipher)
-    home = Home(SimpleNamespace(gateway_keys=bench.gateway[TAG]))
+    home = Home(SimpleNamespace(gateway_keys=bench.gateway[TAG], link=None))
     ledger, key = Ledger(), bytes(range(32))
     now = datetime(2026, 3, 2, tzinfo=UTC)
     centre = Centre([Person(bench.centre[TAG])], {"6a7e0001": key}, ledger, utc=lambda: now, epoch=1)

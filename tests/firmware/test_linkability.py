@@ -123,12 +123,14 @@ def test_the_pause_at_a_change_is_no_longer_than_any_other(crowds, state):
 class Unsealed(HostCipher):
     """A cipher that forgets to encrypt."""
 
-    def seal(self, nonce, plaintext, associated):
-        return plaintext + super().seal(nonce, plaintext, associated)[-8:]
+    def __init__(self, key):
+        super().__init__(key)
+        plain = self.seal
+        self.seal = lambda nonce, plaintext, associated: plaintext + plain(nonce, plaintext, associated)[-8:]
 
 
 def unmasked_counter(monkeypatch):
-    monkeypatch.setattr(seal, "_mask", lambda _start, _mic, _header: 0)
+    monkeypatch.setattr(seal, "_first", lambda *_where: (0,))  # what is read off the mask's block
     return "quiet", {}
 
 

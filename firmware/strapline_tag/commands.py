@@ -27,6 +27,7 @@ class Commands:
         if envelope.origin > epoch:
             self._memory.put("epoch", envelope.origin)
             self._window = ReplayWindow()
+            self._assembly.drop()  # the numbers by which parts belong together are those of one epoch
         if envelope.kind == frames.ARM:
             # An electronic key is presented long after it was made, behind any number of receipts, and once used it stays used, over a
             # reboot as well: ARM rises on its own, in the epoch of the last one that was used. After a power cut between the two writes

@@ -229,6 +229,19 @@ def test_a_document_that_began_anew_does_not_mix_with_the_one_before(pair):
     assert refusals(pair) == []
 
 
+def test_parts_of_an_earlier_epoch_do_not_mix_with_those_of_a_later_one_that_counts_alike(pair):
+    old = in_parts(pair, frames.ZONES, bytes(1100))
+    for part in old[1:]:
+        pair.key(part)
+    pair.centre.epoch, pair.centre.number = EPOCH + 1, 0
+    new = in_parts(pair, frames.ZONES, bytes(1100))
+    pair.key(new[0])
+    assert refusals(pair) == []
+    for part in new[1:]:
+        pair.key(part)
+    assert refusals(pair) == [(frames.ZONES, frames.REFUSAL_UNKNOWN_KIND)]
+
+
 def test_more_than_a_tag_can_hold_is_refused_at_its_first_part(pair):
     pair.key(in_parts(pair, frames.ZONES, bytes(8193 + 480))[0])
     assert refusals(pair) == [(frames.PART, frames.REFUSAL_TOO_LONG)]

@@ -131,7 +131,7 @@ class Gateway:
         key, utc = house.gateway_keys[self.ident], house.utc
         self.relay = Relay(
             self.ident, key, self.outbox, self, utc=utc, clock=lambda: house.now_s, on_command=self._command,
-            entropy=entropy, on_keys=lambda keys: self.station.expect_keys(keys, house.now_s),
+            entropy=entropy, on_keys=lambda *keys: self.station.expect_keys(*keys, house.now_s),
         )  # fmt: skip
         self.station.resume(self.relay.slots())
         self.relay.mqtt_connected()

@@ -16,7 +16,8 @@ _UPTIME_SPAN_S = 4 * 65536
 class Keyset:
     """One generation of a tag's keys: its ciphers, and the replay window of its heartbeats."""
 
-    def __init__(self, keys: GatewayKeys) -> None:
+    def __init__(self, keys: GatewayKeys, generation: int) -> None:
+        self.generation = generation
         self.link_key = keys.link
         self.broadcast = HostCipher(keys.broadcast)
         self.header = HostCipher(keys.header)
@@ -33,9 +34,9 @@ class Enrolled:
     """One tag: its keys, and where things stand with it."""
 
     def __init__(self, keys: GatewayKeys) -> None:
-        self.keys = Keyset(keys)
-        self.next_keys: Keyset | None = None
-        """Under which it may come from now on; the first genuine frame under them ends the others."""
+        self.keys = Keyset(keys, 0)
+        self.next_keys: dict[int, Keyset] = {}
+        """By generation, all later ones: under them it may come from now on; the first genuine frame under one ends those before."""
         self.mailbox: deque[bytes] = deque(maxlen=MAILBOX_SIZE)
         self.present = False
         self.heard_at = float("-inf")

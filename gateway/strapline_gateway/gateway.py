@@ -76,9 +76,9 @@ class Gateway:
         self.station.send_command(tag, sealed, asyncio.get_running_loop().time())
         self.drain()
 
-    def expect_keys(self, keys: GatewayKeys) -> bool:
-        """The next keys of one of our tags, from the centre; False where it is not ours."""
-        return self.station.expect_keys(keys, asyncio.get_running_loop().time())
+    def expect_keys(self, keys: GatewayKeys, generation: int) -> bool:
+        """The next keys of one of our tags, from the centre; False as in `Station.expect_keys`."""
+        return self.station.expect_keys(keys, generation, asyncio.get_running_loop().time())
 
     def drain(self) -> None:
         """Carry out everything that the station wants now, then wait for its next deadline."""

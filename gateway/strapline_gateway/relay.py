@@ -37,7 +37,7 @@ class Relay:
     """Give it what the station hears; it keeps it, publishes it, and lets it go when the centre's receipt is here.
 
     `utc()` gives the wall clock, `clock()` the seconds that resending is counted in; `on_command(tag, sealed)` takes what the centre
-    sends to a tag, `on_keys(keys)` a tag's next keys (False: no tag of ours); `entropy(n)` gives n random bytes. `tags` are keys of
+    sends to a tag, `on_keys(keys, generation)` a tag's next keys (False: not taken); `entropy(n)` gives n random bytes. `tags` are keys of
     tags: beside the sealed records of those that have an end-to-end key among them, what they say is published in clear.
     """
 
@@ -53,7 +53,7 @@ class Relay:
         on_command: Callable[[str, bytes], None],
         entropy: Callable[[int], bytes],
         tags: Iterable[GatewayKeys] = (),
-        on_keys: Callable[[GatewayKeys], bool] = lambda _keys: False,
+        on_keys: Callable[[GatewayKeys, int], bool] = lambda _keys, _generation: False,
     ) -> None:
         self._gateway = gateway
         self._key = key
@@ -215,8 +215,8 @@ class Relay:
     def _take_keys(self, message: Message) -> None:
         tag, topic = message.topic.subject, str(message.topic)
         keys, generation = rekeying.unwrap(tag, message.data, topic, self._key)
-        if not self._on_keys(keys):
-            raise RemoteProtocolError("unknown_tag", tag)
+        if not self._on_keys(keys, generation):
+            raise RemoteProtocolError("keys_not_taken", tag)
         self._publish(Topic(self._gateway, "keyed", tag), self._ident("keyed"), {"generation": generation})
 
     def _receipt(self, message: Message) -> None:

@@ -34,7 +34,10 @@ REPLAY_TOLERANCE_S = 30.0
 """A heartbeat whose uptime is further off than this was recorded earlier and sent again."""
 
 _NEXT = "+"
-"""Behind a tag's id: the name of its next keys among the pseudonyms."""
+"""Behind a tag's id, before a generation: the name of its next keys among the pseudonyms."""
+
+_EXPECTED = 2
+"""Generations of a tag's keys that are expected at once: one that it has been given elsewhere, and the one after."""
 
 _RECONNECT_S = 5.0
 _RECONNECT_LONGEST_S = 60.0
@@ -183,34 +186,48 @@ class Station:
 
     def _candidates(self, pseudonym: int, now: float) -> Iterator[tuple[str, Keyset]]:
         for name in self._pseudonyms.find(pseudonym, now):
-            tag = name.removesuffix(_NEXT)
+            tag, _, generation = name.partition(_NEXT)
             enrolled = self._tags[tag]
-            keys = enrolled.keys if name == tag else enrolled.next_keys
-            if keys is not None:
-                yield tag, keys
+            yield tag, enrolled.next_keys[int(generation)] if generation else enrolled.keys
 
     # Keys.
 
-    def expect_keys(self, keys: GatewayKeys, now: float) -> bool:
-        """The tag may come under these keys from now on; the first genuine frame under them ends the old ones. False: no tag of ours."""
+    def expect_keys(self, keys: GatewayKeys, generation: int, now: float) -> bool:
+        """The tag may come under these keys from now on; the first genuine frame under them ends those of earlier generations.
+
+        False where it is no tag of ours, and for keys that are over: whoever repeats an old message brings none of them back.
+        """
         enrolled = self._tags.get(keys.tag)
         if enrolled is None:
             self.rejected["unknown_tag"] += 1
             return False
-        if enrolled.keys.is_of(keys) or (enrolled.next_keys and enrolled.next_keys.is_of(keys)):
-            return True
-        enrolled.next_keys = Keyset(keys)
-        self._pseudonyms.forget(keys.tag + _NEXT)
-        self._pseudonyms.add(keys.tag + _NEXT, enrolled.next_keys.header, now)
-        self._pseudonyms.resume(keys.tag + _NEXT, self._pseudonyms.newest(keys.tag))
-        return True
+        if generation <= enrolled.keys.generation:
+            return generation == enrolled.keys.generation and enrolled.keys.is_of(keys)
+        held = enrolled.next_keys.get(generation)
+        if held is None or not held.is_of(keys):
+            self._drop_keys(keys.tag, generation)
+            enrolled.next_keys[generation] = Keyset(keys, generation)
+            name = f"{keys.tag}{_NEXT}{generation}"
+            self._pseudonyms.add(name, enrolled.next_keys[generation].header, now)
+            self._pseudonyms.resume(name, self._pseudonyms.newest(keys.tag))
+            for earlier in sorted(enrolled.next_keys)[:-_EXPECTED]:
+                self._drop_keys(keys.tag, earlier)
+        return generation in enrolled.next_keys
+
+    def _drop_keys(self, tag: str, generation: int) -> None:
+        dropped = self._tags[tag].next_keys.pop(generation, None)
+        if dropped is not None:
+            dropped.ended = True
+        self._pseudonyms.forget(f"{tag}{_NEXT}{generation}")
 
     def _renew(self, tag: str, keys: Keyset) -> None:
         enrolled = self._tags[tag]
-        if keys is enrolled.next_keys:
+        if enrolled.next_keys.get(keys.generation) is keys:
             enrolled.keys.ended = True
-            enrolled.keys, enrolled.next_keys = keys, None
-            self._pseudonyms.take_over(tag, tag + _NEXT)
+            enrolled.keys = enrolled.next_keys.pop(keys.generation)
+            self._pseudonyms.take_over(tag, f"{tag}{_NEXT}{keys.generation}")
+            for earlier in [generation for generation in enrolled.next_keys if generation < keys.generation]:
+                self._drop_keys(tag, earlier)
             self._hang_up_old(tag)
 
     def _hang_up_old(self, tag: str) -> None:

@@ -40,6 +40,8 @@ class Arrival(NamedTuple):
     record: OpenedRecord
     sealed: bytes
     """As the tag sealed it: the proof."""
+    keys: CentreKeys
+    """Under which it did."""
 
 
 class GatewayRecord(NamedTuple):
@@ -177,7 +179,8 @@ class Desk:
         gateway, tag = message.topic.gateway, message.topic.subject
         heard, sealed = contract.moment(message.data, "heard"), contract.octets(message.data, "record")
         try:
-            return Arrival(gateway, heard, self._opener.open_record(tag, sealed), sealed)
+            record = self._opener.open_record(tag, sealed)
+            return Arrival(gateway, heard, record, sealed, self._opener.keys(tag)[record.key])
         except RemoteProtocolError as error:
             identity = _identity(message.data, sealed)
             self.rejected[error.reason] += 1
@@ -255,11 +258,16 @@ class Desk:
     def rekey(self, generation: Generation, gateways: Iterable[str], *, proved: bool = False) -> None:
         """Give a tag its next keys: first to these gateways, and when each has confirmed its share, to the tag itself.
 
-        Keep generation number and salt before; after a restart say it again, with `proved` where the tag has come under them already.
-        The tag obeys one generation after the other, so only one can be under way.
+        Keep generation number and salt before; after a restart say it again, with `proved` where the tag has come under them already:
+        first the last one that it has, then one that is under way. The tag obeys one generation after the other, so only one can be
+        under way: `LocalProtocolError` for another.
         """
         tag = generation.centre.tag
-        change = KeyChange(generation, set(gateways), proved=proved)
+        last = self._changes.get(tag)
+        if last is not None and last.generation != generation and not last.proved:
+            raise LocalProtocolError("another change of keys is under way", tag)
+        before = None if last is None else last.before if last.generation == generation else last.generation
+        change = KeyChange(generation, set(gateways), proved=proved, before=before)
         if unknown := change.gateways - self._gateways.keys():
             raise LocalProtocolError("no such gateway", min(unknown))
         keys = [one for one in self._opener.keys(tag) if one != generation.centre]
@@ -274,9 +282,9 @@ class Desk:
         change = self._changes[tag]
         if gateway in change.gateways:
             topic = Topic(gateway, "keys", tag)
-            key, nonce = self._gateways[gateway], self._entropy(13)
-            share = rekeying.wrap(change.generation.gateways, change.generation.number, str(topic), key, nonce)
-            self._publish(topic, share)
+            for one in change.valid:
+                key, nonce = self._gateways[gateway], self._entropy(13)
+                self._publish(topic, rekeying.wrap(one.gateways, one.number, str(topic), key, nonce))
 
     def _confirmed(self, message: Message) -> Keyed:
         gateway, tag = message.topic.gateway, message.topic.subject
@@ -299,16 +307,16 @@ class Desk:
         change = self._changes.get(tag)
         if change is None or change.proved:
             return
-        if self._opener.keys(tag)[arrival.record.key] == change.generation.centre:
+        if arrival.keys == change.generation.centre:
             change.proved = True
             others = [one for one in self._opener.keys(tag) if one != change.generation.centre]
             self.use_keys(tag, [change.generation.centre, *others])
-        elif not change.ready:
-            for gateway in sorted(change.gateways - change.confirmed):
-                self._hand_out(tag, gateway)
         elif self._utc() >= change.again_at:
             change.again_at = self._utc() + rekeying.ORDER_AGAIN
-            self._order(tag, change, arrival.gateway)
+            if change.ready:
+                self._order(tag, change, arrival.gateway)
+            for gateway in sorted(change.gateways - change.confirmed):
+                self._hand_out(tag, gateway)
 
     def generation(self, tag: str) -> int | None:
         """The generation of keys that the tag has come under last; None where it has those that it was given at the desk's start."""

@@ -16,7 +16,7 @@ from strapline_wire.hkdf import hkdf_sha256
 from strapline_wire.keys import KEY_SIZE, renew
 
 ORDER_AGAIN = timedelta(minutes=1)
-"""A REKEY that a tag has not obeyed is given again when the tag is heard, at most so often."""
+"""A REKEY that a tag has not obeyed, and a share that a gateway has not confirmed, go again when the tag is heard, at most so often."""
 
 SALT_SIZE = 16
 _NONCE_SIZE = 13
@@ -34,19 +34,30 @@ class Generation(NamedTuple):
 class KeyChange:
     """A change of keys at the centre: until the tag has come under the new ones, and after that for gateways that start anew."""
 
-    def __init__(self, generation: Generation, gateways: set[str], *, proved: bool) -> None:
+    def __init__(
+        self, generation: Generation, gateways: set[str], *, proved: bool, before: Generation | None = None
+    ) -> None:
         self.generation = generation
+        self.before = before
+        """The one that the tag has come under before, where it is not the provisioned one."""
         self.gateways = gateways
         """Who is to have a share."""
         self.confirmed: set[str] = set()
         self.proved = proved
         """The tag has come under the new keys."""
         self.again_at = datetime.min.replace(tzinfo=UTC)
+        """Not before then anything is said again because the tag was heard."""
 
     @property
     def ready(self) -> bool:
         """Whether every gateway would take the tag under the new keys."""
         return self.confirmed >= self.gateways
+
+    @property
+    def valid(self) -> list[Generation]:
+        """Under which the tag may come, in order: a gateway that has started anew has none of them."""
+        earlier = [] if self.proved or self.before is None else [self.before]
+        return [*earlier, self.generation]
 
 
 def next_generation(before: CentreKeys, number: int, salt: bytes) -> Generation:
@@ -55,6 +66,11 @@ def next_generation(before: CentreKeys, number: int, salt: bytes) -> Generation:
         raise LocalProtocolError("a salt has 16 bytes", len(salt))
     shared, end_to_end = renew(before.end_to_end, salt, number)
     return Generation(number, salt, CentreKeys(before.tag, end_to_end), gateway_keys(before.tag, shared))
+
+
+def root_of(provisioned: CentreKeys) -> str:
+    """A name for provisioned keys, from which none of them follows: 16 hexadecimal digits. A store keeps a tag's salts under it."""
+    return bytes(hkdf_sha256(provisioned.end_to_end, b"strapline/1", b"root", 8)).hex()
 
 
 def wrap(keys: GatewayKeys, number: int, topic: str, key: bytes, nonce: bytes) -> dict[str, object]:

@@ -14,7 +14,7 @@ from strapline_centre.schedule import Schedule
 from strapline_protocol.definitions import EventCode
 from strapline_protocol.desk import Arrival, Desk, GatewayRecord, GatewayState, Outgoing, Refused, subscriptions
 from strapline_protocol.keys import CentreKeys
-from strapline_protocol.rekeying import SALT_SIZE, next_generation
+from strapline_protocol.rekeying import SALT_SIZE, next_generation, root_of
 
 __all__ = ["Centre", "Person", "subscriptions"]
 
@@ -25,7 +25,9 @@ class Person(NamedTuple):
     keys: CentreKeys
     schedule: Schedule | None = None
     other_keys: tuple[CentreKeys, ...] = ()
-    """Further keys of the same tag that its records may be sealed with: those from before a re-keying, or to come."""
+    """Further keys of the same tag that its records may be sealed with: of before it was provisioned anew, say."""
+    gateways: tuple[str, ...] | None = None
+    """Ids of the gateways that hold this tag's keys: new keys go to them, and wait until each has them. None: all of the centre's."""
 
 
 class Centre:
@@ -56,7 +58,7 @@ class Centre:
         epoch = ledger.claim_epoch(epoch)
         self.desk = Desk(keys, gateways, utc=utc, epoch=epoch, number=number, journals=ledger.journals, entropy=entropy)
         self._entropy = entropy
-        self._gateways = sorted(gateways)
+        self._gateways = tuple(sorted(gateways))
         for tag in self._persons:
             self._resume_keys(tag)
         self.gateway_states: dict[str, str] = {}
@@ -93,19 +95,32 @@ class Centre:
 
     def rekey(self, tag: str) -> int:
         """Begin to give a tag new keys; gives their generation. One that is under way already goes on instead of a further one."""
-        known = self.ledger.rekeyings(tag)
+        known = self.rekeyings(tag)
         if known and not known[-1][2]:
             return known[-1][0]
         number, salt = len(known) + 1, self._entropy(SALT_SIZE)
         generation = next_generation(self.desk.keys(tag)[0], number, salt)
-        self.ledger.begin_rekeying(tag, number, salt)
-        self.desk.rekey(generation, self._gateways)
+        self.ledger.begin_rekeying(tag, self._root(tag), number, salt)
+        self.desk.rekey(generation, self._gateways_of(tag))
         return number
 
+    def rekeyings(self, tag: str) -> list[tuple[int, bytes, bool]]:
+        """As `Ledger.rekeyings`, since the tag was provisioned last."""
+        return self.ledger.rekeyings(tag, self._root(tag))
+
+    def _root(self, tag: str) -> str:
+        return root_of(self._persons[tag].keys)
+
+    def _gateways_of(self, tag: str) -> tuple[str, ...]:
+        chosen = self._persons[tag].gateways
+        return self._gateways if chosen is None else chosen
+
     def _resume_keys(self, tag: str) -> None:
-        for number, salt, proved in self.ledger.rekeyings(tag):
+        known = self.rekeyings(tag)
+        newest = max((number for number, _, proved in known if proved), default=0)
+        for number, salt, proved in known:
             generation = next_generation(self.desk.keys(tag)[0], number, salt)
-            self.desk.rekey(generation, self._gateways, proved=proved)
+            self.desk.rekey(generation, self._gateways_of(tag) if number >= newest else (), proved=proved)
 
     def _keep(self, heard: Arrival | GatewayRecord, entry: Entry) -> Entry | None:
         outcome = self.ledger.add(entry)
@@ -117,7 +132,7 @@ class Centre:
         before = self.desk.generation(entry.source)
         self.desk.accept(heard, new=outcome is Outcome.NEW)
         if (generation := self.desk.generation(entry.source)) is not None and generation != before:
-            self.ledger.prove_rekeying(entry.source, generation)
+            self.ledger.prove_rekeying(entry.source, self._root(entry.source), generation)
         return entry if outcome is Outcome.NEW else None
 
     def _refuse(self, heard: Refused) -> None:

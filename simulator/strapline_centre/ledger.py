@@ -86,6 +86,7 @@ _REKEYINGS = Table(
     "rekeyings",
     _METADATA,
     Column("tag", String(8), primary_key=True),
+    Column("root", String(16), primary_key=True),  # a tag that is provisioned anew begins anew
     Column("generation", BigInteger, primary_key=True, autoincrement=False),
     Column("salt", LargeBinary, nullable=False),  # no key: worth nothing without the generation before
     Column("proved", Boolean, nullable=False),
@@ -189,22 +190,26 @@ class Ledger:
             connection.execute(_EPOCHS.insert().values(epoch=epoch))
         return epoch
 
-    def begin_rekeying(self, tag: str, generation: int, salt: bytes) -> None:
-        """Keep what a tag's next keys follow from, before anyone hears of it; on return it is committed."""
-        with self._engine.begin() as connection:
-            connection.execute(_REKEYINGS.insert().values(tag=tag, generation=generation, salt=salt, proved=False))
+    def begin_rekeying(self, tag: str, root: str, generation: int, salt: bytes) -> None:
+        """Keep what a tag's next keys follow from, before anyone hears of it; on return it is committed.
 
-    def prove_rekeying(self, tag: str, generation: int) -> None:
+        `root` names the provisioned keys at the beginning (`rekeying.root_of`).
+        """
+        row = {"tag": tag, "root": root, "generation": generation, "salt": salt, "proved": False}
+        with self._engine.begin() as connection:
+            connection.execute(_REKEYINGS.insert().values(row))
+
+    def prove_rekeying(self, tag: str, root: str, generation: int) -> None:
         """The tag has come under the keys of this generation."""
         t = _REKEYINGS.c
         with self._engine.begin() as connection:
-            wanted = (t.tag == tag) & (t.generation == generation)
+            wanted = (t.tag == tag) & (t.root == root) & (t.generation == generation)
             connection.execute(_REKEYINGS.update().where(wanted).values(proved=True))
 
-    def rekeyings(self, tag: str) -> list[tuple[int, bytes, bool]]:
-        """(generation, salt, whether the tag has come under it) of a tag, in order."""
+    def rekeyings(self, tag: str, root: str) -> list[tuple[int, bytes, bool]]:
+        """(generation, salt, whether the tag has come under it) of a tag since it was provisioned with `root`, in order."""
         t = _REKEYINGS.c
-        query = select(t.generation, t.salt, t.proved).where(t.tag == tag).order_by(t.generation)
+        query = select(t.generation, t.salt, t.proved).where((t.tag == tag) & (t.root == root)).order_by(t.generation)
         with self._engine.connect() as connection:
             return [(int(row[0]), bytes(row[1]), bool(row[2])) for row in connection.execute(query)]
 

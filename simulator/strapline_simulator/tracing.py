@@ -90,7 +90,7 @@ class _Reader:
 
     def _tried(self) -> Iterator[tuple[HostCipher, HostCipher, HostCipher]]:
         yield from list(self._generations)
-        for number, salt, _ in self._chain.ledger.rekeyings(TAG)[len(self._generations) - 1 :]:
+        for number, salt, _ in self._chain.centre.rekeyings(TAG)[len(self._generations) - 1 :]:
             generation = next_generation(self._newest, number, salt)
             self._newest = generation.centre
             self._use(generation.gateways)

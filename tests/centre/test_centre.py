@@ -38,11 +38,11 @@ WORK = Schedule(ZoneInfo("Europe/Berlin"), (Window(time(7, 30), time(18, 0)),))
 class Bench:
     """A centre with two tags and two gateways, on a wall clock that a test sets."""
 
-    def __init__(self, ledger=None, *, epoch=EPOCH):
+    def __init__(self, ledger=None, *, epoch=EPOCH, persons=None):
         self.now = START
         self.tag = HandMadeTag()
         self.ledger = ledger or Ledger()
-        persons = [Person(centre_keys(TAG, SECRET), WORK), Person(centre_keys(OTHER_TAG, OTHER_SECRET))]
+        persons = persons or [Person(centre_keys(TAG, SECRET), WORK), Person(centre_keys(OTHER_TAG, OTHER_SECRET))]
         self.centre = Centre(persons, KEYS, self.ledger, utc=lambda: self.now, epoch=epoch)
         self._said = 0
 
@@ -692,3 +692,72 @@ def test_the_service_publishes_the_answers_and_tells_of_new_entries_only():
         return [entry.sequence for entry in entries], [json.loads(p)["data"]["base"] for _, p in recorder.messages]
 
     assert run_virtual(main()) == ([1], [2, 2])
+
+
+# New keys.
+
+
+def out(bench):
+    """What the centre has to say now: (gateway, channel, data)."""
+    said = []
+    while (message := bench.centre.next_message()) is not None:
+        topic = contract.parse_topic(message.topic)
+        said.append(
+            (topic.gateway, topic.channel, contract.decode(message.topic, message.payload, KEYS[topic.gateway]).data)
+        )
+    return said
+
+
+def shares(bench):
+    return [(gateway, data["generation"]) for gateway, channel, data in out(bench) if channel == "keys"]
+
+
+def under(tag, generation):
+    """The same tag with its journal, under later keys."""
+    later = HandMadeTag()
+    later._end_to_end, later.journal, later.sequence = HostCipher(generation.centre.end_to_end), tag.journal, 100
+    return later
+
+
+def rekey(bench, number):
+    bench.centre.rekey(TAG)
+    generation = bench.centre.desk._changes[TAG].generation
+    for gateway in KEYS:
+        bench.say("keyed", {"generation": number}, gateway=gateway)
+    tag = under(bench.tag, generation)
+    tag.sequence += number
+    bench.record(tag.event())
+    return tag
+
+
+def test_a_restarted_centre_hands_out_the_keys_that_the_tag_has_and_those_under_way_and_none_before(bench):
+    rekey(bench, 1)
+    tag = rekey(bench, 2)
+    again = Bench(bench.ledger, epoch=EPOCH + 1)
+    assert set(shares(again)) == {(HOME, 2), (INGRESS, 2)}
+    assert again.record(tag.event())
+    again.centre.rekey(TAG)
+    third = Bench(bench.ledger, epoch=EPOCH + 2)
+    assert set(shares(third)) == {(HOME, 2), (HOME, 3), (INGRESS, 2), (INGRESS, 3)}
+
+
+def test_a_tag_that_is_provisioned_anew_is_spoken_to_under_its_new_keys(bench):
+    rekey(bench, 1)
+    fresh = HandMadeTag(secret=OTHER_SECRET)
+    again = Bench(bench.ledger, epoch=EPOCH + 1, persons=[Person(fresh.centre_keys)])
+    assert shares(again) == []
+    fresh.open_command(again.centre.issue_arm(TAG, 1))
+    assert again.centre.rekey(TAG) == 1
+    back = Bench(bench.ledger, epoch=EPOCH + 2)
+    assert back.centre.rekey(TAG) == 2
+
+
+def test_new_keys_go_to_the_gateways_that_hold_the_tags_keys_and_to_no_other():
+    bench = Bench(persons=[Person(centre_keys(TAG, SECRET), gateways=(INGRESS,))])
+    bench.centre.rekey(TAG)
+    assert shares(bench) == [(INGRESS, 1)]
+    bench.say("state", {"state": "online"}, subject="")
+    assert [told.topic.channel for told in bench.out] == []
+    bench.say("keyed", {"generation": 1}, gateway=INGRESS)
+    assert [(told.topic.gateway, told.topic.channel) for told in bench.out] == [(INGRESS, "command")]
+    bench.close()

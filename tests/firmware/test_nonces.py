@@ -196,8 +196,8 @@ def test_new_keys_are_used_and_the_old_ones_are_not_used_again(build, uses):
     before = Counter(key for key, _ in uses.sealed)
     house.run(600)
     after = Counter(key for key, _ in uses.sealed)
-    assert house.ledger.rekeyings(TAG)[-1][0] == 2
-    assert [proved for *_, proved in house.ledger.rekeyings(TAG)] == [True, True]
+    assert house.centre.rekeyings(TAG)[-1][0] == 2
+    assert [proved for *_, proved in house.centre.rekeyings(TAG)] == [True, True]
     grown = {key for key in after if after[key] > before[key]}
     assert not grown & {BROADCAST, END_TO_END}
     assert len(uses.blocks) == 3  # a header key of each generation

@@ -261,3 +261,72 @@ def test_a_change_for_a_tag_or_a_gateway_that_is_not_ours_is_the_callers_mistake
 def test_the_salt_is_drawn_at_the_size_that_the_wire_carries():
     assert frames.REKEY_SIZE == 4 + rekeying.SALT_SIZE
     assert derive(SECRET, "link") != FIRST.gateways.link
+
+
+# Several changes.
+
+SECOND = next_generation(FIRST.centre, 2, bytes(16))
+
+
+def rekeyed(bench):
+    """The tag has come under the first new keys."""
+    bench.desk.rekey(FIRST, KEYS)
+    for gateway in KEYS:
+        bench.say(gateway, "keyed", {"generation": 1})
+    bench.record(cipher_of=FIRST.centre.end_to_end)
+    bench.out()
+
+
+def handed_out(bench):
+    return [(gateway, data["generation"]) for gateway, channel, data in bench.out() if channel == "keys"]
+
+
+def test_a_gateway_that_starts_anew_during_a_further_change_is_given_both(bench):
+    rekeyed(bench)
+    bench.desk.rekey(SECOND, KEYS)
+    bench.out()
+    bench.say(INGRESS, "state", {"state": "online"}, subject="")
+    assert handed_out(bench) == [(INGRESS, 1), (INGRESS, 2)]
+    for gateway in KEYS:
+        bench.say(gateway, "keyed", {"generation": 2})
+    bench.record(cipher_of=SECOND.centre.end_to_end)
+    bench.out()
+    bench.say(INGRESS, "state", {"state": "online"}, subject="")
+    assert handed_out(bench) == [(INGRESS, 2)]
+
+
+def test_after_a_restart_both_are_said_again_and_given_out_again(bench):
+    bench.desk.rekey(FIRST, KEYS, proved=True)
+    for _ in range(2):
+        bench.desk.rekey(SECOND, KEYS)
+        bench.out()
+        bench.say(HOME, "state", {"state": "online"}, subject="")
+        assert handed_out(bench) == [(HOME, 1), (HOME, 2)]
+
+
+def test_a_further_change_before_the_tag_has_come_under_the_last_is_the_callers_mistake(bench):
+    bench.desk.rekey(FIRST, KEYS)
+    with pytest.raises(LocalProtocolError):
+        bench.desk.rekey(SECOND, KEYS)
+    assert bench.desk.keys(TAG) == (bench.tag.centre_keys, FIRST.centre)
+
+
+def test_a_record_that_is_accepted_after_a_change_has_begun_proves_the_keys_it_was_opened_with(bench):
+    rekeyed(bench)
+    sealed = bench.tag.event()
+    data = {"record": contract.text_of(sealed), "heard": contract.utc_text(bench.now), "alarm": False}
+    message = Message(Topic(HOME, "event", TAG), "late", bench.now, data | {"source": TAG})
+    heard = bench.desk.receive(str(message.topic), contract.encode(message, KEYS[HOME]))
+    bench.desk.rekey(SECOND, KEYS)
+    bench.desk.accept(heard)
+    assert bench.desk.generation(TAG) is None
+    assert bench.desk.keys(TAG)[0] == FIRST.centre
+
+
+def test_a_gateway_that_is_down_for_long_is_not_asked_with_every_record(bench):
+    bench.desk.rekey(FIRST, KEYS)
+    bench.say(HOME, "keyed", {"generation": 1})
+    bench.out()
+    for _ in range(50):
+        bench.record()
+    assert handed_out(bench) == [(INGRESS, 1)]

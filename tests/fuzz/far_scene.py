@@ -28,6 +28,12 @@ NOW = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())
 
 
+def commands_of(secret: bytes) -> Commands:
+    """A tag's, with nothing in its flash yet."""
+    memory = Flash()
+    return Commands(Keyring(secret, memory, HostCipher), memory, Config.document_limit)
+
+
 class FarScene(Scene):
     """A centre with two tags and two gateways."""
 

@@ -11,26 +11,26 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fuzz.target import Reader, Target, one_in
-from hand_made_tag import SECRET, TAG, HandMadeTag
+from hand_made_tag import TAG, HandMadeTag
 from strapline_centre.centre import Centre, Person
 from strapline_centre.ledger import Ledger
 from strapline_centre.schedule import Schedule
 from strapline_gateway.outbox import Outbox
 from strapline_gateway.relay import Relay
 from strapline_gateway.station import Record, Station
-from strapline_protocol import contract, rekeying
+from strapline_protocol import contract
 from strapline_protocol.contract import Message, Topic
-from strapline_protocol.keys import centre_keys
-from strapline_protocol.rekeying import next_generation
+from strapline_protocol.rekeying import next_generation, wrap
 from strapline_wire import frames, seal
 from strapline_wire.errors import RemoteProtocolError
 
 GATEWAY, KEY = "6a7e0001", bytes(range(32))
-SHARE = next_generation(centre_keys(TAG, SECRET), 1, bytes(16)).gateways
 NOW = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())
 NAMES = (*contract.CHANNELS, "other")
 RESTART_ONE_IN = 64
+FIRST = next_generation(HandMadeTag().centre_keys, 1, bytes(16))
+GENERATIONS = (FIRST, next_generation(FIRST.centre, 2, bytes(16)))
 
 FIELDS = (
     "specversion id source type subject time data seal tag heard record request command alarm present rssi_dbm newest_alarm state"
@@ -93,8 +93,10 @@ def message_seeds() -> list[bytes]:
             {"source": TAG, "journal": 1, "base": 1, "bitmap": 0, "first": 9, "far_bitmap": 3, "command": "AAAA"},
         ],
         "command": [{"command": contract.text_of(bytes(30))}, {"command": contract.text_of(bytes(600))}],
-        "keys": [rekeying.wrap(SHARE, 1, f"{contract.ROOT}/{GATEWAY}/keys/{TAG}", KEY, bytes(13))],
-        "keyed": [{"generation": 1}],
+        "keyed": [{"generation": 1}, {"generation": 2}],
+        "keys": [
+            wrap(one.gateways, one.number, str(Topic(GATEWAY, "keys", TAG)), KEY, bytes(13)) for one in GENERATIONS
+        ],
         "other": [{}],
     }
     inputs = []
@@ -143,6 +145,7 @@ def build_centre() -> Callable[[bytes], None]:
     tag, ledger = HandMadeTag(), Ledger()
     _OPEN.callback(ledger.close)
     centre = centre_on(ledger)
+    centre.rekey(TAG)
 
     def take(data: bytes) -> None:
         reader = Reader(data)
@@ -205,6 +208,7 @@ def build_relay() -> Callable[[bytes], None]:
         clock=lambda: 0.0,
         on_command=lambda to, command: _deliver(station, to, command),
         entropy=lambda size: bytes(range(size)),
+        on_keys=lambda keys, generation: station.expect_keys(keys, generation, 0.0),
     )
     relay.mqtt_connected()
     link = station.open_link(0.0)

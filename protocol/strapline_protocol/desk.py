@@ -201,6 +201,7 @@ class Desk:
     def _answer_time(self, message: Message) -> TimeAsked:
         tag, gateway = message.topic.subject, message.topic.gateway
         question = self._opener.open_time_request(tag, contract.octets(message.data, "request"))
+        self._prove(tag, self._opener.keys(tag)[question.key])
         self.send(tag, gateway, self._sealers[tag].time(question.nonce, self._utc()))
         return TimeAsked(gateway, question)
 
@@ -301,17 +302,18 @@ class Desk:
     def _order(self, tag: str, change: KeyChange, gateway: str) -> None:
         self.send(tag, gateway, self._sealers[tag].rekey(change.generation.number, change.generation.salt))
 
+    def _prove(self, tag: str, keys: CentreKeys) -> None:
+        change = self._changes.get(tag)
+        if change is not None and not change.proved and keys == change.generation.centre:
+            change.proved = True
+            self.use_keys(tag, [keys, *(one for one in self._opener.keys(tag) if one != keys)])
+
     def _follow(self, arrival: Arrival) -> None:
         """A record shows under which keys the tag is: under the next ones it has obeyed, under the old ones it may not have heard."""
         tag = arrival.record.tag
+        self._prove(tag, arrival.keys)
         change = self._changes.get(tag)
-        if change is None or change.proved:
-            return
-        if arrival.keys == change.generation.centre:
-            change.proved = True
-            others = [one for one in self._opener.keys(tag) if one != change.generation.centre]
-            self.use_keys(tag, [change.generation.centre, *others])
-        elif self._utc() >= change.again_at:
+        if change is not None and not change.proved and self._utc() >= change.again_at:
             change.again_at = self._utc() + rekeying.ORDER_AGAIN
             if change.ready:
                 self._order(tag, change, arrival.gateway)
@@ -321,7 +323,8 @@ class Desk:
     def generation(self, tag: str) -> int | None:
         """The generation of keys that the tag has come under last; None where it has those that it was given at the desk's start."""
         change = self._changes.get(tag)
-        return change.generation.number if change is not None and change.proved else None
+        come_under = None if change is None else change.generation if change.proved else change.before
+        return None if come_under is None else come_under.number
 
     def _accept_record(self, arrival: Arrival, new: bool | None) -> None:
         record, gateway = arrival.record, arrival.gateway

@@ -69,6 +69,8 @@ class TimeQuestion(NamedTuple):
     nonce: bytes
     boot: int
     uptime_s: int
+    key: int = 0
+    """As `OpenedRecord.key`."""
 
 
 class RecordOpener:
@@ -113,12 +115,12 @@ class RecordOpener:
 
     def open_time_request(self, tag: str, sealed: bytes) -> TimeQuestion:
         """A request for the time. Raises as `open_record`, "unexpected" for a record; what is too short is "truncated"."""
-        envelope, raw, _ = self._open(tag, sealed)
+        envelope, raw, key = self._open(tag, sealed)
         if envelope.kind != Kind.TIME_REQUEST:
             raise RemoteProtocolError("unexpected", "not a request for the time")
         nonce = envelope.origin.to_bytes(4, "big") + envelope.number.to_bytes(4, "big")
         request = frames.unpack_time_request(raw)
-        return TimeQuestion(tag, nonce, request.boot, request.uptime_s)
+        return TimeQuestion(tag, nonce, request.boot, request.uptime_s, key)
 
     def _open(self, tag: str, sealed: bytes) -> tuple[frames.Envelope, bytes, int]:
         if tag not in self._ciphers:

@@ -12,7 +12,16 @@ from strapline_centre.alerts import AlertBook
 from strapline_centre.ledger import Entry, Ledger, Outcome, RefusedEntry
 from strapline_centre.schedule import Schedule
 from strapline_protocol.definitions import EventCode
-from strapline_protocol.desk import Arrival, Desk, GatewayRecord, GatewayState, Outgoing, Refused, subscriptions
+from strapline_protocol.desk import (
+    Arrival,
+    Desk,
+    GatewayRecord,
+    GatewayState,
+    Outgoing,
+    Refused,
+    TimeAsked,
+    subscriptions,
+)
 from strapline_protocol.keys import CentreKeys
 from strapline_protocol.rekeying import SALT_SIZE, next_generation, root_of
 
@@ -59,6 +68,8 @@ class Centre:
         self.desk = Desk(keys, gateways, utc=utc, epoch=epoch, number=number, journals=ledger.journals, entropy=entropy)
         self._entropy = entropy
         self._gateways = tuple(sorted(gateways))
+        self._proved: dict[str, int] = {}
+        """The generation of keys that the ledger knows a tag to have come under, where it is not the provisioned one."""
         for tag in self._persons:
             self._resume_keys(tag)
         self.gateway_states: dict[str, str] = {}
@@ -85,6 +96,8 @@ class Centre:
             entry = self._keep(heard, _own_entry_of(heard, self._utc()))
         elif isinstance(heard, Refused):
             self._refuse(heard)
+        elif isinstance(heard, TimeAsked):
+            self._note_keys(heard.question.tag)
         elif isinstance(heard, GatewayState):
             self._note_state(heard)
         return entry
@@ -117,7 +130,7 @@ class Centre:
 
     def _resume_keys(self, tag: str) -> None:
         known = self.rekeyings(tag)
-        newest = max((number for number, _, proved in known if proved), default=0)
+        newest = self._proved[tag] = max((number for number, _, proved in known if proved), default=0)
         for number, salt, proved in known:
             generation = next_generation(self.desk.keys(tag)[0], number, salt)
             self.desk.rekey(generation, self._gateways_of(tag) if number >= newest else (), proved=proved)
@@ -129,11 +142,16 @@ class Centre:
             self.alerts.conflict(entry.source, self._utc(), f"{entry.journal:08x}-{entry.sequence}-{digest}")
         elif outcome is Outcome.NEW:
             self._judge(entry)
-        before = self.desk.generation(entry.source)
         self.desk.accept(heard, new=outcome is Outcome.NEW)
-        if (generation := self.desk.generation(entry.source)) is not None and generation != before:
-            self.ledger.prove_rekeying(entry.source, self._root(entry.source), generation)
+        if isinstance(heard, Arrival):
+            self._note_keys(entry.source)
         return entry if outcome is Outcome.NEW else None
+
+    def _note_keys(self, tag: str) -> None:
+        generation = self.desk.generation(tag) or 0
+        if generation > self._proved.get(tag, 0):
+            self.ledger.prove_rekeying(tag, self._root(tag), generation)
+            self._proved[tag] = generation
 
     def _refuse(self, heard: Refused) -> None:
         identity = heard.journal, heard.sequence

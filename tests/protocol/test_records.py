@@ -91,7 +91,7 @@ def test_what_is_not_the_tags_is_refused(tag, opener, change, subject, reason):
 
 def test_a_record_and_a_request_for_the_time_are_not_taken_for_each_other(tag, opener):
     request = tag.time_request(b"\x00nonce!\xff", 9.0)
-    assert opener.open_time_request(TAG, request) == (TAG, b"\x00nonce!\xff", 1, 9)
+    assert opener.open_time_request(TAG, request) == (TAG, b"\x00nonce!\xff", 1, 9, 0)
     for call, sealed in ((opener.open_record, request), (opener.open_time_request, tag.event())):
         with pytest.raises(RemoteProtocolError) as error:
             call(TAG, sealed)

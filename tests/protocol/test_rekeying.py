@@ -319,7 +319,7 @@ def test_a_record_that_is_accepted_after_a_change_has_begun_proves_the_keys_it_w
     heard = bench.desk.receive(str(message.topic), contract.encode(message, KEYS[HOME]))
     bench.desk.rekey(SECOND, KEYS)
     bench.desk.accept(heard)
-    assert bench.desk.generation(TAG) is None
+    assert bench.desk.generation(TAG) == 1
     assert bench.desk.keys(TAG)[0] == FIRST.centre
 
 
@@ -330,3 +330,14 @@ def test_a_gateway_that_is_down_for_long_is_not_asked_with_every_record(bench):
     for _ in range(50):
         bench.record()
     assert handed_out(bench) == [(INGRESS, 1)]
+
+
+def test_a_question_for_the_time_under_the_new_keys_proves_them_and_is_answered_under_them(bench):
+    bench.desk.rekey(FIRST, [HOME])
+    bench.say(HOME, "keyed", {"generation": 1})
+    bench.out()
+    tag = HandMadeTagUnder(bench.tag, FIRST.centre.end_to_end)
+    bench.say(HOME, "time", {"request": contract.text_of(tag.time_request(b"8 bytes!"))})
+    [(_, _, data)] = bench.out()
+    assert tag.open_command(contract.octets(data, "command"))[0].kind == frames.TIME
+    assert bench.desk.generation(TAG) == 1

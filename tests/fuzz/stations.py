@@ -44,8 +44,8 @@ def air_seeds() -> list[bytes]:
 
 
 def build_links() -> Callable[[bytes], None]:
-    """Connections at a station: each input is a little story of bytes, greetings, sealed frames, commands, new keys and time."""
-    tag, coming, expected, generation = HandMadeTag(), HandMadeTag(secret=bytes(16)), False, 1
+    """Connections at a station: each input is a little story of bytes, greetings, sealed frames, commands and time."""
+    tag = HandMadeTag()
     station = Station(GATEWAY, [tag.gateway_keys], lambda size: bytes(range(size)), home=True)
     now = 0.0
     number = station.open_link(now)
@@ -59,28 +59,17 @@ def build_links() -> Callable[[bytes], None]:
         tag.taken.clear()
 
     def take(data: bytes) -> None:
-        nonlocal now, number, tag, coming, expected, generation
+        nonlocal now, number
         reader = Reader(data)
         for _ in range(12):
             if not reader:
                 break
-            step = reader.number() % 9
+            step = reader.number() % 7
             if step == 0:
                 station.receive_data(number, reader.take(reader.number(2) % 1200), now)
             elif step == 6:
                 content = reader.take(reader.number(2) % (link.CONTENT_LIMIT + 1))
                 station.receive_data(number, link.encode(content), now)
-            elif step == 7:
-                station.expect_keys(coming.gateway_keys, generation, now)
-                expected = True
-            elif step == 8 and expected:  # a stranger's would cost a search, as in `air`
-                accepted = station.accepted
-                station.receive_advertisement(ADDRESS, -60, coming.heartbeat(now), now)
-                if station.accepted > accepted:
-                    expected = False
-                    # The tag of the old keys says what it has to say on its line until it greets under the new ones.
-                    coming, tag = HandMadeTag(secret=coming.gateway_keys.link), _in_the_place_of(tag, coming)
-                    generation += 1
             elif step == 1:
                 station.receive_data(number, tag.hello(now), now)
             elif step == 2 and tag.session is not None and tag.link.room():
@@ -101,11 +90,6 @@ def build_links() -> Callable[[bytes], None]:
     return take
 
 
-def _in_the_place_of(old: HandMadeTag, new: HandMadeTag) -> HandMadeTag:
-    new._handshake, new.session, new.link = old._handshake, old.session, old.link
-    return new
-
-
 def links_seeds() -> list[bytes]:
     reply = b"\x02" + bytes([frames.REPLY]) + b"\x00\x06" + frames.pack_reply((1, 0))
     record = HandMadeTag().event()
@@ -119,8 +103,6 @@ def links_seeds() -> list[bytes]:
         long_command + b"\x01" + reply,
         b"\x01" + reply + b"\x03\xff\x04\x01",
         b"\x00\x00\x10" + bytes(16),
-        b"\x01" + reply + b"\x07\x08" + sent + b"\x04\x01\x01" + reply,
-        b"\x01\x07\x08" + reply + b"\x01" + reply,
         b"\x01" + reply + b"\x06\x00\x03\xc8\x00\x00" + command,
         b"\x06\x00\x20\xc8\x00\x00\x41" + bytes(28) + b"\x01" + reply,
     ]

@@ -336,7 +336,9 @@ class TagPair:
             self.arrived.append(record)
             self.centre.held.setdefault(envelope.origin, set()).add(envelope.number)
             answer = self.centre.receipt(envelope.origin, envelope.number) if self.receipting else None
-        if answer is not None and line.session is not None and line.link.room():  # else it comes again, as the record does
+        if (
+            answer is not None and line.session is not None and line.link.room()
+        ):  # else it comes again, as the record does
             line.link.send(line.session.seal(frames.COMMAND, answer))
 
     # What is asked of it afterwards.

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from strapline_protocol.codes import RANGES, EventCode, Kind, Refusal, Rule, Setting, State, Window
 from strapline_protocol.definitions import ALARMS, DOCUMENT_LIMIT, ENVELOPE, FRAMES, HEADER
+from strapline_protocol.downlink import PART_LIMIT
 from strapline_protocol.layout import Frame, Leaf, is_fixed, leaves, records_of
 
 TRUNCATED = 'RemoteProtocolError("truncated") from None'
@@ -67,6 +68,7 @@ def documents_source(made: str, frames: tuple[Frame, ...] = FRAMES) -> str:
         "from strapline_wire.errors import LocalProtocolError, RemoteProtocolError",
         "",
         f"DOCUMENT_LIMIT = const({DOCUMENT_LIMIT})",
+        f"PART_LIMIT = const({PART_LIMIT})",
         "",
     ]
     for prefix, codes in (("WINDOW_", Window), ("RULE_", Rule), ("SETTING_", Setting)):
@@ -287,7 +289,7 @@ def types_source(made: str, module: str, frames: tuple[Frame, ...] = FRAMES) -> 
             *(f"RULE_{r.name}" for r in Rule),
             *(f"SETTING_{s.name}" for s in Setting),
         ]
-        lines += [f"{name}: int" for name in ["DOCUMENT_LIMIT", *names]] + [
+        lines += [f"{name}: int" for name in ["DOCUMENT_LIMIT", "PART_LIMIT", *names]] + [
             "SETTING_RANGES: dict[int, tuple[int, int]]"
         ]
         bodies = list(variable_bodies(frames))

@@ -108,7 +108,7 @@ class Desk:
 
     `tags` are the tags' keys; where a tag has several, the current one first. `gateways` maps gateway ids to their 32-byte keys. `utc()`
     is the wall clock. `epoch` and `number` are as `CommandSealer` wants them. `journals` is what the centre has from before; without it
-    the receipts begin anew, which costs tags nothing but a few more receipts.
+    the receipts begin anew, which costs tags nothing but a few more receipts. `entropy(n)` gives n random bytes.
     """
 
     def __init__(

@@ -6,6 +6,7 @@ from strapline_wire.compat import SHORT, const, reader, record, rows, utf8
 from strapline_wire.errors import LocalProtocolError, RemoteProtocolError
 
 DOCUMENT_LIMIT = const(8192)
+PART_LIMIT = const(480)
 
 WINDOW_MAY_LEAVE = const(0)
 WINDOW_MUST_LEAVE = const(1)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 DOCUMENT_LIMIT: int
+PART_LIMIT: int
 WINDOW_MAY_LEAVE: int
 WINDOW_MUST_LEAVE: int
 RULE_STAY_IN: int

@@ -1,5 +1,6 @@
 """What `compat` offers, at the speed that CPython allows. It is not on a board."""
 
+import sys
 from collections import namedtuple
 from collections.abc import Callable, Iterable
 from struct import Struct
@@ -33,7 +34,8 @@ def record(name: str, fields: tuple[str, ...]) -> Any:
     """
     model = namedtuple(name, fields)  # type: ignore[misc]
     space = {key: value for key, value in vars(model).items() if key not in {"__new__", "__doc__"}}
-    space |= {"__module__": "strapline_wire.frames", "__getnewargs__": _newargs}
+    caller = sys._getframe(1).f_globals.get("__name__", "__main__")  # noqa: SLF001 - as `namedtuple`: a pickle finds it there
+    space |= {"__module__": caller, "__getnewargs__": _newargs}
     return type(name, (tuple,), space)
 
 

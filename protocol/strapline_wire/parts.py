@@ -1,7 +1,6 @@
 # A body that is longer than a command holds comes in parts, and is given out when all of them are there: as a whole or not at all.
+from strapline_wire.documents import PART_LIMIT
 from strapline_wire.errors import RemoteProtocolError
-
-PART_LIMIT = 480  # bytes in each part but the last
 
 
 class Assembly:

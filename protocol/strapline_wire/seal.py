@@ -9,10 +9,10 @@ VERSION = const(1)
 MIC_SIZE = const(8)
 _KIND_LIMIT = const(0x3F)
 _LIMIT = 0xFFFFFFFF
-_HEADER_SIZE = const(9)
-_OVERHEAD = const(17)
-_ENVELOPE_SIZE = const(10)
-ENVELOPE_OVERHEAD = const(18)
+_HEADER_SIZE = frames.HEADER_SIZE
+_OVERHEAD = _HEADER_SIZE + MIC_SIZE
+_ENVELOPE_SIZE = frames.ENVELOPE_SIZE
+ENVELOPE_OVERHEAD = _ENVELOPE_SIZE + MIC_SIZE
 
 _start = writer(">BL")  # version and kind, pseudonym
 _outer_nonce = writer(">B8xL")  # direction, counter

@@ -286,6 +286,8 @@ def test_a_zone_is_a_record_of_records() -> None:
     zones = documents.unpack_zones(pack("ZONES", (4, ((7, 1, 25, 500, ((532_487_000, 104_078_000),)),))))
     assert zones.zones[0].vertices[0].lat_e7 == 532_487_000
     assert isinstance(zones.zones[0], documents.Zone)
+    assert pickle.loads(pickle.dumps(zones)) == zones
+    assert type(pickle.loads(pickle.dumps(zones)).zones[0].vertices[0]) is documents.Vertex
 
 
 # Sizes.

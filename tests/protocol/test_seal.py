@@ -347,3 +347,20 @@ def test_no_nonce_repeats_under_a_key_whatever_a_tag_and_its_gateways_and_centre
     assert set(notes.values()) == {1}
     assert len(notes) == len(ORIGINS) * len(NUMBERS) * 3 + 200 + sessions * 40
     assert len({key for key, _ in notes}) == 2 + sessions
+
+
+@given(
+    st.integers(0, 63),
+    st.tuples(st.integers(0, 255), st.integers(0, 255), st.integers(0, 0xFFFFFFFF), st.integers(0, 0xFFFFFFFF)),
+)
+def test_what_a_seal_writes_by_itself_is_what_the_definitions_give(
+    kind: int, envelope: tuple[int, int, int, int]
+) -> None:
+    """For speed it packs header and envelope itself: they may not part company with the codec."""
+    cipher = HostCipher(INNER_KEY)
+    assert seal.seal_envelope(envelope, b"", cipher, seal.UP)[: frames.ENVELOPE_SIZE] == frames.pack_envelope(envelope)
+    frame = seal.seal_frame(kind, envelope[2], 0, b"", cipher, cipher, seal.UP)
+    header = frames.unpack_header(frame)
+    assert frame[: frames.HEADER_SIZE] == frames.pack_header(
+        (seal.VERSION << 6 | kind, envelope[2], header.masked_counter)
+    )

@@ -74,7 +74,7 @@ class Chain:
         """Told of all bytes on the BLE connection: (towards the gateway?, data)."""
         self.on_truth: Callable[[float, str], None] | None = None
         self.gateways: dict[str, Gateway] = {}
-        self.flights: FlightControl | None = None
+        self._flights: FlightControl
         self._keys = {gateway: Draw(seed, f"gateway-{gateway}")(32) for gateway in (HOME, INGRESS)}
         person = Person(centre_keys(TAG, self._secret), Schedule(ZoneInfo(scenario.zone), scenario.wearer.windows))
         epoch = int(scenario.start.timestamp())
@@ -95,8 +95,7 @@ class Chain:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            if self._broker.name != "memory":
-                self.flights = stack.enter_context(FlightControl(virtual_loop()))
+            self._flights = stack.enter_context(FlightControl(virtual_loop()))
             stack.callback(self.ledger.close)
             await self._start_centre(stack)
             home_radio = GatewayRadio("home", self.air)
@@ -171,10 +170,8 @@ class Chain:
         return self._folder / name
 
     def _client(self, client_id: str, subscriptions: Sequence[str], will: Will | None = None) -> MqttClient:
-        client: MqttClient = self._broker.client(f"strapline-{client_id}", subscriptions, will)
-        if self.flights is not None:
-            client = self.flights.client(client, subscriptions, will)
-        return TappedClient(client, self._published)
+        client = self._broker.client(f"strapline-{client_id}", subscriptions, will)
+        return TappedClient(self._flights.client(client, subscriptions, will), self._published)
 
     def _published(self, topic: str, payload: bytes) -> None:
         if self.on_mqtt is not None:

@@ -6,14 +6,14 @@ It is not a scheduler of its own: timers, tasks and sockets stay asyncio's, so t
 import asyncio
 import selectors
 import time
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
 # Waiting longer than this for a message that is in flight means that it was lost, and a run must not hang on it.
-HOLD_LIMIT_S = 10.0
+HOLD_LIMIT_S = 30.0
 
 
 class Actor(Protocol):
@@ -62,6 +62,8 @@ class _JumpingSelector(selectors.BaseSelector):
         ready = self._real.select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
+        if self._clock.let_couriers_deliver():
+            return []
         if self._clock.holds:
             return self._wait_for_flight()
         self._clock.jump(timeout)
@@ -84,6 +86,7 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
         self._now = 0.0
         self._holds: dict[str, int] = {}
         self._actors: list[Actor] = []
+        self._couriers: list[Callable[[], bool]] = []
         super().__init__(_JumpingSelector(self))
         # asyncio fires timers up to one resolution early, which absorbs the rounding of sums of floats.
         self._clock_resolution = 1e-6
@@ -117,6 +120,17 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
             yield
         finally:
             self.release(name)
+
+    def add_courier(self, courier: Callable[[], bool]) -> None:
+        """Ask it, whenever nothing is ready and before time moves, whether it has made something ready (by `call_soon`)."""
+        self._couriers.append(courier)
+
+    def remove_courier(self, courier: Callable[[], bool]) -> None:
+        self._couriers.remove(courier)
+
+    def let_couriers_deliver(self) -> bool:
+        delivered = [courier() for courier in self._couriers]
+        return any(delivered)
 
     def add_actor(self, actor: Actor) -> None:
         self._actors.append(actor)

@@ -1,19 +1,23 @@
-"""Virtual time stands still while a message is in flight on a real broker. What is not published through a `FlightClient` is not seen."""
+"""Virtual time stands still while a message is in flight on a broker. What is not published through a `FlightClient` is not seen.
+
+Which of two messages in flight comes first is the threads' luck, so what has arrived waits until all that is in flight has, and
+is then told in the order in which it was sent: a run gives the same frames on a busy machine.
+"""
 
 import hashlib
-import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple, Self
 
 from strapline_protocol.mqtt import Listener, MqttClient, Will, topic_matches
 from strapline_simulator.clock import VirtualClockLoop
 
-# In real time. Longer than any broker takes, shorter than the clock's HOLD_LIMIT_S, which ends the run.
-FLIGHT_LIMIT_S = 3.0
+# In real time. Longer than any broker or a busy machine takes, shorter than the clock's HOLD_LIMIT_S, which ends the run.
+FLIGHT_LIMIT_S = 10.0
 
 
 class _Sent(NamedTuple):
@@ -26,7 +30,7 @@ class _Sent(NamedTuple):
 class _Flight:
     """One message on its way to one client, or one PUBACK on its way back."""
 
-    __slots__ = ("held_since", "key", "name", "receiver", "sender")
+    __slots__ = ("held_since", "key", "name", "receiver", "sender", "tell")
 
     def __init__(self, name: str, key: bytes, sender: "FlightClient | None", receiver: "FlightClient") -> None:
         self.name = name
@@ -34,6 +38,7 @@ class _Flight:
         self.sender = sender  # None once the broker has the message
         self.receiver = receiver
         self.held_since: float | None = None
+        self.tell: Callable[[], None] | None = None  # set when it has arrived
 
     def is_moving(self) -> bool:
         return self.receiver.is_up and (self.sender is None or self.sender.is_up)
@@ -51,8 +56,10 @@ class FlightControl:
         self._limit_s = limit_s
         self._timer: threading.Timer | None = None
         self._clients: list[FlightClient] = []
-        self._flights: dict[tuple[FlightClient, bytes], deque[_Flight]] = {}
+        self._flights: dict[_Flight, None] = {}  # in the order of sending
+        self._waiting: dict[tuple[FlightClient, bytes], deque[_Flight]] = {}  # of these, what has not arrived
         self._retained: dict[str, bytes] = {}
+        loop.add_courier(self._hand_over_all)
 
     def __enter__(self) -> Self:
         return self
@@ -72,9 +79,11 @@ class FlightControl:
             self._timer.cancel()
             self._timer.join()
             self._timer = None
-        for flight in self._all():
+        self._loop.remove_courier(self._hand_over_all)
+        for flight in self._flights:
             self._release(flight)
         self._flights.clear()
+        self._waiting.clear()
 
     # For the clients
 
@@ -92,7 +101,8 @@ class FlightControl:
 
     def expect(self, name: str, key: bytes, sender: "FlightClient | None", receiver: "FlightClient") -> _Flight:
         flight = _Flight(name, key, sender, receiver)
-        self._flights.setdefault((receiver, key), deque()).append(flight)
+        self._flights[flight] = None
+        self._waiting.setdefault((receiver, key), deque()).append(flight)
         self._review(flight)
         return flight
 
@@ -100,37 +110,68 @@ class FlightControl:
         """The broker sends it the retained messages that it subscribes to."""
         for topic, payload in self._retained.items():
             key = _key_of(topic, payload)
-            if receiver.subscribes(topic) and (receiver, key) not in self._flights:
+            if receiver.subscribes(topic) and (receiver, key) not in self._waiting:
                 self.expect(topic, key, None, receiver)
 
-    def land(self, receiver: "FlightClient", key: bytes) -> None:
-        """The oldest such flight has arrived; one that nobody expects is ignored."""
-        if (waiting := self._flights.get((receiver, key))) is None:
+    def arrive(self, receiver: "FlightClient", key: bytes, tell: Callable[[], None]) -> None:
+        """The oldest such flight has arrived, and `tell` is called in its turn; at once, if nobody expects it."""
+        if not (waiting := self._waiting.get((receiver, key))):
+            tell()
             return
-        self._release(waiting.popleft())
-        if not waiting:
-            del self._flights[receiver, key]
-
-    def land_message(self, receiver: "FlightClient", topic: str, payload: bytes) -> None:
-        self.land(receiver, _key_of(topic, payload))
+        flight = waiting[0]
+        self._stop_waiting(flight)
+        flight.tell = tell
+        self._review(flight)
 
     def review(self) -> None:
         """A client has come or gone: hold the clock for what moves, and for nothing else."""
-        for flight in self._all():
+        for flight in list(self._flights):
             self._review(flight)
+
+    def hand_over(self, receiver: "FlightClient") -> None:
+        """Tell one client, whose connection has ended, what had arrived."""
+        for flight in [each for each in self._flights if each.receiver is receiver and each.tell is not None]:
+            self._land(flight)
 
     def leave(self, client: "FlightClient") -> None:
         """Nothing reaches this client any more."""
         self._clients.remove(client)
-        for flight in self._all():
-            if flight.receiver is client:
-                self.land(client, flight.key)
+        for flight in [each for each in self._flights if each.receiver is client]:
+            self._give_up_on(flight)
 
-    def _all(self) -> list[_Flight]:
-        return list(itertools.chain.from_iterable(self._flights.values()))
+    def _hand_over_all(self) -> bool:
+        """Called when nothing else is left to do at this moment of virtual time."""
+        arrived = [flight for flight in self._flights if flight.tell is not None]
+        if not arrived or any(flight.tell is None and flight.is_moving() for flight in self._flights):
+            return False
+        for flight in arrived:
+            self._loop.call_soon(self._land, flight)
+        return True
+
+    def _land(self, flight: _Flight) -> None:
+        if flight not in self._flights:
+            return
+        del self._flights[flight]
+        try:
+            if flight.tell is not None:
+                flight.tell()
+        finally:
+            self._release(flight)
+
+    def _give_up_on(self, flight: _Flight) -> None:
+        del self._flights[flight]
+        if flight.tell is None:
+            self._stop_waiting(flight)
+        self._release(flight)
+
+    def _stop_waiting(self, flight: _Flight) -> None:
+        waiting = self._waiting[flight.receiver, flight.key]
+        waiting.remove(flight)
+        if not waiting:
+            del self._waiting[flight.receiver, flight.key]
 
     def _review(self, flight: _Flight) -> None:
-        if not flight.is_moving():
+        if flight.tell is None and not flight.is_moving():
             self._release(flight)
         elif flight.held_since is None:
             flight.held_since = time.monotonic()
@@ -155,13 +196,13 @@ class FlightControl:
     def _give_up(self) -> None:
         self._timer = None
         now = time.monotonic()
-        held = [flight for flight in self._all() if flight.held_since is not None]
-        for flight in held:
-            if flight.held_since is not None and now - flight.held_since >= self._limit_s:
+        held = [(now - each.held_since, each) for each in self._flights if each.held_since is not None]
+        missing = [(age_s, flight) for age_s, flight in held if flight.tell is None]
+        for age_s, flight in missing:
+            if age_s >= self._limit_s:
                 self.lost += 1
-                self.land(flight.receiver, flight.key)
-        ages = [now - flight.held_since for flight in held if flight.held_since is not None]
-        if ages:
+                self._give_up_on(flight)
+        if ages := [age_s for age_s, _ in missing if age_s < self._limit_s]:
             self._arm(self._limit_s - max(ages))
 
 
@@ -195,6 +236,7 @@ class FlightClient:
 
     async def close(self) -> None:
         await self._inner.close()
+        self._control.hand_over(self)
         self._listener = None
         if self.is_up:
             self.is_up = False
@@ -213,6 +255,7 @@ class FlightClient:
 
     def mqtt_disconnected(self, reason: str) -> None:
         self.is_up = False
+        self._control.hand_over(self)
         self._control.review()
         if (will := self._will) is not None and not will.delay_s:
             self._control.take_off(None, will.topic, will.payload)
@@ -222,11 +265,7 @@ class FlightClient:
             self._listener.mqtt_disconnected(reason)
 
     def mqtt_message(self, topic: str, payload: bytes) -> None:
-        try:
-            if self._listener is not None:
-                self._listener.mqtt_message(topic, payload)
-        finally:
-            self._control.land_message(self, topic, payload)
+        self._control.arrive(self, _key_of(topic, payload), partial(self._tell_message, topic, payload))
 
     def mqtt_published(self, token: int) -> None:
         if (sent := self._unacknowledged.pop(token, None)) is not None:
@@ -234,11 +273,15 @@ class FlightClient:
                 flight.sender = None
             if sent.retain:
                 self._control.retain(sent.topic, sent.payload)
-        try:
-            if self._listener is not None:
-                self._listener.mqtt_published(token)
-        finally:
-            self._control.land(self, _puback(token))
+        self._control.arrive(self, _puback(token), partial(self._tell_published, token))
+
+    def _tell_message(self, topic: str, payload: bytes) -> None:
+        if self._listener is not None:
+            self._listener.mqtt_message(topic, payload)
+
+    def _tell_published(self, token: int) -> None:
+        if self._listener is not None:
+            self._listener.mqtt_published(token)
 
 
 def _key_of(topic: str, payload: bytes) -> bytes:

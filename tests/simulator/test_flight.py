@@ -1,9 +1,12 @@
 import asyncio
+import time
+from random import Random
 
 import pytest
 
 from mqtt_recorder import Recorder
 from strapline_protocol.mqtt import Will
+from strapline_protocol.paho_link import PahoLink
 from strapline_simulator.brokers import open_broker
 from strapline_simulator.clock import run_virtual
 from strapline_simulator.flight import FlightControl
@@ -68,6 +71,38 @@ def test_200_round_trips_take_exactly_the_sleeps_between_them(spec):
     assert answers == [(f"answer/{n % 10}", b"%d" % n * 2) for n in range(200)]
     assert ended == sum(0.25 * (n % 8) for n in range(200)) + 1.0
     assert lost == 0
+
+
+def test_what_the_threads_mix_up_is_told_in_the_order_of_sending(spec, monkeypatch):
+    luck = Random(3)
+    for name in ("_on_message", "_on_publish"):
+        monkeypatch.setattr(PahoLink, name, _dawdling(getattr(PahoLink, name), luck))
+
+    async def story(tower):
+        told = []
+        for name in "abc":
+            _, recorder = await tower.join(name, "x")
+            recorder.mqtt_message = lambda _topic, payload, name=name: told.append((name, payload))
+            recorder.mqtt_published = lambda token, name=name: told.append((name, token))
+        for _ in range(20):
+            for client in tower.clients:
+                client.publish("x", b"%d" % len(told))
+            await asyncio.sleep(1.0)
+        return told
+
+    told, _, lost = fly(spec, story)
+    assert len(told) == 20 * 3 * (3 + 1)
+    rounds = [[name for name, _ in told[start : start + 12]] for start in range(0, len(told), 12)]
+    assert rounds == [list("abcaabcbabcc")] * 20
+    assert lost == 0
+
+
+def _dawdling(method, luck):
+    def call(*args):
+        time.sleep(luck.random() * 0.005)
+        return method(*args)
+
+    return call
 
 
 def test_messages_and_pubacks_come_at_the_time_they_were_sent(spec):

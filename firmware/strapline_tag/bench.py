@@ -39,9 +39,15 @@ class _Sensors:
 
 
 class _Memory:
-    # Integers that a board keeps over a reboot; the host may hand in an earlier state.
+    # What a board keeps over a reboot; the host may hand in an earlier state (integers, and bytes as hex).
     def __init__(self, held):
         self.held = dict(held)
+
+    def read(self, name):
+        return bytes.fromhex(self.held.get(name, ""))
+
+    def write(self, name, value):
+        self.held[name] = bytes(value).hex()
 
     def get(self, name, default):
         return self.held.get(name, default)

@@ -5,9 +5,12 @@ _SILENCE_MS = const(300)  # a receiver sends an epoch in one go: silence ends it
 
 
 class Positioning:
-    def __init__(self, config, parser):
+    # on_fix(now, position); on_no_fix(now): none in the time allowed.
+    def __init__(self, config, parser, on_fix, on_no_fix):
         self._config = config
         self._parser = parser
+        self._on_fix = on_fix
+        self._on_no_fix = on_no_fix
         self.power = False
         self._interval_ms = None  # None: no positions are wanted (at home: R50)
         self._next_at = None
@@ -46,40 +49,34 @@ class Positioning:
         give_up = self._started + self._config.fix_timeout_s * 1000
         return give_up if self._silent_at is None else min(give_up, self._silent_at)
 
-    def feed(self, now: int, data: bytes) -> list:
-        # Bytes from the receiver; gives the positions that become records.
-        if not self.power:
-            return []
-        self._silent_at = now + _SILENCE_MS
-        self._parser.feed(data)
-        return self._take(now)
+    def feed(self, now: int, data: bytes) -> None:
+        # Bytes from the receiver.
+        if self.power:
+            self._silent_at = now + _SILENCE_MS
+            self._parser.feed(data)
+            self._take(now)
 
-    def handle_timer(self, now: int) -> tuple:
-        # (positions, gave_up)
-        positions = []
+    def handle_timer(self, now: int) -> None:
         if self._silent_at is not None and now >= self._silent_at:
             self._silent_at = None
             self._parser.flush()
-            positions = self._take(now)
+            self._take(now)
         if self.power:
-            if self._config.log_every_epoch or now < self._started + self._config.fix_timeout_s * 1000:
-                return positions, False
-            self._rest(now)
-            return positions, True
-        if self._next_at is not None and now >= self._next_at:
+            if not self._config.log_every_epoch and now >= self._started + self._config.fix_timeout_s * 1000:
+                self._rest(now)
+                self._on_no_fix(now)
+        elif self._next_at is not None and now >= self._next_at:
             self._start(now)
-        return positions, False
 
-    def _take(self, now: int) -> list:
-        positions = []
+    def _take(self, now: int) -> None:
         while True:
             position = self._parser.take()
             if position is None:
-                return positions
-            positions.append(position)
+                return
+            self._on_fix(now, position)
             if not self._config.log_every_epoch:
                 self._rest(now)
-                return positions
+                return
 
     def _rest(self, now: int) -> None:
         self._off()

@@ -26,4 +26,4 @@ class Sampler:
             self._tag.feed_skin(now, sensors.skin_centi_c, sensors.ambient_centi_c)
         if now >= self._battery_at:
             self._battery_at = now + _BATTERY_MS
-            self._tag.feed_battery(sensors.battery_percent)
+            self._tag.feed_battery(now, sensors.battery_percent)

@@ -1,20 +1,27 @@
-# The tag: its detectors, its journal and its bearers under one roof. Bytes, samples and `now` (ms since boot) in, outputs out.
+# The tag: its parts under one roof. Bytes, samples and `now` (ms since boot) in, outputs out.
+#
+# A part decides one thing. It tells events by `tell(code, now, detail)`, reads what others know from the Situation, and where it waits
+# for something it has next_deadline() and handle_timer(now) and stands in `_parts`. What it obeys stands in `_orders_table`.
 from strapline_tag import outputs as out
+from strapline_tag.battery import Battery
+from strapline_tag.beacon import Beacon
 from strapline_tag.bearers import Bearers
 from strapline_tag.broadcast import Broadcast
-from strapline_tag.commands import Commands
 from strapline_tag.config import Config
 from strapline_tag.deadline import sooner
-from strapline_tag.journal import ALARM_LANE, Journal
+from strapline_tag.journal import Journal
 from strapline_tag.keyring import Keyring
 from strapline_tag.nmea import NmeaParser
+from strapline_tag.orders import Orders
 from strapline_tag.positioning import Positioning
+from strapline_tag.presence import Presence
+from strapline_tag.recorder import Recorder
+from strapline_tag.situation import Situation
 from strapline_tag.skin import Skin
 from strapline_tag.strap import Strap
 from strapline_tag.timekeeping import Clock
 from strapline_wire import frames, seal
 from strapline_wire.arq import draw_generation
-from strapline_wire.errors import RemoteProtocolError
 from strapline_wire.session import TagHandshake
 
 _STRAP_EVENTS = {
@@ -22,13 +29,13 @@ _STRAP_EVENTS = {
     "closed": frames.EVENT_STRAP_CLOSED,
     "altered": frames.EVENT_STRAP_ALTERED,
 }
-_REFUSALS = {"out_of_range": frames.REFUSAL_OUT_OF_RANGE, "too_long": frames.REFUSAL_TOO_LONG}
 
 
 class Tag:
-    # secret: 16 bytes; memory: integers that survive a reboot; entropy(n): n random bytes; make_cipher(key): AES-CCM.
+    # secret: 16 bytes; memory: what survives a reboot, integers by get and put, bytes by read and write;
+    # entropy(n): n random bytes; make_cipher(key): AES-CCM.
     def __init__(self, secret, memory, entropy, make_cipher, config=None):
-        self._config = config or Config()
+        self._config = config = config or Config()
         self._memory = memory
         self._entropy = entropy
         self._make_cipher = make_cipher
@@ -40,43 +47,69 @@ class Tag:
         self._boot = memory.get("boot", 0) + 1
         memory.put("boot", self._boot)
         self._outputs = []
+        self.situation = situation = Situation()
         self.clock = Clock()
         # Drawn once at format, and another with each boot: what is sealed under one journal's numbers is never sealed under them again.
         ident = (journal_base + self._boot) & 0xFFFFFFFF
-        self.journal = Journal(ident, self._config.journal_entries, self._config.journal_alarm_reserve)
-        self._broadcast = Broadcast(self._config, self._keys, memory, entropy)
-        self.strap = Strap(self._config, self._on_strap)
-        self.skin = Skin(self._config, self._on_skin)
+        self.journal = Journal(ident, config.journal_entries, config.journal_alarm_reserve)
+        self._recorder = recorder = Recorder(self._boot, self.clock, self.journal, self._keys, self._on_event)
+        tell = recorder.event
+        self._broadcast = Broadcast(config, self._keys, memory, entropy)
+        self._bearers = Bearers(config, self.journal, recorder.seal_record, self._emit)
+        self.strap = Strap(config, self._on_strap)
+        self.skin = Skin(config, self._on_skin)
+        self.battery = Battery()
         self.parser = NmeaParser()
-        self._positioning = Positioning(self._config, self.parser)
-        self._bearers = Bearers(self._config, self.journal, self._seal_record, self._emit)
-        self._commands = Commands(self._keys, memory, self._config.document_limit)
+        self._positioning = Positioning(config, self.parser, self._on_fix, self._on_no_fix)
+        self._presence = Presence(config, situation, tell)
+        self._beacon = Beacon(config, self.battery, tell)
+        self._parts = (self._beacon, self._presence, self._positioning, self._bearers)
+        self._orders = Orders(self._keys, memory, config.document_limit, self._orders_table(), tell)
+        self._due = 0
+        self._stale = True  # _due is to be worked out again
         self._hellos = 0
-        self._refused = 0
         self.unread = 0  # records that the centre has and cannot read
         self._gnss_was_on = False
         self._strap_ohm = 0
-        self._battery_percent = 100
-        self.armed = False
-        self.away = False
         self._removed = False
         self._no_sky = False  # NO_FIX is told; again only after a position, or after home
-        self._on_home_line = False  # the BLE connection is one with home
-        self._home_heard = 0
-        self._beacon_at = None
+        self._resume()
+        tell(frames.EVENT_STARTED, 0, self._boot)
+
+    def _orders_table(self) -> dict:
+        return {
+            frames.RECEIPT: (frames.unpack_receipt, self._receipt),
+            frames.RECEIPT_FAR: (frames.unpack_receipt_far, self._receipt_far),
+            frames.TIME: (frames.unpack_time, self._time),
+            frames.ARM: (frames.unpack_arm, self._arm),
+            frames.REKEY: (frames.unpack_rekey, self._rekey),
+            frames.REFUSED: (frames.unpack_refused, self._unread),
+        }
+
+    def _resume(self) -> None:
+        # Armed before a reboot stays armed.
+        memory = self._memory
         nominal_ohm = memory.get("armed_ohm", 0)
         if nominal_ohm:
-            self.armed = True
+            self.situation.armed = True
             self.strap.resume(nominal_ohm, memory.get("openings", 0), memory.get("altered", 0) == 1)
-            self._beacon_at = self._config.beacon_period_s * 1000
-        self._event(frames.EVENT_STARTED, 0, self._boot)
+            self.situation.strap_latched = self.strap.latched
+            self._beacon.start(0)
+
+    @property
+    def armed(self) -> bool:
+        return self.situation.armed
+
+    @property
+    def away(self) -> bool:
+        return self.situation.away
 
     @property
     def rejected(self) -> int:
         # Frames and commands that were not genuine or not new, whoever sent them.
-        return self._bearers.rejected + self._refused
+        return self._bearers.rejected + self._orders.refused
 
-    # Inputs.
+    # Inputs. Samples allocate nothing and settle nothing; an event that they cause does.
 
     def feed_strap_edge(self, now: int, is_open: bool) -> None:
         self.strap.edge(now, is_open)
@@ -88,22 +121,21 @@ class Tag:
 
     def feed_skin(self, now: int, skin_centi_c: int, ambient_centi_c: int) -> None:
         self.skin.sample(now, skin_centi_c, ambient_centi_c)
-        if self.armed and self.strap.latched and not self._removed:
+        if self.situation.armed and self.strap.latched and not self._removed:
             if self.skin.alike_for(now) >= self._config.removed_s * 1000:
                 self._removed = True
-                self._event(frames.EVENT_REMOVED, now, skin_centi_c)
+                self._recorder.event(frames.EVENT_REMOVED, now, skin_centi_c)
 
-    def feed_battery(self, percent: int) -> None:
-        self._battery_percent = max(0, min(percent, 100))
+    def feed_battery(self, now: int, percent: int) -> None:
+        self.battery.sample(now, percent)
 
     def feed_gnss(self, now: int, data: bytes) -> None:
-        for position in self._positioning.feed(now, data):
-            self._fix(position, now)
+        self._positioning.feed(now, data)
         self._settle(now)
 
     def feed_key(self, now: int, sealed: bytes) -> None:
         # The electronic key was held to the tag: a command that the centre sealed for it.
-        self._command(now, sealed)
+        self._orders.take(now, sealed)
         self._settle(now)
 
     def feed_link_up(self, now: int, bearer: int) -> None:
@@ -112,6 +144,7 @@ class Tag:
             self._keys.link_key, self._keys.header, pseudonym, self._hello_nonce(), self._make_cipher
         )
         self._bearers.up(now, bearer, handshake, draw_generation(self._entropy))
+        self._stale = True
 
     def _hello_nonce(self) -> bytes:
         # Random, but not by the random source alone: one that begins anew with each boot must not bring an old session's key back.
@@ -125,9 +158,9 @@ class Tag:
             if event == "welcome":
                 self._welcomed(now, bearer, content)
             else:
-                self._command(now, content)
-            if bearer == out.BLE and self._on_home_line:
-                self._home_heard = now
+                self._orders.take(now, content)
+            if bearer == out.BLE:
+                self._presence.heard(now)
         self._settle(now)
 
     def feed_link_down(self, now: int, bearer: int) -> None:
@@ -137,32 +170,21 @@ class Tag:
     # Time.
 
     def next_deadline(self) -> int:
-        soonest = sooner(self._broadcast.due, self._beacon_at)
-        soonest = sooner(soonest, self._positioning.next_deadline())
-        soonest = sooner(soonest, self._bearers.next_deadline())
-        if self.armed and not self.away:
-            soonest = sooner(soonest, self._home_heard + self._config.home_silence_s * 1000)
-        return soonest
+        if self._stale:
+            self._stale = False
+            soonest = self._broadcast.due
+            for part in self._parts:
+                soonest = sooner(soonest, part.next_deadline())
+            self._due = soonest
+        return self._due
 
     def handle_timer(self, now: int) -> None:
-        positions, gave_up = self._positioning.handle_timer(now)
-        for position in positions:
-            self._fix(position, now)
-        if gave_up and not self._no_sky:
-            self._no_sky = True
-            self._event(frames.EVENT_NO_FIX, now, self._config.fix_timeout_s)
-        if self._beacon_at is not None and now >= self._beacon_at:
-            period_ms = self._config.beacon_period_s * 1000
-            self._beacon_at += ((now - self._beacon_at) // period_ms + 1) * period_ms
-            self._event(frames.EVENT_BEACON, now, self._battery_percent)
-        if self.armed and not self.away and now - self._home_heard >= self._config.home_silence_s * 1000:
-            self.away = True
-            self._event(frames.EVENT_LEFT_HOME, now, (now - self._home_heard) // 1000)
-        self._bearers.handle_timer(now)
+        for part in self._parts:
+            part.handle_timer(now)
         self._settle(now)
         if now >= self._broadcast.due:
             heartbeat = self._broadcast.make(
-                now, self._flags(now), self.strap.openings, self._battery_percent, self.journal.newest_alarm
+                now, self._flags(now), self.strap.openings, self.battery.percent, self.journal.newest_alarm
             )
             if heartbeat:
                 self._emit((out.ADVERTISE,) + heartbeat)
@@ -179,144 +201,92 @@ class Tag:
             self._outputs = []
         return outputs
 
-    # What the detectors tell.
+    # What the parts tell.
 
-    def _on_strap(self, what: str, now: int, detail: int) -> None:
-        if not self.armed:
-            return
-        self._event(_STRAP_EVENTS[what], now, detail)  # before anything that a worn-out flash may refuse
-        if what == "altered":
-            self._memory.put("altered", 1)
-        elif what == "open" and detail <= 255:  # more of them a heartbeat cannot tell, and flash wears out
-            self._memory.put("openings", detail)
-
-    def _on_skin(self, what: str, now: int, detail: int) -> None:
-        if self.armed:
-            self._event(frames.EVENT_SKIN_LOST if what == "lost" else frames.EVENT_SKIN_BACK, now, detail)
-
-    # Records.
-
-    def _quality(self, now: int) -> int:
-        return 2 if self.clock.trusted(now) else 0
-
-    def _event(self, code: int, now: int, detail: int) -> None:
-        alarm = code in frames.EVENT_ALARMS
-        flags = ALARM_LANE if alarm else 0
-        stamp = (self._boot & 0xFFFF, now // 1000, now % 1000, self.clock.utc_s(now))
-        detail = max(-0x80000000, min(detail, 0x7FFFFFFF))  # a sensor may say anything
-        body = frames.pack_event((code, flags | self._quality(now)) + stamp + (detail,))
-        if not self.journal.append(frames.EVENT, flags, body) and not alarm:
-            return  # an alarm that finds no room still shows in the heartbeat's state
+    def _on_event(self, now: int, code: int, alarm: bool) -> None:
+        self._stale = True
         self._bearers.event(now, alarm)
         if alarm:
             self._broadcast.alarm(now)
         elif code != frames.EVENT_BEACON:  # quick heartbeats every 4 h to the second would tell whose they are
             self._broadcast.hurry(now)
 
-    def _fix(self, position, now: int) -> None:
+    def _on_strap(self, what: str, now: int, detail: int) -> None:
+        if not self.situation.armed:
+            return
+        self._recorder.event(_STRAP_EVENTS[what], now, detail)  # before anything that a worn-out flash may refuse
+        self.situation.strap_latched = self.strap.latched
+        if what == "altered":
+            self._memory.put("altered", 1)
+        elif what == "open" and detail <= 255:  # more of them a heartbeat cannot tell, and flash wears out
+            self._memory.put("openings", detail)
+
+    def _on_skin(self, what: str, now: int, detail: int) -> None:
+        if self.situation.armed:
+            self._recorder.event(frames.EVENT_SKIN_LOST if what == "lost" else frames.EVENT_SKIN_BACK, now, detail)
+
+    def _on_fix(self, now: int, position) -> None:
         self._no_sky = False
-        flags = (1 if position.dated else 0) | self._quality(now)
-        speed = min(position.speed_cm_s // 10, 255)
-        self.journal.append(
-            frames.FIX,
-            0,
-            frames.pack_fix(
-                (
-                    self._boot & 0xFFFF,
-                    now // 1000,
-                    position.utc_s,
-                    position.utc_ms,
-                    position.lat_e7,
-                    position.lon_e7,
-                    position.accuracy_dm,
-                    speed,
-                    flags,
-                )
-            ),
-        )
+        self.situation.fixed_at = now
+        self._recorder.fix(position, now)
         if self._config.log_every_epoch:
             self._broadcast.hurry(now)
 
-    def _seal_record(self, slot: int) -> bytes:
-        envelope, body = self.journal.record(slot)
-        return seal.seal_envelope(envelope, body, self._keys.end_to_end, seal.UP)
+    def _on_no_fix(self, now: int) -> None:
+        if not self._no_sky:
+            self._no_sky = True
+            self._recorder.event(frames.EVENT_NO_FIX, now, self._config.fix_timeout_s)
 
-    # Commands.
+    # What the centre wants: each gives a refusal reason, or 0 or None.
 
-    def _command(self, now: int, sealed: bytes) -> None:
-        try:
-            envelope, body = self._commands.open(sealed)
-        except RemoteProtocolError:
-            self._refused += 1
-            return
-        kind = envelope.kind
-        try:
-            whole = self._commands.assemble(kind, body)
-            if whole:
-                kind, body = whole
-                refusal = self._obey(now, kind, body)
-            else:
-                refusal = 0
-        except RemoteProtocolError as error:
-            refusal = _REFUSALS.get(error.reason, frames.REFUSAL_MALFORMED)
-        if refusal:
-            self._event(frames.EVENT_COMMAND_REFUSED, now, kind << 8 | refusal)
+    def _receipt(self, now: int, receipt) -> None:
+        self._receipted(now, self.journal.receipt(receipt))
 
-    def _obey(self, now: int, kind: int, body: bytes) -> int:
-        # What the centre wants; gives a refusal reason, or 0. A newer centre may want what this firmware does not know.
-        if kind == frames.RECEIPT:
-            self._receipted(now, self.journal.receipt(frames.unpack_receipt(body)))
-        elif kind == frames.RECEIPT_FAR:
-            self._receipted(now, self.journal.receipt_far(frames.unpack_receipt_far(body)))
-        elif kind == frames.TIME:
-            self.clock.answer(now, frames.unpack_time(body))
-        elif kind == frames.ARM:
-            self._arm(now, frames.unpack_arm(body))
-        elif kind == frames.REKEY:
-            return self._rekey(now, frames.unpack_rekey(body))
-        elif kind == frames.REFUSED:
-            frames.unpack_refused(body)
-            self.unread += 1
-        else:
-            return frames.REFUSAL_UNKNOWN_KIND
-        return 0
+    def _receipt_far(self, now: int, receipt) -> None:
+        self._receipted(now, self.journal.receipt_far(receipt))
 
     def _receipted(self, now: int, left: int) -> None:
         if left:
-            self.journal.bury(self._boot & 0xFFFF, now // 1000)
+            self._recorder.bury(now)
             self._bearers.receipted(now)
+
+    def _time(self, now: int, time) -> None:
+        self.clock.answer(now, time)
+
+    def _unread(self, now: int, refused) -> None:
+        self.unread += 1
 
     def _rekey(self, now: int, rekey) -> int:
         if not self._keys.renew(rekey):
             return frames.REFUSAL_OLD_REVISION
         self._broadcast.rekeyed(now)
-        self._event(frames.EVENT_REKEYED, now, rekey.generation)
+        self._recorder.event(frames.EVENT_REKEYED, now, rekey.generation)
         return 0
 
     def _arm(self, now: int, arm) -> None:
         # Without a sample yet there is nothing to compare later ones with.
         if self.strap.is_open or not 0 < self._strap_ohm < self._config.strap_open_ohm:
-            self._event(frames.EVENT_ARM_REFUSED, now, self._strap_ohm)
+            self._recorder.event(frames.EVENT_ARM_REFUSED, now, self._strap_ohm)
             return
-        self.armed = True
+        self.situation.armed = True
+        self.situation.strap_latched = False
         self._removed = False
         self.strap.arm(self._strap_ohm)
         self.skin.arm()
         self._memory.put("armed_ohm", self._strap_ohm)
         self._memory.put("openings", 0)
         self._memory.put("altered", 0)
-        self._home_heard = now
-        self._beacon_at = now + self._config.beacon_period_s * 1000
-        self._event(frames.EVENT_ARMED, now, arm.key_id & 0x7FFFFFFF)
+        self._presence.arm(now)
+        self._beacon.start(now)
+        self._recorder.event(frames.EVENT_ARMED, now, arm.key_id & 0x7FFFFFFF)
 
     def _welcomed(self, now: int, bearer: int, welcome) -> None:
         self._bearers.reply(bearer, self._boot & 0xFFFF, now // 1000)
         if bearer == out.BLE:
-            self._on_home_line = bool(welcome.flags & 1)
-            if self._on_home_line and self.away:
-                self.away = False
+            is_home = bool(welcome.flags & 1)
+            if is_home:
                 self._no_sky = False
-                self._event(frames.EVENT_CAME_HOME, now, 0)
+            self._presence.welcomed(now, is_home)
         if self.clock.age_s(now) >= self._config.time_refresh_s:
             self._ask_time(now, bearer)
 
@@ -331,30 +301,32 @@ class Tag:
 
     def _settle(self, now: int) -> None:
         # After anything that may have changed what is wanted: receiver, records on their way, cellular line.
+        self._stale = True
         self._want_positions(now)
         if self._positioning.power != self._gnss_was_on:
             self._gnss_was_on = self._positioning.power
             self._emit((out.GNSS_POWER, self._gnss_was_on))
-        self._bearers.pursue(self.armed and self.away and self.strap.latched)
-        self._bearers.settle(now, self.away)
+        self._bearers.pursue(self.situation.violation)
+        self._bearers.settle(now, self.situation.away)
 
     def _want_positions(self, now: int) -> None:
+        situation = self.situation
         if self._config.log_every_epoch:
             self._positioning.want(now, 1)
-        elif not (self.armed and self.away):
+        elif not (situation.armed and situation.away):
             self._positioning.want(now, None)
-        elif self.strap.latched:
+        elif situation.violation:
             self._positioning.want(now, self._config.violation_fix_s)
         else:
             self._positioning.want(now, self._config.away_fix_s)
 
     def _flags(self, now: int) -> int:
         return (
-            (frames.STATE_ARMED if self.armed else 0)
+            (frames.STATE_ARMED if self.situation.armed else 0)
             | (frames.STATE_STRAP_OPEN if self.strap.is_open else 0)
             | (frames.STATE_STRAP_LATCHED if self.strap.latched else 0)
             | (frames.STATE_SKIN_LOST if self.skin.lost else 0)
-            | (frames.STATE_AWAY if self.away else 0)
+            | (frames.STATE_AWAY if self.situation.away else 0)
             | (frames.STATE_PENDING if len(self.journal) else 0)
             | (frames.STATE_ALARM_PENDING if self.journal.alarm_pending() else 0)
             | (frames.STATE_CLOCK_TRUSTED if self.clock.trusted(now) else 0)

@@ -1,7 +1,7 @@
 """Builds the firmware for a board: what its program uses of the sources, compiled. It changes no line that runs, and knows no board.
 
 A board pays for every name that a module keeps, so constants are written into the lines that use them, and of the generated codec only
-what is called stays. Lines keep their numbers: a traceback on the board points into the sources.
+what is called stays.
 """
 
 import ast
@@ -53,7 +53,7 @@ def compile_firmware(folder: Path, root: str = BENCH) -> int:
         source, target = folder / f"{path}.py", folder / f"{path}.mpy"
         source.parent.mkdir(parents=True, exist_ok=True)
         source.write_text(text, encoding="utf-8")
-        subprocess.run([mpy_cross, "-O1", "-s", f"{path}.py", "-o", target, source], check=True)
+        subprocess.run([mpy_cross, "-O3", "-s", f"{path}.py", "-o", target, source], check=True)
         source.unlink()  # the interpreter would take it before the compiled one
         if not target.stem.startswith("bench"):
             total += target.stat().st_size

@@ -178,7 +178,7 @@ def test_the_clock_flag_is_there_with_trusted_time_and_goes_a_day_after_the_last
 @pytest.mark.parametrize(("read", "told"), [(-1, 0), (0, 0), (37, 37), (100, 100), (101, 100), (255, 100)])
 def test_the_battery_is_told_in_percent_whatever_the_gauge_reads(read, told):
     pair = TagPair()
-    pair.tag.feed_battery(read)
+    pair.tag.feed_battery(pair.now, read)
     assert open_heartbeat_now(pair).battery_percent == told
 
 

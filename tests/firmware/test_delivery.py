@@ -77,7 +77,7 @@ class Delivery(RuleBasedStateMachine):
             self.connection += 1
             connect(*args, **kwargs)
 
-        def watched_seal(slot, seal=pair.tag._seal_record):
+        def watched_seal(slot, seal=pair.tag._recorder.seal_record):
             assert journal.sequence(slot) not in self.receipted
             return seal(slot)
 

@@ -26,7 +26,7 @@ class Reads:
     def feed_skin(self, now, skin, ambient):
         self.skin.append((now, skin, ambient))
 
-    def feed_battery(self, percent):
+    def feed_battery(self, now, percent):
         self.battery.append(percent)
 
 
@@ -85,7 +85,7 @@ class Sensors:
 
 sensors = Sensors()
 tag = Tag(bytes(16), Memory(), lambda size: bytes(size), CcmCipher, Config())
-tag.armed = True
+tag.situation.armed = True
 tag.strap.arm(1000)
 sampler = Sampler(tag, sensors, Config(), 0)
 sampler.handle_timer(0)

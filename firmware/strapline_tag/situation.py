@@ -1,0 +1,19 @@
+# What the tag's parts know of each other. Each field has one writer, and everybody may read it: so no part needs another.
+
+
+class Situation:
+    def __init__(self):
+        self.armed = False  # monitoring has begun (tag)
+        self.away = False  # home is out of reach (presence)
+        self.strap_latched = False  # since arming the strap was open or altered (tag)
+        self.zone_broken = False  # the wearer is where they must not be (zones)
+        self.curfew_broken = False  # or when they must not be there (curfew)
+        self.moving = True  # as long as nobody knows better (motion)
+        self.charging = False  # (housing)
+        self.immersed = False  # (housing)
+        self.fixed_at = None  # ms since boot of the last position (tag)
+
+    @property
+    def violation(self) -> bool:
+        # Somebody may be looked for: positions often, and each at once.
+        return self.armed and self.away and (self.strap_latched or self.zone_broken or self.curfew_broken)

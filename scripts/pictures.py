@@ -1,4 +1,4 @@
-"""Makes the pictures of the README anew from a real run: `.venv/bin/python scripts/pictures.py` (needs Chromium)."""
+"""Makes the pictures of README and docs anew from a real run: `.venv/bin/python scripts/pictures.py` (needs Chromium)."""
 
 import io
 import re
@@ -10,6 +10,10 @@ from playwright.sync_api import sync_playwright
 from rich import _export_format
 from rich.console import Console
 
+from strapline_simulator.energy.activity import count_activities
+from strapline_simulator.energy.boards import figures
+from strapline_simulator.energy.page import render_page
+from strapline_simulator.energy.table import rows_of
 from strapline_simulator.live import LiveView
 from strapline_simulator.report import render_html
 from strapline_simulator.scenario import load_scenario
@@ -51,6 +55,13 @@ def main() -> int:
         page.goto(page_file.as_uri())
         page.wait_for_timeout(2000)
         page.screenshot(path=IMAGES / "report.png", clip={"x": 0, "y": 0, "width": 1180, "height": 1500})
+        energy_file = Path(folder) / "energy.html"
+        given = figures()
+        energy_file.write_text(render_page(rows_of(count_activities(), given), given), encoding="utf-8")
+        page.set_viewport_size({"width": 1120, "height": 1060})
+        page.goto(energy_file.as_uri())
+        page.wait_for_timeout(2000)
+        page.screenshot(path=IMAGES / "energy.png")
         chromium.close()
     return 0
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from strapline_protocol.errors import UserError
+from strapline_simulator.energy.command import energy
 
 Body = Annotated[
     str,
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command()(demo)
     app.command()(run)
     app.command()(scenarios)
+    app.command()(energy)
 
 
 def demo(

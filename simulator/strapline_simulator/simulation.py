@@ -31,6 +31,7 @@ from strapline_simulator.report import (
 )
 from strapline_simulator.scenario import Scenario
 from strapline_simulator.script import Script
+from strapline_simulator.tag_node import Meter
 from strapline_simulator.trace import TraceWriter
 from strapline_simulator.tracing import trace_chain
 from strapline_simulator.world.sky import LogReceiver, Receiver
@@ -63,6 +64,8 @@ class Options(NamedTuple):
     watch: Callable[[Happening], None] | None = None
     tick: Callable[[float], None] | None = None
     """Told every few simulated minutes how far time is, in seconds."""
+    meter: Meter | None = None
+    """Counts what the tag does."""
 
 
 class Result(NamedTuple):
@@ -112,6 +115,7 @@ class _Run:
                     if self._options.folder is not None:
                         trace = stack.enter_context(TraceWriter(self._options.folder / "trace.pcapng"))
                         trace_chain(chain, trace)
+                    chain.tag.meter = self._options.meter
                     script = Script(self._scenario, chain, self._receiver(chain), self._story)
                     script.observe = lambda t, text: self._watch(Happening(t, "world", text))
                     progress = asyncio.create_task(self._tick(chain))

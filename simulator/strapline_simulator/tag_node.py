@@ -5,7 +5,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from strapline_simulator.bodies import Body
 from strapline_simulator.clock import VirtualClockLoop
@@ -14,6 +14,14 @@ from strapline_wire import link
 
 _ROUNDING_S = 1e-7
 _UART_PORTION = 256
+
+
+class Meter(Protocol):
+    """Who counts what a tag does."""
+
+    def output(self, now_s: float, kind: int, content: bytes) -> None: ...
+
+    def line(self, now_s: float, bearer: int, *, up: bool) -> None: ...
 
 
 class TagNode:
@@ -31,6 +39,7 @@ class TagNode:
         self.on_dial: Callable[[int], None] = _ignore
         self.on_hang_up: Callable[[int], None] = _ignore
         self.on_gnss_power: Callable[[bool], None] = _ignore
+        self.meter: Meter | None = None
 
     def boot(self, now: float, secret: bytes, seed: bytes, config: Mapping[str, int]) -> None:
         """Start the firmware at this loop time. The secret stays between this process and the body."""
@@ -63,12 +72,14 @@ class TagNode:
             self._request(bench.GNSS, self._now_ms(), data[start : start + _UART_PORTION])
 
     def link_up(self, bearer: int) -> None:
+        self._note_line(bearer, up=True)
         self._request(bench.LINK_UP, self._now_ms(), bytes([bearer]))
 
     def link_data(self, bearer: int, data: bytes) -> None:
         self._request(bench.LINK_DATA, self._now_ms(), bytes([bearer]) + data)
 
     def link_down(self, bearer: int) -> None:
+        self._note_line(bearer, up=False)
         self._request(bench.LINK_DOWN, self._now_ms(), bytes([bearer]))
 
     def present_key(self, sealed: bytes) -> None:
@@ -105,11 +116,17 @@ class TagNode:
         for answer in answers[:-1]:
             self._carry_out(answer)
 
+    def _note_line(self, bearer: int, *, up: bool) -> None:
+        if self.meter is not None:
+            self.meter.line(self._now_ms() / 1000, bearer, up=up)
+
     def _note_done(self, answer: bytes) -> None:
         self._deadline_ms = struct.unpack_from(">Q", answer, 9)[0]
 
     def _carry_out(self, answer: bytes) -> None:
         kind, content = answer[9], answer[10:]
+        if self.meter is not None:
+            self.meter.output(self._now_ms() / 1000, kind, content)
         if kind == outputs.ADVERTISE:
             self._count(content)
             self.on_advertise(content[:6], content[6:])

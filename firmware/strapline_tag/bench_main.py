@@ -8,10 +8,28 @@ from strapline_tag.bench import Bench
 from strapline_wire import link
 from strapline_wire.ccm import CcmCipher
 
+gc.collect()
+_LOADED = gc.mem_alloc()  # type: ignore[attr-defined]
+
 
 def _measure():
     gc.collect()
-    return {"heap_used": gc.mem_alloc(), "heap_free": gc.mem_free()}  # type: ignore[attr-defined]
+    used, free = gc.mem_alloc(), gc.mem_free()  # type: ignore[attr-defined]
+    return {"heap_loaded": _LOADED, "heap_used": used, "heap_free": free, "heap_block": _largest_block(free)}
+
+
+def _largest_block(free: int) -> int:
+    # To the nearest 256 bytes: what can be had in one piece.
+    low, high = 0, free
+    while high - low > 256:
+        size = (low + high) // 2
+        try:
+            bytearray(size)
+            low = size
+        except MemoryError:
+            high = size
+        gc.collect()
+    return low
 
 
 def main():

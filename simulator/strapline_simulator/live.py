@@ -83,6 +83,11 @@ class LiveView:
             f"\n{frames.sent} frames sent, {ledger.received} records at the centre, {ledger.missing} missing, "
             f"{ledger.duplicates_dropped} duplicates dropped; {report.simulated_s / 3600:.1f} simulated hours in {report.wall_s:.1f} s"
         )
+        if (heap := report.heap) is not None:
+            self._console.print(
+                f"heap: {heap.peak_bytes:,} bytes alive at most, {heap.loaded_bytes:,} of them code; "
+                f"the largest free block was never below {heap.least_block_bytes:,}"
+            )
         verdict = Text("PASSED", style="bold green") if result.passed else Text("FAILED", style="bold red")
         self._console.print(verdict)
         for path in written:

@@ -22,6 +22,7 @@ from strapline_simulator.report import (
     SCHEMA_VERSION,
     Event,
     Frames,
+    Heap,
     Ledger,
     Position,
     Report,
@@ -41,6 +42,8 @@ _LOG_TAIL_S = 60.0
 """After a receiver's log has ended: time for the last records to reach the centre."""
 
 _TICK_S = 300.0
+_HEAP_LOOK_S = 3600.0
+_FIRST_DAY_S = 86400.0
 _UNKNOWN_ACCURACY_DM = 0xFFFF
 
 
@@ -98,6 +101,7 @@ class _Run:
         self._entries: list[tuple[float, Entry]] = []
         self._alerts_told = 0
         self._alerts: list[tuple[float, str, str]] = []
+        self._heap: list[tuple[float, dict[str, Any]]] = []
         self._story = Story(start_utc=scenario.start.astimezone(UTC), tz_name=scenario.zone)
         self._duration_s = scenario.duration_s
         if options.gnss_log:
@@ -118,16 +122,35 @@ class _Run:
                     chain.tag.meter = self._options.meter
                     script = Script(self._scenario, chain, self._receiver(chain), self._story)
                     script.observe = lambda t, text: self._watch(Happening(t, "world", text))
-                    progress = asyncio.create_task(self._tick(chain))
+                    tasks = [asyncio.create_task(self._tick(chain)), asyncio.create_task(self._watch_heap(chain))]
                     await script.play(self._duration_s)
-                    progress.cancel()
+                    for task in tasks:
+                        task.cancel()
                     measured = chain.tag.measure()
+                    self._heap.append((self._duration_s, measured))
                 return self._conclude(chain, script, broker.name, measured, started)
 
     async def _tick(self, chain: Chain) -> None:
         while self._options.tick is not None:
             self._options.tick(chain.now_s())
             await asyncio.sleep(_TICK_S)
+
+    async def _watch_heap(self, chain: Chain) -> None:
+        await asyncio.sleep(1.0)  # the tag starts first
+        while "heap_used" in (measured := chain.tag.measure()):
+            self._heap.append((chain.now_s(), measured))
+            await asyncio.sleep(_HEAP_LOOK_S)
+
+    def _heap_found(self) -> Heap | None:
+        looks = [(t_s, look) for t_s, look in self._heap if "heap_used" in look]
+        if not looks:
+            return None
+        return Heap(
+            loaded_bytes=looks[0][1]["heap_loaded"],
+            peak_bytes=max(look["heap_used"] for _, look in looks),
+            first_day_bytes=max(look["heap_used"] for t_s, look in looks if t_s <= max(_FIRST_DAY_S, looks[0][0])),
+            least_block_bytes=min(look["heap_block"] for _, look in looks),
+        )
 
     def _receiver(self, chain: Chain) -> Callable[[Script], Receiver | LogReceiver]:
         log = self._options.gnss_log
@@ -189,6 +212,7 @@ class _Run:
                 tombstoned=chain.ledger.tombstoned,
             ),
             alarm_latency_s=latency_summary([latency for _, _, latency in latencies]),
+            heap=self._heap_found(),
         )
         return Result(report, self._story, unmet, measured)
 

@@ -13,11 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field
 SCHEMA_VERSION: Literal[1] = 1
 
 # Left out of report.json where a run does not have them; every other field is always there, null included.
-OPTIONAL_FIELDS = ("title", "start_utc", "broker")
+OPTIONAL_FIELDS = ("title", "start_utc", "broker", "heap")
 
 Instant = Annotated[float, Field(allow_inf_nan=False, json_schema_extra={"unit": "s since the start of the scenario"})]
 Duration = Annotated[float, Field(ge=0, allow_inf_nan=False, json_schema_extra={"unit": "s"})]
 Count = Annotated[int, Field(ge=0, json_schema_extra={"unit": "1"})]
+Bytes = Annotated[int, Field(ge=0, json_schema_extra={"unit": "byte"})]
 Latitude = Annotated[float, Field(ge=-90, le=90, json_schema_extra={"unit": "degrees north, WGS 84"})]
 Longitude = Annotated[float, Field(ge=-180, le=180, json_schema_extra={"unit": "degrees east, WGS 84"})]
 Metres = Annotated[float, Field(ge=0, allow_inf_nan=False, json_schema_extra={"unit": "m"})]
@@ -110,6 +111,19 @@ class AlarmLatency(_Part):
     """The slowest."""
 
 
+class Heap(_Part):
+    """The firmware's heap on a real interpreter, looked at each simulated hour and at the end, garbage collected first."""
+
+    loaded_bytes: Bytes
+    """What the loaded code takes before the tag exists."""
+    peak_bytes: Bytes
+    """The most that was alive, code included."""
+    first_day_bytes: Bytes
+    """The most that was alive in the first 24 hours: what the whole run's peak is above it has grown since."""
+    least_block_bytes: Bytes
+    """The largest block that could be had, at the moment when it was smallest."""
+
+
 class Report(_Part):
     """The result of one run of one scenario on one body."""
 
@@ -145,6 +159,8 @@ class Report(_Part):
     """The centre's account."""
     alarm_latency_s: AlarmLatency
     """How long alarms took from the tag to the centre."""
+    heap: Heap | None = None
+    """The firmware's heap; only where a real interpreter ran it."""
 
     @property
     def passed(self) -> bool:

@@ -8,6 +8,7 @@ from strapline_simulator.report import (
     Event,
     Expectation,
     Frames,
+    Heap,
     Ledger,
     Position,
     Report,
@@ -186,4 +187,5 @@ def report(*, passed: bool = True) -> Report:
         frames_digest="sha256:" + "5e7a" * 16,
         ledger=Ledger(received=213, duplicates_dropped=4, missing=0 if passed else 1, tombstoned=0),
         alarm_latency_s=latency_summary([0.41, 0.63]),
+        heap=Heap(loaded_bytes=38_000, peak_bytes=117_000, first_day_bytes=116_000, least_block_bytes=52_000),
     )

@@ -22,7 +22,7 @@ def test_json_has_the_fields_of_schema_1_in_order_and_ends_in_one_newline(report
     text = report.to_json()
     assert list(json.loads(text)) == [
         "schema", "scenario", "title", "seed", "body", "broker", "start_utc", "simulated_s", "wall_s", "expectations", "events",
-        "positions", "frames", "frames_digest", "ledger", "alarm_latency_s",
+        "positions", "frames", "frames_digest", "ledger", "alarm_latency_s", "heap",
     ]  # fmt: skip
     assert text.startswith('{\n  "schema": 1,\n')
     assert text.endswith("}\n")
@@ -38,10 +38,10 @@ def test_reasons_of_refusal_are_sorted_so_that_equal_runs_give_equal_files(repor
     assert len(texts) == 1
 
 
-def test_only_title_start_and_broker_may_be_left_out(report: Report) -> None:
-    bare = report.model_copy(update={"title": None, "start_utc": None, "broker": None})
+def test_only_title_start_broker_and_heap_may_be_left_out(report: Report) -> None:
+    bare = report.model_copy(update={"title": None, "start_utc": None, "broker": None, "heap": None})
     fields = json.loads(bare.to_json())
-    assert not {"title", "start_utc", "broker"} & set(fields)
+    assert not {"title", "start_utc", "broker", "heap"} & set(fields)
     assert fields["expectations"][-1]["latency_s"] is None
     for name in fields.keys() - {"schema"}:
         with pytest.raises(ValidationError):

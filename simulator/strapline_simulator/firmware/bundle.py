@@ -2,20 +2,45 @@
 
 import ast
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from strapline_simulator.firmware.backtrace import Function, own_names, short_names
 from strapline_simulator.firmware.fold import fold_constants
 from strapline_simulator.firmware.names import asked_by_name, foreign_names
 from strapline_simulator.firmware.program import Program, Statement, load_program
 from strapline_simulator.firmware.reach import drop_unreached, drop_unread
 from strapline_simulator.firmware.shorten import NameMap, shorten
 
+APP = "strapline_app"
+"""The module that a board imports."""
+
 
 class Bundle(NamedTuple):
     """A program in one module, and what became of its names."""
 
+    name: str
+    """What it is imported as."""
     statements: list[Statement]
     names: NameMap
+    functions: list[Function]
+
+    @property
+    def modules(self) -> list[str]:
+        """The sources in it."""
+        return sorted({statement.module for statement in self.statements})
+
+    def map(self) -> dict[str, Any]:
+        """What turns its names back, as JSON takes it."""
+        attributes: dict[str, list[str]] = {}
+        for name, short in sorted(self.names.attributes.items()):
+            attributes.setdefault(short, []).append(name)
+        own = {short: name.replace(":", ".") for name, short in self.names.names.items() if not name.startswith("!")}
+        return {
+            "module": self.name,
+            "globals": dict(sorted(own.items())),
+            "attributes": dict(sorted(attributes.items())),
+            "functions": [list(function) for function in self.functions],
+        }
 
     def text(self, without: Collection[str] = ()) -> str:
         """Its source; `without` leaves modules out, for measuring."""
@@ -23,7 +48,7 @@ class Bundle(NamedTuple):
         return ast.unparse(ast.fix_missing_locations(ast.Module(kept, []))) + "\n"
 
 
-def make_bundle(texts: Mapping[str, str], root: str) -> Bundle:
+def make_bundle(texts: Mapping[str, str], root: str, name: str = APP) -> Bundle:
     """Bundle the program `root` out of the sources `texts`; refuses what cannot be proved to stay the same."""
     program = load_program(texts, root)
     foreign = foreign_names()
@@ -36,7 +61,9 @@ def make_bundle(texts: Mapping[str, str], root: str) -> Bundle:
         asked = asked_by_name(program)
         drop_unread(program, foreign, asked)
         drop_unreached(program, foreign, asked)
-    return Bundle(program.statements, shorten(program, foreign, asked_by_name(program)))
+    named = own_names(program)
+    names = shorten(program, foreign, asked_by_name(program))
+    return Bundle(name, program.statements, names, short_names(named))
 
 
 def _printed(program: Program) -> str:

@@ -3,16 +3,14 @@
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from strapline_protocol.errors import UserError
-from strapline_simulator.firmware.bundle import Bundle, make_bundle
+from strapline_simulator.firmware.bundle import APP, Bundle, make_bundle
 from strapline_simulator.firmware.modules import board_sources
 from strapline_simulator.firmware.sources import BENCH, PACKAGES, BuildError, firmware_sources
 from strapline_simulator.tools import find_mpy_cross
-
-APP = "strapline_app"
-"""The module that a board imports."""
 
 BENCH_MODULES = frozenset({BENCH, "strapline_tag.bench"})
 
@@ -22,10 +20,21 @@ def compile_firmware(folder: Path, root: str = BENCH) -> int:
 
     For the figure it is compiled a second time, from the same bundle, without their statements.
     """
-    bundle = make_bundle(firmware_sources(), root)
+    compiled, size = _compiled(tuple(firmware_sources().items()), root)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{APP}.mpy").write_bytes(compile_bundle(bundle))
-    return len(compile_text(bundle.text(without=BENCH_MODULES)))
+    (folder / f"{APP}.mpy").write_bytes(compiled)
+    return size
+
+
+@cache
+def _compiled(texts: tuple[tuple[str, str], ...], root: str) -> tuple[bytes, int]:
+    bundle = make_bundle(dict(texts), root)
+    return compile_bundle(bundle), len(compile_text(bundle.text(without=BENCH_MODULES)))
+
+
+def name_of(root: str) -> str:
+    """What a program's bundle is imported as: a boot program lies beside the application."""
+    return "strapline_boot" if root.startswith("strapline_boot.") else APP
 
 
 def compile_bundle(bundle: Bundle) -> bytes:

@@ -17,6 +17,9 @@ BENCH = "strapline_tag.bench_main"
 """The program that lets a simulation drive the tag."""
 
 
+_BOARD_PROGRAM = "strapline_boards.main_"
+
+
 class BuildError(UserError):
     """A source that cannot become firmware; says where and why."""
 
@@ -44,6 +47,23 @@ def firmware_sources() -> dict[str, str]:
             parts = (package, *path.relative_to(folder).with_suffix("").parts)
             found[".".join(part for part in parts if part != "__init__")] = path.read_text(encoding="utf-8")
     return found
+
+
+def find_root(texts: Mapping[str, str], board: str | None, root: str | None) -> str:
+    """The program that is meant: a module by name, or a board's product program, or else the bench program."""
+    if board is not None and root is not None:
+        raise UserError("--board and --root both name a program: give one of them")
+    if board is not None:
+        root = f"{_BOARD_PROGRAM}{board.replace('-', '_')}"
+        boards = [
+            name.removeprefix(_BOARD_PROGRAM).replace("_", "-") for name in texts if name.startswith(_BOARD_PROGRAM)
+        ]
+        if root not in texts:
+            raise UserError(f"--board {board}: no such board; there are: {', '.join(sorted(boards)) or 'none yet'}")
+    root = root or BENCH
+    if root not in texts:
+        raise UserError(f"--root {root}: no such module among the firmware's sources; one is {BENCH}")
+    return root
 
 
 def read_program(texts: Mapping[str, str], root: str) -> list[Source]:

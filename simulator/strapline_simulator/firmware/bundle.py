@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 from strapline_simulator.firmware.backtrace import Function, own_names, short_names
 from strapline_simulator.firmware.fold import fold_constants
-from strapline_simulator.firmware.names import asked_by_name, foreign_names
+from strapline_simulator.firmware.inline import inline_passing
+from strapline_simulator.firmware.names import asked_by_name, foreign_names, offered_names
+from strapline_simulator.firmware.order import often_named_first
 from strapline_simulator.firmware.program import Program, Statement, load_program
 from strapline_simulator.firmware.reach import drop_unreached, drop_unread
 from strapline_simulator.firmware.shorten import NameMap, shorten
@@ -51,16 +53,18 @@ class Bundle(NamedTuple):
 def make_bundle(texts: Mapping[str, str], root: str, name: str = APP) -> Bundle:
     """Bundle the program `root` out of the sources `texts`; refuses what cannot be proved to stay the same."""
     program = load_program(texts, root)
-    foreign = foreign_names()
+    foreign = foreign_names() | offered_names(texts)
     _split_imports(program)
     drop_unreached(program, foreign, asked_by_name(program))  # most of the codec, before anybody looks at it
     before = ""
     while (now := _printed(program)) != before:
         before = now
         fold_constants(program)
+        inline_passing(program)
         asked = asked_by_name(program)
         drop_unread(program, foreign, asked)
         drop_unreached(program, foreign, asked)
+    often_named_first(program)
     named = own_names(program)
     names = shorten(program, foreign, asked_by_name(program))
     return Bundle(name, program.statements, names, short_names(named))

@@ -86,8 +86,8 @@ def traceback(
     """Turn a board's traceback back into our names."""
     from strapline_simulator.firmware.backtrace import explain, read_map
 
-    text = sys.stdin.read() if file is None else _read(file)
-    typer.echo(explain(text, read_map(_read(names), str(names))), nl=False)
+    held = read_map(_read(names), str(names))
+    typer.echo(explain(sys.stdin.read() if file is None else _read(file), held), nl=False)
 
 
 def _read(path: Path) -> str:

@@ -168,7 +168,8 @@ class _Folder(ast.NodeTransformer):
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
         self.generic_visit(node)
-        node.cause = None  # MicroPython keeps none
+        if isinstance(node.cause, ast.Constant | ast.Name):
+            node.cause = None  # MicroPython keeps none
         return node
 
 

@@ -1,7 +1,7 @@
 """Which attribute names are somebody else's, and which of ours are asked for by a text."""
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import NamedTuple, NoReturn, TypeGuard
 
@@ -17,6 +17,28 @@ def foreign_names() -> frozenset[str]:
     """The attributes of builtin types and of MicroPython's modules."""
     text = (files("strapline_simulator.firmware") / "foreign_names.txt").read_text(encoding="utf-8")
     return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
+
+
+def offered_names(texts: Mapping[str, str]) -> frozenset[str]:
+    """The public attributes of the classes that a module lists in `__all__`: other programs on the board use them by their names."""
+    found: set[str] = set()
+    for tree in [ast.parse(text) for text in texts.values() if "__all__" in text]:
+        listed = _listed(tree)
+        imports = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module in texts]
+        others = [node.module or "" for node in imports if listed & {one.name for one in node.names}]
+        for place in (tree, *(ast.parse(texts[module]) for module in others)):
+            for node in place.body:
+                if isinstance(node, ast.ClassDef) and node.name in listed:
+                    found |= {name for name in defined_attributes(node) if not name.startswith("_")}
+    return frozenset(found)
+
+
+def _listed(tree: ast.Module) -> set[str]:
+    """What a module's `__all__` lists."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__":
+            return set(ast.literal_eval(node.value))
+    return set()
 
 
 def is_dunder(name: str) -> bool:
@@ -71,6 +93,13 @@ def record_fields(node: ast.AST) -> list[ast.Constant]:
     return [field for field in node.args[1].elts if isinstance(field, ast.Constant)]
 
 
+def fields_by_keyword(program: Program) -> set[str]:
+    """The fields that some call names: whether it makes a record or calls a function, nobody knows."""
+    nodes = list(ast.walk(program.tree))
+    fields = {str(field.value) for node in nodes for field in record_fields(node)}
+    return fields & {one.arg for node in nodes if isinstance(node, ast.Call) for one in node.keywords if one.arg}
+
+
 def _makes_a_record(node: ast.AST) -> TypeGuard[ast.Call]:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _RECORDS
 
@@ -93,11 +122,13 @@ def defined_attributes(body: ast.ClassDef) -> set[str]:
 
 
 def _class_names(body: ast.ClassDef) -> Iterable[str]:
-    for node in ast.walk(body):
-        if isinstance(node, ast.Name) and node.id.startswith(".") and isinstance(node.ctx, ast.Store):
-            yield node.id
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("."):
-            yield node.name
+    for part in body.body:
+        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield part.name
+            continue
+        for node in ast.walk(part):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and not node.id.startswith("%"):
+                yield node.id
 
 
 def _calls(statement: Statement) -> Iterable[tuple[ast.ClassDef | None, ast.Call]]:

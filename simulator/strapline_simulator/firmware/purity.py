@@ -67,3 +67,14 @@ class Purity:
         if isinstance(node, ast.If):
             return self.is_pure(node.test) and all(self.is_droppable(part) for part in (*node.body, *node.orelse))
         return False
+
+
+def is_fresh(node: ast.AST) -> bool:
+    """Whether a value is nobody else's and holds nothing: an attribute that nobody reads may keep a timer or a file alive."""
+    if isinstance(node, ast.Constant):
+        return True
+    if isinstance(node, ast.List | ast.Tuple | ast.Set):
+        return not node.elts
+    if isinstance(node, ast.Dict):
+        return not node.keys
+    return isinstance(node, ast.UnaryOp) and is_fresh(node.operand)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from strapline_simulator.firmware.names import AskedByName, is_dunder
 from strapline_simulator.firmware.program import Program, bound, loaded
-from strapline_simulator.firmware.purity import Purity
+from strapline_simulator.firmware.purity import Purity, is_fresh
 
 
 class _Unit:
@@ -102,14 +102,12 @@ class _Dropper(ast.NodeTransformer):
         )
 
     def visit_Assign(self, node: ast.Assign) -> ast.stmt | None:
-        node.targets = [target for target in node.targets if not self._unread(target)]
-        return node if node.targets else self._value_alone(node)
+        if is_fresh(node.value):
+            node.targets = [target for target in node.targets if not self._unread(target)]
+        return node if node.targets else None
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt | None:
-        return self._value_alone(node) if self._unread(node.target) else node
-
-    def _value_alone(self, node: ast.Assign | ast.AugAssign) -> ast.stmt | None:
-        return None if self._purity.is_pure(node.value) else ast.copy_location(ast.Expr(node.value), node)
+        return None if is_fresh(node.value) and self._unread(node.target) else node
 
     def visit_If(self, node: ast.If) -> ast.stmt | None:
         self.generic_visit(node)

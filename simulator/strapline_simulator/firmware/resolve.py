@@ -46,7 +46,8 @@ class Resolver(ast.NodeTransformer):
         self._exports = exports
         self.scopes = first_scope
         self.rebound: set[str] = set()
-        own = {name: f"{source.name}:{name}" for name in _bound(source.tree.body)}
+        outer = {name for node in ast.walk(source.tree) if isinstance(node, ast.Global) for name in node.names}
+        own = {name: f"{source.name}:{name}" for name in _bound(source.tree.body) | outer}
         self._module = self._scope = _Scope("module", None, own)
         plain = {id(node) for node in source.tree.body if isinstance(node, ast.Import | ast.ImportFrom)}
         self._module.assigned = _bound([node for node in source.tree.body if id(node) not in plain])
@@ -250,7 +251,7 @@ class Resolver(ast.NodeTransformer):
             node.body = self.visit(node.body)
         else:
             for name in outer:  # wherever the statement stands
-                self._scope.declared[name] = self._module.names.get(name) or f"{self._source.name}:{name}"
+                self._scope.declared[name] = self._module.names[name]
             node.body = self._body(node.body) or [ast.Pass()]
         self._scope = before
         return node

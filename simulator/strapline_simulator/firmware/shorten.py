@@ -12,7 +12,14 @@ from itertools import count, product
 from string import ascii_letters
 from typing import NamedTuple
 
-from strapline_simulator.firmware.names import AskedByName, defined_attributes, is_dunder, record_fields, table_texts
+from strapline_simulator.firmware.names import (
+    AskedByName,
+    defined_attributes,
+    fields_by_keyword,
+    is_dunder,
+    record_fields,
+    table_texts,
+)
 from strapline_simulator.firmware.program import Program, bound, is_global
 from strapline_simulator.firmware.sources import BuildError
 
@@ -103,11 +110,15 @@ class _Attributes:
             for name in table:
                 self.owners[name].add(_EVERYONE)
         # What nobody here defines is somebody else's.
-        self.kept = {
-            name
-            for name in self.uses
-            if is_dunder(name) or name in foreign or name in asked.kept or not self.owners[name]
-        } | asked.kept
+        self.kept = (
+            {
+                name
+                for name in self.uses
+                if is_dunder(name) or name in foreign or name in asked.kept or not self.owners[name]
+            }
+            | asked.kept
+            | fields_by_keyword(program)
+        )
 
     def _count(self, node: ast.stmt) -> None:
         selves = _own_selves(node)
@@ -200,7 +211,7 @@ class _Arguments:
             for arg in _every(node)
         }
         ours = {name for name in bound(program.tree) if not name.startswith("!")}
-        self.kept: set[str] = set()
+        self.kept = set(fields_by_keyword(program))
         self.named: set[str] = set()
         for node in ast.walk(program.tree):
             if isinstance(node, ast.Call):

@@ -108,9 +108,11 @@ def imported(source: Source, texts: Mapping[str, str]) -> Iterator[str]:
                 source.refuse(node, "name the module from its package on: a bundle knows no folders")
             inside = [f"{node.module}.{alias.name}" for alias in node.names]
             yield from (name for name in inside if name in texts)
-            if node.module in texts and any(name not in texts for name in inside):
+            if all(name in texts for name in inside):
+                continue
+            if node.module in texts:
                 yield node.module
-            elif node.module.partition(".")[0] in _packages(texts) and node.module not in texts:
+            elif node.module.partition(".")[0] in _packages(texts):
                 source.refuse(node, f"no module {node.module} among the firmware's sources")
 
 

@@ -21,13 +21,26 @@ LINK_DOWN = const(7)  # bearer (1)
 KEY = const(8)  # a sealed command
 ADVANCE = const(9)  # nothing: run timers up to `now`, stop at the first output
 MEASURE = const(10)  # nothing
+MOTION = const(11)  # Hz (1), then x, y, z in mg (2 each, signed) by turns: what the accelerometer says from now on; then it sleeps
 
 # Answers: code, then `now` (8), then what follows.
 OUTPUT = const(0x80)  # kind (1), then the output's fields
 MEASURED = const(0xB0)  # JSON
 DONE = const(0xC0)  # next deadline (8)
 
-SENSORS = ("strap_ohm", "skin_centi_c", "ambient_centi_c", "battery_percent")
+# faults: bits, as Tag.feed_faults has them.
+SENSORS = (
+    "strap_ohm",
+    "skin_centi_c",
+    "ambient_centi_c",
+    "battery_percent",
+    "battery_mv",
+    "charging",
+    "case_open",
+    "immersed",
+    "faults",
+)
+_FIFO = const(32)  # triplets: an older one is lost when the next comes
 
 
 class _Sensors:
@@ -36,6 +49,33 @@ class _Sensors:
         self.skin_centi_c = 3300
         self.ambient_centi_c = 2200
         self.battery_percent = 100
+        self.battery_mv = 3900
+        self.charging = self.case_open = self.immersed = self.faults = 0
+        self.now = 0
+        self._motion = b""
+        self._rate = 25
+        self._from = 0  # when the first of _motion was measured
+        self._taken = 0
+
+    def play(self, now, rate, motion):
+        # What was measured until now and not read yet comes before it.
+        due = self._due(now)
+        self._motion = self._motion[self._taken * 6 : due * 6] + motion
+        self._from = now - (due - self._taken) * 1000 // (rate or 1)
+        self._taken = 0
+        self._rate = rate
+
+    def _due(self, now):
+        return min((now - self._from) * self._rate // 1000, len(self._motion) // 6)
+
+    def read_motion(self, samples):
+        due = self._due(self.now)
+        taken = max(self._taken, due - _FIFO)
+        count = due - taken
+        for i in range(count * 3):
+            samples[i] = unpack_from(">h", self._motion, taken * 6 + i * 2)[0]
+        self._taken = due
+        return count
 
 
 class _Memory:
@@ -110,6 +150,7 @@ class Bench:
                 return
             self._now = at = max(self._now, at)
             if sample_at <= at:
+                self._sensors.now = at
                 sampler.handle_timer(at)
             if tag_at <= at:
                 tag.handle_timer(at)
@@ -120,6 +161,8 @@ class Bench:
         tag = self._tag
         if code == SENSOR:
             setattr(self._sensors, SENSORS[rest[0]], unpack_from(">i", rest, 1)[0])
+        elif code == MOTION:
+            self._sensors.play(now, rest[0], rest[1:])
         elif code == STRAP_EDGE:
             tag.feed_strap_edge(now, bool(rest[0]))
         elif code == GNSS:

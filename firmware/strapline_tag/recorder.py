@@ -15,10 +15,13 @@ class Recorder:
     def _quality(self, now: int) -> int:
         return 2 if self._clock.trusted(now) else 0
 
-    def event(self, code: int, now: int, detail: int) -> None:
+    def event(self, code: int, now: int, detail: int, at: "int | None" = None) -> None:
+        # at: when it happened, where that was before now.
+        if at is None:
+            at = now
         alarm = code in frames.EVENT_ALARMS
         flags = ALARM_LANE if alarm else 0
-        stamp = (self.boot, now // 1000, now % 1000, self._clock.utc_s(now))
+        stamp = (self.boot, at // 1000, at % 1000, self._clock.utc_s(at))
         detail = max(-0x80000000, min(detail, 0x7FFFFFFF))  # a sensor may say anything
         body = frames.pack_event((code, flags | self._quality(now)) + stamp + (detail,))
         if self._journal.append(frames.EVENT, flags, body) or alarm:

@@ -1,29 +1,40 @@
 # When each sensor is read. The product's main loop and every simulated body share it, so that both read at the same moments.
+from array import array
+
 from strapline_wire.compat import const
 
 _BATTERY_MS = const(60000)
+_SECOND_MS = const(1000)
+_FIFO = const(96)  # 32 triplets: as many as the LIS3DH's FIFO holds (its data sheet), more than a second at 25 Hz
 
 
 class Sampler:
-    # `sensors` has strap_ohm, skin_centi_c, ambient_centi_c and battery_percent as attributes or properties.
+    # `sensors` has as attributes or properties what `SENSORS` in bench.py names, and read_motion(samples): it fills an array of 16-bit
+    # integers with x, y, z in mg, oldest first, at most 32 triplets, and gives their number; 0 while nothing has woken the chip.
     def __init__(self, tag, sensors, config, now: int):
         self._tag = tag
         self._sensors = sensors
-        self._strap_ms = config.strap_sample_ms
-        self._skin_ms = config.skin_sample_ms
-        self._strap_at = self._skin_at = self._battery_at = now
+        self._config = config
+        self._motion = array("h", bytes(2 * _FIFO))
+        self._strap_at = self._second_at = self._skin_at = self._battery_at = now
 
     def next_deadline(self) -> int:
-        return min(self._strap_at, self._skin_at, self._battery_at)
+        return min(self._strap_at, self._second_at, self._skin_at, self._battery_at)
 
     def handle_timer(self, now: int) -> None:
+        tag = self._tag
         sensors = self._sensors
-        if now >= self._strap_at:
-            self._strap_at = now + self._strap_ms
-            self._tag.feed_strap(now, sensors.strap_ohm)
-        if now >= self._skin_at:
-            self._skin_at = now + self._skin_ms
-            self._tag.feed_skin(now, sensors.skin_centi_c, sensors.ambient_centi_c)
         if now >= self._battery_at:
             self._battery_at = now + _BATTERY_MS
-            self._tag.feed_battery(now, sensors.battery_percent)
+            tag.feed_faults(now, sensors.faults)
+            tag.feed_battery(now, sensors.battery_percent, sensors.battery_mv)
+        if now >= self._strap_at:
+            self._strap_at = now + self._config.strap_sample_ms
+            tag.feed_strap(now, sensors.strap_ohm)
+        if now >= self._second_at:
+            self._second_at = now + _SECOND_MS
+            tag.feed_housing(now, sensors.case_open, sensors.charging, sensors.immersed)
+            tag.feed_motion(now, self._motion, sensors.read_motion(self._motion))
+        if now >= self._skin_at:
+            self._skin_at = now + self._config.skin_sample_ms
+            tag.feed_skin(now, sensors.skin_centi_c, sensors.ambient_centi_c)

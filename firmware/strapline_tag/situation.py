@@ -5,10 +5,11 @@ class Situation:
     def __init__(self):
         self.armed = False  # monitoring has begun (tag)
         self.away = False  # home is out of reach (presence)
-        self.strap_latched = False  # since arming the strap was open or altered (tag)
+        self.strap_latched = False  # since arming the strap was open or altered (strap)
         self.zone_broken = False  # the wearer is where they must not be (zones)
         self.curfew_broken = False  # or when they must not be there (curfew)
-        self.moving = True  # as long as nobody knows better (motion)
+        self.moving = True  # in the last ten seconds, and as long as nobody knows better (motion)
+        self.resting = False  # it has lain still for long, and nothing has woken it (motion)
         self.charging = False  # (housing)
         self.immersed = False  # (housing)
         self.fixed_at = None  # ms since boot of the last position (tag)

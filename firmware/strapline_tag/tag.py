@@ -9,8 +9,10 @@ from strapline_tag.bearers import Bearers
 from strapline_tag.broadcast import Broadcast
 from strapline_tag.config import Config
 from strapline_tag.deadline import sooner
+from strapline_tag.housing import Housing
 from strapline_tag.journal import Journal
 from strapline_tag.keyring import Keyring
+from strapline_tag.motion import Motion
 from strapline_tag.nmea import NmeaParser
 from strapline_tag.orders import Orders
 from strapline_tag.positioning import Positioning
@@ -23,12 +25,6 @@ from strapline_tag.timekeeping import Clock
 from strapline_wire import frames, seal
 from strapline_wire.arq import draw_generation
 from strapline_wire.session import TagHandshake
-
-_STRAP_EVENTS = {
-    "open": frames.EVENT_STRAP_OPEN,
-    "closed": frames.EVENT_STRAP_CLOSED,
-    "altered": frames.EVENT_STRAP_ALTERED,
-}
 
 
 class Tag:
@@ -56,9 +52,12 @@ class Tag:
         tell = recorder.event
         self._broadcast = Broadcast(config, self._keys, memory, entropy)
         self._bearers = Bearers(config, self.journal, recorder.seal_record, self._emit)
-        self.strap = Strap(config, self._on_strap)
-        self.skin = Skin(config, self._on_skin)
-        self.battery = Battery()
+        self.strap = Strap(config, situation, memory, recorder.event)
+        self.skin = Skin(config, situation, tell)
+        self.battery = Battery(config, situation, memory, tell)
+        self.motion = Motion(config, situation, self._tell_armed)
+        self.housing = Housing(config, situation, self.battery, self._tell_armed)
+        self.faults = 0  # bits of the sensors that do not answer
         self.parser = NmeaParser()
         self._positioning = Positioning(config, self.parser, self._on_fix, self._on_no_fix)
         self._presence = Presence(config, situation, tell)
@@ -71,7 +70,6 @@ class Tag:
         self.unread = 0  # records that the centre has and cannot read
         self._gnss_was_on = False
         self._strap_ohm = 0
-        self._removed = False
         self._no_sky = False  # NO_FIX is told; again only after a position, or after home
         self._resume()
         tell(frames.EVENT_STARTED, 0, self._boot)
@@ -93,7 +91,6 @@ class Tag:
         if nominal_ohm:
             self.situation.armed = True
             self.strap.resume(nominal_ohm, memory.get("openings", 0), memory.get("altered", 0) == 1)
-            self.situation.strap_latched = self.strap.latched
             self._beacon.start(0)
 
     @property
@@ -120,14 +117,26 @@ class Tag:
         self.strap.sample(now, ohm)
 
     def feed_skin(self, now: int, skin_centi_c: int, ambient_centi_c: int) -> None:
-        self.skin.sample(now, skin_centi_c, ambient_centi_c)
-        if self.situation.armed and self.strap.latched and not self._removed:
-            if self.skin.alike_for(now) >= self._config.removed_s * 1000:
-                self._removed = True
-                self._recorder.event(frames.EVENT_REMOVED, now, skin_centi_c)
+        self.housing.heat(now, ambient_centi_c)
+        if not self.faults & 6:
+            self.skin.sample(now, skin_centi_c, ambient_centi_c)
 
-    def feed_battery(self, now: int, percent: int) -> None:
-        self.battery.sample(now, percent)
+    def feed_motion(self, now: int, samples, count: int) -> None:
+        # Triplets of mg, none while the chip sleeps.
+        if self.faults & 8:
+            self.motion.wake(now)
+        else:
+            self.motion.feed(now, samples, count)
+
+    def feed_battery(self, now: int, percent: int, milli_v: int) -> None:
+        self.battery.sample(now, percent, milli_v)
+
+    def feed_housing(self, now: int, case_open: int, charging: int, immersed: int) -> None:
+        self.housing.sample(now, case_open, charging, immersed)
+
+    def feed_faults(self, now: int, bits: int) -> None:
+        # Sensors that do not answer: 1 strap, 2 skin, 4 ambient, 8 motion, 16 receiver, 32 modem, 64 BLE, 128 flash.
+        self.faults = bits
 
     def feed_gnss(self, now: int, data: bytes) -> None:
         self._positioning.feed(now, data)
@@ -211,19 +220,9 @@ class Tag:
         elif code != frames.EVENT_BEACON:  # quick heartbeats every 4 h to the second would tell whose they are
             self._broadcast.hurry(now)
 
-    def _on_strap(self, what: str, now: int, detail: int) -> None:
-        if not self.situation.armed:
-            return
-        self._recorder.event(_STRAP_EVENTS[what], now, detail)  # before anything that a worn-out flash may refuse
-        self.situation.strap_latched = self.strap.latched
-        if what == "altered":
-            self._memory.put("altered", 1)
-        elif what == "open" and detail <= 255:  # more of them a heartbeat cannot tell, and flash wears out
-            self._memory.put("openings", detail)
-
-    def _on_skin(self, what: str, now: int, detail: int) -> None:
+    def _tell_armed(self, code: int, now: int, detail: int) -> None:
         if self.situation.armed:
-            self._recorder.event(frames.EVENT_SKIN_LOST if what == "lost" else frames.EVENT_SKIN_BACK, now, detail)
+            self._recorder.event(code, now, detail)
 
     def _on_fix(self, now: int, position) -> None:
         self._no_sky = False
@@ -269,10 +268,9 @@ class Tag:
             self._recorder.event(frames.EVENT_ARM_REFUSED, now, self._strap_ohm)
             return
         self.situation.armed = True
-        self.situation.strap_latched = False
-        self._removed = False
         self.strap.arm(self._strap_ohm)
         self.skin.arm()
+        self.housing.arm()
         self._memory.put("armed_ohm", self._strap_ohm)
         self._memory.put("openings", 0)
         self._memory.put("altered", 0)

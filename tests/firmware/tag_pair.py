@@ -1,6 +1,7 @@
 """A tag with a gateway and a centre in reach, on a clock that the test moves. No radio, no broker: bytes go straight across."""
 
 import hashlib
+from array import array
 from collections.abc import Callable
 from functools import reduce
 from operator import xor
@@ -177,6 +178,9 @@ class TagPair:
         self.hung_up: list[tuple[int, int]] = []
         self.gnss_power: list[tuple[int, bool]] = []
         self.strap_ohm, self.skin_centi_c, self.ambient_centi_c, self.battery_percent = WORN_OHM, 3300, 2200, 100
+        self.battery_mv, self.charging, self.case_open, self.immersed, self.faults = 3900, 0, 0, 0, 0
+        self.restless = True
+        """The wearer moves all the time: nothing rests."""
         self.sampler = Sampler(self.tag, self, self.config, 0) if sampling else None
 
     # Time.
@@ -208,6 +212,13 @@ class TagPair:
         while self.now < end:
             self.visit()
             self.run_to(min(end, self.now + round(every_s * 1000)))
+
+    def read_motion(self, samples: Any) -> int:
+        """The accelerometer: two vectors far apart, or asleep."""
+        if not self.restless:
+            return 0
+        samples[0:6] = array("h", (2000, 0, 0, 0, 0, 0))
+        return 2
 
     # What is done to the tag.
 

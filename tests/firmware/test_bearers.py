@@ -221,8 +221,8 @@ def test_an_alarm_that_is_delivered_and_has_no_receipt_dials_all_the_same(pair):
 def test_at_home_nothing_but_an_alarm_dials(pair):
     pair.receipting = False
     pair.edge(is_open=False)
-    pair.tag.feed_skin(pair.now, 2200, 2200)
-    pair.tag.feed_skin(pair.now + 600_000, 2200, 2200)
+    for sample in range(62):
+        pair.tag.feed_skin(pair.now + sample * 10_000, 2200, 2200)
     pair.stay_home(5 * 3600)
     assert pair.dialled == []
     assert {"skin_lost", "beacon"} <= set(pair.names())

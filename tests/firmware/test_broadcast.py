@@ -119,7 +119,7 @@ def test_a_beacon_does_not_show_in_the_rhythm():
 
 
 def test_the_newest_alarm_is_the_low_byte_of_its_sequence():
-    pair = TagPair({"journal_entries": 2000})
+    pair = TagPair({"journal_entries": 2000, "strap_told_openings": 1000})
     pair.arm()
     assert open_heartbeat_now(pair).newest_alarm == 0
     expected = []
@@ -139,15 +139,15 @@ def open_heartbeat_now(pair):
 FLAG_CASES = {
     "not armed": (lambda _pair: None, State(0)),
     "armed": (lambda pair: pair.arm(), State.ARMED),
-    "open, not armed": (lambda pair: pair.edge(is_open=True), State.STRAP_OPEN | State.STRAP_LATCHED),
+    "open, not armed": (lambda pair: pair.edge(is_open=True), State.STRAP_OPEN),
     "bypassed": (
         lambda pair: (pair.arm(), pair.strap(500, 500, 500)),
         State.ARMED | State.STRAP_LATCHED,
     ),
     "away": (lambda pair: pair.armed_away(), State.ARMED | State.AWAY | State.GNSS_ON),
     "off the body": (
-        lambda pair: [pair.tag.feed_skin(pair.now + t, 2200, 2200) for t in (0, 600_000)],
-        State.SKIN_LOST,
+        lambda pair: (pair.arm(), [pair.tag.feed_skin(pair.now, 2200, 2200) for _ in range(62)]),
+        State.ARMED | State.SKIN_LOST,
     ),
 }
 
@@ -178,7 +178,7 @@ def test_the_clock_flag_is_there_with_trusted_time_and_goes_a_day_after_the_last
 @pytest.mark.parametrize(("read", "told"), [(-1, 0), (0, 0), (37, 37), (100, 100), (101, 100), (255, 100)])
 def test_the_battery_is_told_in_percent_whatever_the_gauge_reads(read, told):
     pair = TagPair()
-    pair.tag.feed_battery(pair.now, read)
+    pair.tag.feed_battery(pair.now, read, 3900)
     assert open_heartbeat_now(pair).battery_percent == told
 
 

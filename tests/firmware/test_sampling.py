@@ -1,6 +1,7 @@
 """When sensors are read, and that reading them allocates nothing on a board."""
 
 import subprocess
+from array import array
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,10 +16,16 @@ from strapline_tag.sampling import Sampler
 class Reads:
     """A tag and its sensors in one, noting when what was read."""
 
-    strap_ohm, skin_centi_c, ambient_centi_c, battery_percent = 1, 2, 3, 4
+    strap_ohm, skin_centi_c, ambient_centi_c, battery_percent, battery_mv = 1, 2, 3, 4, 5
+    charging, case_open, immersed, faults = 6, 7, 8, 9
 
     def __init__(self):
-        self.strap, self.skin, self.battery = [], [], []
+        self.strap, self.skin, self.battery, self.motion, self.housing, self.broken = [], [], [], [], [], []
+
+    def read_motion(self, samples):
+        assert len(samples) == 96
+        samples[:6] = array("h", [-32768, 0, 32767, 1, 2, 3])
+        return 2
 
     def feed_strap(self, now, ohm):
         self.strap.append((now, ohm))
@@ -26,13 +33,22 @@ class Reads:
     def feed_skin(self, now, skin, ambient):
         self.skin.append((now, skin, ambient))
 
-    def feed_battery(self, now, percent):
-        self.battery.append(percent)
+    def feed_battery(self, now, percent, milli_v):
+        self.battery.append((percent, milli_v))
+
+    def feed_motion(self, now, samples, count):
+        self.motion.append((now, *samples[: count * 3]))
+
+    def feed_housing(self, now, case_open, charging, immersed):
+        self.housing.append((now, case_open, charging, immersed))
+
+    def feed_faults(self, now, bits):
+        self.broken.append(bits)
 
 
-def sampled(until):
+def sampled(until, config=None):
     reads = Reads()
-    sampler = Sampler(reads, reads, Config(), 500)
+    sampler = Sampler(reads, reads, Config(config), 500)
     while (now := sampler.next_deadline()) <= until:
         sampler.handle_timer(now)
     return reads
@@ -42,7 +58,15 @@ def test_the_strap_is_read_each_second_the_skin_each_ten_and_the_battery_each_mi
     reads = sampled(120_000)
     assert reads.strap == [(500 + 1000 * n, 1) for n in range(120)]
     assert reads.skin == [(500 + 10_000 * n, 2, 3) for n in range(12)]
-    assert reads.battery == [4, 4]
+    assert reads.battery == [(4, 5), (4, 5)]
+    assert reads.broken == [9, 9]
+
+
+def test_motion_and_housing_are_read_each_second_however_often_the_strap_is():
+    reads = sampled(120_000, {"strap_sample_ms": 10_000})
+    assert len(reads.strap) == 12
+    assert reads.motion == [(500 + 1000 * n, -32768, 0, 32767, 1, 2, 3) for n in range(120)]
+    assert reads.housing == [(500 + 1000 * n, 7, 6, 8) for n in range(120)]
 
 
 def test_after_a_delay_everything_is_read_once_and_the_rhythm_goes_on_from_there():
@@ -82,6 +106,15 @@ class Memory:
 class Sensors:
     def __init__(self):
         self.strap_ohm, self.skin_centi_c, self.ambient_centi_c, self.battery_percent = 1000, 3300, 2200, 80
+        self.battery_mv, self.charging, self.case_open, self.immersed, self.faults = 3700, 0, 0, 0, 0
+        self.swing = 0
+    def read_motion(self, samples):
+        self.swing = (self.swing + 1) % 60
+        for i in range(0, 75, 3):  # half a minute of running, half a minute of nothing
+            samples[i] = -8000 if i & 1 and self.swing < 30 else 8000
+            samples[i + 1] = 0
+            samples[i + 2] = 1000
+        return 25
 
 sensors = Sensors()
 tag = Tag(bytes(16), Memory(), lambda size: bytes(size), CcmCipher, Config())
@@ -94,6 +127,10 @@ def sample(sampler, tag, sensors):
     now = 1000
     while now < 200000:
         sensors.strap_ohm = 1300 if now % 4000 < 2000 else 1000  # odd, but never three times in a row
+        sensors.immersed = 1 if now % 8000 < 4000 else 0  # splashes
+        sensors.charging = sensors.immersed
+        sensors.battery_mv = 3200 if now % 180000 < 100000 else 3700
+        sensors.ambient_centi_c = 2200 if now % 30000 < 15000 else -1000
         sensors.skin_centi_c = 2300 if now % 20000 < 10000 else 3300
         sampler.next_deadline()
         sampler.handle_timer(now)
@@ -106,7 +143,7 @@ try:
     sample(sampler, tag, sensors)
 finally:
     micropython.heap_unlock()
-print("read", sampler.next_deadline(), tag.strap.latched, tag.skin.lost)
+print("read", sampler.next_deadline(), tag.strap.latched, tag.skin.lost, len(tag.journal))
 """
 
 
@@ -116,4 +153,4 @@ def test_reading_the_sensors_of_an_armed_tag_allocates_nothing():
     done = subprocess.run(
         [find_micropython(), "-c", ON_A_BOARD], env={"MICROPYPATH": path}, capture_output=True, text=True, check=False
     )
-    assert (done.stdout, done.stderr) == ("read 200000 False False\n", "")
+    assert (done.stdout, done.stderr) == ("read 200000 False False 1\n", "")

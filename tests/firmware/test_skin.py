@@ -39,8 +39,8 @@ class Limb:
     [
         (BODY, ROOM, 600, []),
         (2340, ROOM, 30, ["skin_lost"]),
-        (3500, 3520, 30, ["skin_lost"]),
-        (4200, 10000, 30, []),
+        (3500, 3520, 30, []),
+        (4200, 10000, 30, ["too_hot"]),
         (1700, 1500, 15, []),
         (1560, 1500, 15, ["skin_lost"]),
         (-500, -2000, 120, []),
@@ -124,13 +124,16 @@ def test_warmth_in_between_starts_the_two_minutes_anew():
     assert limb.alarms() == ["strap_open"]
 
 
-def test_lost_needs_ten_minutes_and_back_comes_with_the_first_warm_sample():
+def test_lost_needs_ten_minutes_of_cold_and_back_a_minute_of_steady_warmth():
     limb = Limb()
     limb.feel(ROOM, ROOM, 595)
     assert limb.told() == []
     limb.feel(ROOM, ROOM, 20)
     assert limb.told() == ["skin_lost"]
-    limb.feel(BODY, ROOM, 10)
+    limb.feel(BODY, ROOM, 50)
+    limb.feel(ROOM, ROOM, 10)
+    assert limb.told() == ["skin_lost"]
+    limb.feel(BODY, ROOM, 150)
     assert limb.told() == ["skin_lost", "skin_back"]
 
 
@@ -177,5 +180,128 @@ def test_no_course_of_temperatures_alarms_alone_and_lost_and_back_alternate(cour
     limb = Limb({"heartbeat_shortest_ms": 60_000, "heartbeat_longest_ms": 60_000, "strap_sample_ms": 10_000})
     for skin, ambient in course:
         limb.feel(skin, ambient, 130)
-    told = limb.told()
+    told = [name for name in limb.told() if name != "too_hot"]
     assert told == ["skin_lost", "skin_back"] * (len(told) // 2) + ["skin_lost"] * (len(told) % 2)
+
+
+# Removed while the strap says nothing: a bypass that fits.
+
+COOLING_S = 240  # as the simulated tag cools off the body, by Newton's law
+
+
+class Thing(Limb):
+    """The same tag with temperatures that change, sampled by itself every ten seconds; asleep or still unless `restless`."""
+
+    def __init__(self, *, restless=False):
+        super().__init__()
+        self.pair.restless = restless
+        self.skin, self.ambient = float(BODY), float(ROOM)
+        self.steady(1800)
+
+    def steady(self, seconds, drift_per_s=0.0):
+        for _ in range(seconds // 10):
+            self.ambient += drift_per_s * 10
+            self.feel(round(self.skin), round(self.ambient), 10)
+
+    def relax(self, seconds, cooling_s=COOLING_S, drift_per_s=0.0, towards=0.0):
+        for _ in range(seconds // 10):
+            self.ambient += drift_per_s * 10
+            self.skin += (self.ambient + towards - self.skin) * 10 / cooling_s
+            self.feel(round(self.skin), round(self.ambient), 10)
+
+
+@pytest.mark.parametrize("room", [-500, 1000, ROOM, 2700])
+def test_a_tag_that_cools_as_a_thing_and_lies_still_is_removed_within_an_hour_though_the_strap_says_nothing(room):
+    thing = Thing()
+    thing.ambient = float(room)
+    thing.steady(600)
+    taken_at = thing.pair.now
+    thing.relax(3600)
+    assert thing.alarms() == ["removed"]
+    assert thing.pair.times("removed")[0] - taken_at < 3_600_000
+
+
+def test_the_same_tag_carried_about_is_cold_and_not_removed():
+    thing = Thing(restless=True)
+    thing.relax(7200)
+    assert thing.told() == ["skin_lost"]
+
+
+@pytest.mark.parametrize("room", [2900, 3150, 3300, 3600, 3790, 4100])
+def test_in_surroundings_as_warm_as_skin_a_silent_strap_is_believed(room):
+    thing = Thing()
+    thing.ambient = float(room)
+    thing.relax(4 * 3600)
+    assert thing.alarms() == []
+
+
+def test_surroundings_as_warm_as_skin_neither_take_nor_give():
+    thing = Thing()
+    thing.relax(1800)
+    assert thing.told()[-1] == "skin_lost"
+    thing.ambient = 3400.0
+    thing.relax(1800)
+    assert thing.told()[-1] == "skin_lost"
+    assert "skin_back" not in thing.told()
+
+
+def test_a_limb_that_cools_slowly_to_its_surroundings_is_no_thing():
+    thing = Thing()
+    thing.relax(4 * 3600, cooling_s=1800)
+    assert [name for name in thing.told() if name != "resting"] == ["skin_lost"]
+
+
+def test_but_a_thing_that_cooled_slowly_and_then_follows_the_night_over_four_degrees_is():
+    thing = Thing()
+    thing.relax(3 * 3600, cooling_s=1800)
+    assert thing.alarms() == []
+    thing.relax(4 * 3600, drift_per_s=-500 / (4 * 3600))
+    assert thing.alarms() == ["removed"]
+
+
+def test_a_warmed_tag_is_not_on_a_body():
+    thing = Thing()
+    thing.relax(1800)
+    assert thing.told()[-1] == "skin_lost"
+    for _ in range(6):
+        thing.skin = 4000.0  # held in a breath, a hand, a cup of tea, and put down again
+        thing.relax(900)
+    assert "skin_back" not in thing.told()
+
+
+def test_a_fever_and_a_hot_day_are_worn():
+    thing = Thing()
+    thing.skin = 3950.0
+    thing.steady(3600)
+    thing.skin, thing.ambient = 3500.0, 3300.0
+    thing.steady(3600)
+    assert [name for name in thing.told() if name != "resting"] == []
+
+
+def test_a_limb_out_of_cold_water_warms_up_without_a_word():
+    thing = Thing()
+    thing.pair.immersed = 1
+    thing.ambient = 1000.0
+    thing.relax(900, cooling_s=300, towards=60)
+    thing.pair.immersed = 0
+    thing.ambient = 2000.0
+    thing.relax(3600, cooling_s=900, towards=1250)
+    assert thing.alarms() == []
+    assert "skin_lost" not in thing.told()
+    assert [name for name in thing.told() if name != "resting"] == ["immersed", "surfaced"]
+
+
+def test_a_tag_left_in_a_bucket_is_cold_after_an_hour_and_removed_after_another():
+    thing = Thing()
+    thing.pair.immersed = 1
+    thing.relax(3 * 3600, cooling_s=60)
+    assert thing.alarms() == ["removed"]
+
+
+def test_a_sensor_that_does_not_answer_has_no_vote():
+    limb = Limb()
+    limb.cut()
+    limb.pair.faults = 2
+    limb.pair.run(60)
+    limb.feel(ROOM, ROOM, 3600)
+    assert limb.alarms() == ["strap_open"]

@@ -35,7 +35,7 @@ def test_an_opening_of_50_ms_between_two_samples_is_caught_with_both_its_times(p
     pair.strap_ohm = WORN_OHM
     pair.edge(is_open=False)
     pair.run(5)
-    assert told(pair) == [("strap_open", 1), ("strap_closed", 1)]
+    assert told(pair) == [("strap_open", 1), ("strap_closed", 50)]
     assert pair.times("strap_open") == [20_000 + phase_ms]
     assert pair.times("strap_closed") == [20_050 + phase_ms]
 
@@ -117,7 +117,71 @@ def test_every_opening_is_counted_and_the_heartbeat_stays_at_255(pair):
     pair.run(20)
     assert pair.tag.strap.openings == 300
     assert pair.heard[-1].heartbeat.strap_openings == 255
-    assert told(pair)[-1] == ("strap_closed", 300)
+
+
+def flap(pair, times, every_s):
+    """Openings of 50 ms, with the resistance read each second in between."""
+    for _ in range(times):
+        pair.edge(is_open=True)
+        pair.run(0.05)
+        pair.edge(is_open=False)
+        pair.run_to(pair.now // 1000 * 1000 + 1000)
+        pair.strap(*[WORN_OHM] * (every_s - 1))
+
+
+def test_a_flapping_strap_tells_its_first_openings_and_the_latest_and_the_count_of_all(pair):
+    first_at = pair.now
+    flap(pair, 2000, 2)
+    pair.strap(*[WORN_OHM] * 1000)
+    openings = [detail for name, detail in told(pair) if name == "strap_open"]
+    assert openings[:8] == list(range(1, 9))
+    assert openings[-1] == pair.tag.strap.openings == 2000
+    assert pair.times("strap_open")[0] == first_at
+    assert pair.times("strap_open")[-1] == first_at + 1999 * 2000
+    assert pair.times("strap_closed")[-1] == first_at + 1999 * 2000 + 50
+    assert len(told(pair)) <= 40
+
+
+def test_a_week_of_flapping_leaves_room_in_the_journal():
+    pair = TagPair({"home_silence_s": 10_000_000, "heartbeat_shortest_ms": 60_000, "heartbeat_longest_ms": 60_000})
+    pair.arm()
+    pair.coverage = False
+    for _ in range(24):
+        flap(pair, 60, 60)
+    waiting = pair.waiting().count("strap_open")
+    assert 8 < waiting < 8 + 8 + 24 * 4
+    assert pair.tag.journal.refused == 0
+
+
+def test_after_an_hour_of_quiet_an_opening_is_told_at_once_again(pair):
+    flap(pair, 100, 2)
+    pair.strap(*[WORN_OHM] * 3700)
+    before = len(told(pair))
+    pair.edge(is_open=True)
+    assert told(pair)[before:] == [("strap_open", 101)]
+
+
+def test_a_strap_that_stays_open_after_flapping_is_told_within_15_minutes(pair):
+    flap(pair, 1000, 2)
+    pair.edge(is_open=True)
+    cut_at = pair.now
+    pair.strap(*[OPEN_OHM] * 900)
+    assert told(pair)[-1] == ("strap_open", 1001)
+    assert pair.times("strap_open")[-1] == cut_at
+
+
+@pytest.mark.parametrize("open_ms", [50, 999, 60_000, 600_000])
+def test_a_closing_tells_for_how_long_the_strap_was_open(pair, open_ms):
+    pair.edge(is_open=True)
+    pair.run(open_ms / 1000)
+    pair.edge(is_open=False)
+    assert told(pair) == [("strap_open", 1), ("strap_closed", open_ms)]
+
+
+def test_openings_that_were_not_told_one_by_one_survive_a_reboot(pair):
+    flap(pair, 50, 2)
+    again = TagPair(memory=pair.memory, seed="again")
+    assert again.tag.strap.openings == 50
 
 
 def state(pair):
@@ -172,10 +236,13 @@ def test_openings_and_closings_alternate_and_are_counted_whatever_latch_and_samp
             pair.strap(happening)
         else:
             pair.edge(happening == "edge open")
-    names = [(name, detail) for name, detail in told(pair) if name != "strap_altered"]
-    expected = [(name, n) for n in range(1, pair.tag.strap.openings + 1) for name in ("strap_open", "strap_closed")]
-    assert names == expected[: len(names)]
-    assert len(expected) - len(names) == pair.tag.strap.is_open
+    names = [name for name, _ in told(pair) if name != "strap_altered"]
+    assert names == (["strap_open", "strap_closed"] * len(names))[: len(names)]
+    openings = [detail for name, detail in told(pair) if name == "strap_open"]
+    assert openings[:8] == list(range(1, pair.tag.strap.openings + 1))[:8]
+    assert openings == sorted(set(openings))
+    if pair.tag.strap.openings <= 8:
+        assert len(names) == 2 * pair.tag.strap.openings - pair.tag.strap.is_open
     assert pair.tag.strap.latched == bool(told(pair))
 
 

@@ -21,7 +21,7 @@ LINK_DOWN = const(7)  # bearer (1)
 KEY = const(8)  # a sealed command
 ADVANCE = const(9)  # nothing: run timers up to `now`, stop at the first output
 MEASURE = const(10)  # nothing
-MOTION = const(11)  # Hz (1), then x, y, z in mg (2 each, signed) by turns: what the accelerometer says from now on; then it sleeps
+MOTION = const(11)  # Hz (1), then x, y, z in mg (2 each, signed) by turns: what the accelerometer says next; after it, it sleeps
 
 # Answers: code, then `now` (8), then what follows.
 OUTPUT = const(0x80)  # kind (1), then the output's fields
@@ -58,10 +58,13 @@ class _Sensors:
         self._taken = 0
 
     def play(self, now, rate, motion):
-        # What was measured until now and not read yet comes before it.
         due = self._due(now)
-        self._motion = self._motion[self._taken * 6 : due * 6] + motion
-        self._from = now - (due - self._taken) * 1000 // (rate or 1)
+        taken = self._taken
+        if due * 6 == len(self._motion):  # it sleeps: the first is measured now, after those that nobody has read yet
+            self._from = now - (due - taken) * 1000 // (rate or 1)
+        else:
+            self._from += taken * 1000 // self._rate
+        self._motion = self._motion[taken * 6 :] + motion
         self._taken = 0
         self._rate = rate
 
@@ -180,6 +183,8 @@ class Bench:
         figures = self._measure() if self._measure else {}
         figures["gnss_sentences"] = self._tag.parser.sentences
         figures["gnss_broken"] = self._tag.parser.broken
+        figures["moving"] = self._tag.situation.moving
+        figures["resting"] = self._tag.situation.resting
         return figures
 
     def _answers(self) -> list:

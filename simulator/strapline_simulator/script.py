@@ -6,19 +6,17 @@ from collections.abc import Callable
 from strapline_simulator.chain import TAG, Chain
 from strapline_simulator.report import Story
 from strapline_simulator.scenario import Journey, Place, Scenario, Step
+from strapline_simulator.script_limb import STRAP_OHM, LimbVerbs
 from strapline_simulator.world.sky import LogReceiver, Receiver
 from strapline_simulator.world.truth import Truth
-from strapline_simulator.world.wearer import Heat, Itinerary, distance_m
+from strapline_simulator.world.wearer import Itinerary, distance_m
 from strapline_tag.config import Config
 
-STRAP_OHM = 1000
-OPEN_OHM = 1_000_000
 _KEY_ID = 0x00E1EC01
 _BEYOND_REACH_M = 60.0
 _CONTACT_S = 180.0
 """A tag at home is called on every two minutes, and then hears what waits for it; one that is away when it has something to say."""
 
-_HEAT_STEP_S = 10.0
 _LOCATION_STEP_S = 10.0
 
 _TEXTS = {
@@ -31,7 +29,7 @@ _TEXTS = {
 }
 
 
-class Script:
+class Script(LimbVerbs):
     """Plays one scenario on one chain. `receiver` feeds the tag's UART; `observe(text)` hears of every step."""
 
     def __init__(
@@ -41,18 +39,16 @@ class Script:
         make_receiver: Callable[["Script"], Receiver | LogReceiver],
         story: Story,
     ) -> None:
+        super().__init__()
         self._scenario = scenario
         self._chain = chain
         self.story = story
         self.observe: Callable[[float, str], None] = lambda _t, _text: None
         self.path = Itinerary(_home(scenario))
-        self.heat = Heat()
         self.truths: list[Truth] = []
         self.stimuli: list[tuple[str, float]] = []
         self._home = self.path.at(0)
         self._armed_at: float | None = None
-        self._strap_open = False
-        self._sensed: dict[str, int] = {}
         self._receiver = make_receiver(self)
 
     async def play(self, duration_s: float) -> None:
@@ -64,34 +60,19 @@ class Script:
         chain.start_tag()
         self._sense("strap_ohm", STRAP_OHM)
         self._expect("started", 0.0, 1.0, "the tag starts")
-        heat = asyncio.create_task(self._carry_heat())
+        by_itself = [asyncio.create_task(self._carry_heat()), asyncio.create_task(self._carry_motion())]
         try:
             for step in sorted(self._scenario.steps, key=lambda s: self._scenario.seconds_of(s.at)):
                 await self._until(self._scenario.seconds_of(step.at))
                 await self._carry_out(step)
             await self._until(duration_s)
         finally:
-            heat.cancel()
+            for task in by_itself:
+                task.cancel()
         self._conclude(duration_s)
 
     async def _until(self, t_s: float) -> None:
         await asyncio.sleep(max(0.0, t_s - self._chain.now_s()))
-
-    def _sense(self, sensor: str, value: int) -> None:
-        if self._sensed.get(sensor) != value:
-            self._sensed[sensor] = value
-            self._chain.tag.sense(sensor, value)
-
-    async def _carry_heat(self) -> None:
-        while True:
-            now = self._chain.now_s()
-            skin_c = round(self.heat.skin_c(now), 2)
-            self._sense("skin_centi_c", round(skin_c * 100))
-            self._sense("ambient_centi_c", round(self.heat.ambient_c * 100))
-            self.story.skin_c.append((now, skin_c))
-            self.story.ambient_c.append((now, self.heat.ambient_c))
-            self.story.strap_ohm.append((now, None if self._strap_open else STRAP_OHM))
-            await asyncio.sleep(_HEAT_STEP_S if not self.heat.worn else 6 * _HEAT_STEP_S)
 
     async def _carry_out(self, step: Step) -> None:
         now = self._chain.now_s()
@@ -125,51 +106,6 @@ class Script:
     async def _do_go(self, journey: Journey, now: float) -> None:
         self.path.go(now, self._scenario.places[journey.to], journey.within)
 
-    async def _do_cut_strap(self, _yes: bool, now: float) -> None:
-        self._open_strap(now)
-
-    async def _do_open_strap(self, for_s: float, now: float) -> None:
-        self._open_strap(now)
-        await asyncio.sleep(for_s)
-        self._close_strap(self._chain.now_s())
-
-    async def _do_close_strap(self, _yes: bool, now: float) -> None:
-        self._close_strap(now)
-
-    def _open_strap(self, now: float) -> None:
-        if self._strap_open:
-            return
-        self._strap_open = True
-        self._sense("strap_ohm", OPEN_OHM)
-        self.story.strap_ohm.append((now, None))
-        if self._armed_at is not None:
-            self.stimuli.append(("strap_open", now))
-            self._expect("strap_open", now - 0.001, now + 1, "the strap opens")
-        self._chain.tag.strap_edge(is_open=True)
-
-    def _close_strap(self, now: float) -> None:
-        if not self._strap_open:
-            return
-        self._strap_open = False
-        self._sense("strap_ohm", STRAP_OHM)
-        self.story.strap_ohm.append((now, STRAP_OHM))
-        if self._armed_at is not None:
-            self._expect("strap_closed", now - 0.001, now + 1, "the strap closes")
-        self._chain.tag.strap_edge(is_open=False)
-
-    async def _do_take_off(self, _yes: bool, now: float) -> None:
-        self.heat.take_off(now)
-        if self._armed_at is not None:
-            self._expect("skin_lost", now, now + 3600, "the tag cools down")
-            if self._strap_open:
-                self._expect("removed", now, now + 1800, "the tag is off the body")
-
-    async def _do_put_on(self, _yes: bool, _now: float) -> None:
-        self.heat.put_on()
-
-    async def _do_ambient(self, ambient_c: float, _now: float) -> None:
-        self.heat.ambient_c = ambient_c
-
     async def _do_cell(self, there: bool, _now: float) -> None:
         self._chain.cellular.set_coverage(there)
 
@@ -193,6 +129,7 @@ class Script:
         self.story.track = [(t, *self.path.at(t)) for t in steps[::6]]
         if self._armed_at is None:
             return
+        self._conclude_limb(end_s)
         period_s = self._scenario.tag.get("beacon_period_s", Config.beacon_period_s)
         for k in range(1, int((end_s - self._armed_at) / period_s) + 1):
             at = self._armed_at + k * period_s

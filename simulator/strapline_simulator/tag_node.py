@@ -14,6 +14,8 @@ from strapline_wire import link
 
 _ROUNDING_S = 1e-7
 _UART_PORTION = 256
+_MOTION_PORTION = 480
+"""Bytes; whole vectors, within a line's limit."""
 
 
 class Meter(Protocol):
@@ -62,6 +64,11 @@ class TagNode:
     def sense(self, sensor: str, value: int) -> None:
         """From now on this sensor reads `value`."""
         self._request(bench.SENSOR, self._now_ms(), struct.pack(">Bi", bench.SENSORS.index(sensor), value))
+
+    def motion(self, rate_hz: int, vectors: bytes) -> None:
+        """What the accelerometer says next: x, y, z in mg by turns, big-endian. After it, it sleeps."""
+        for start in range(0, len(vectors), _MOTION_PORTION):
+            self._request(bench.MOTION, self._now_ms(), bytes([rate_hz]) + vectors[start : start + _MOTION_PORTION])
 
     def strap_edge(self, is_open: bool) -> None:
         self._request(bench.STRAP_EDGE, self._now_ms(), bytes([is_open]))

@@ -291,11 +291,13 @@ def test_a_limb_out_of_cold_water_warms_up_without_a_word():
     assert [name for name in thing.told() if name != "resting"] == ["immersed", "surfaced"]
 
 
-def test_a_tag_left_in_a_bucket_is_cold_after_an_hour_and_removed_after_another():
+def test_a_tag_left_in_a_bucket_is_told_as_cold_after_an_hour_which_no_bath_is():
     thing = Thing()
     thing.pair.immersed = 1
+    went_in_at = thing.pair.now
     thing.relax(3 * 3600, cooling_s=60)
-    assert thing.alarms() == ["removed"]
+    assert [name for name in thing.told() if name != "resting"] == ["immersed", "skin_lost"]
+    assert thing.pair.times("skin_lost")[0] - went_in_at > 3_600_000
 
 
 def test_a_sensor_that_does_not_answer_has_no_vote():

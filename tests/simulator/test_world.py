@@ -8,10 +8,11 @@ import pytest
 
 from strapline_simulator.clock import run_virtual
 from strapline_simulator.scenario import Place
+from strapline_simulator.world.heat import Heat
 from strapline_simulator.world.radio import RadioWorld
 from strapline_simulator.world.sky import Receiver
 from strapline_simulator.world.truth import Held, Truth, missing
-from strapline_simulator.world.wearer import Heat, Itinerary, Point, distance_m
+from strapline_simulator.world.wearer import Itinerary, Point, distance_m
 from strapline_tag.nmea import NmeaParser
 
 START = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
@@ -39,8 +40,8 @@ def test_a_tag_that_is_taken_off_takes_the_temperature_of_the_room():
     heat.take_off(1000)
     assert heat.skin_c(1000) > 31
     assert heat.skin_c(1000 + 3600) == pytest.approx(20.0, abs=0.1)
-    heat.put_on()
-    assert heat.skin_c(5000) > 31
+    heat.put_on(1000 + 3600)
+    assert heat.skin_c(5600) > 31
 
 
 def test_the_radio_fades_with_distance_and_ends():

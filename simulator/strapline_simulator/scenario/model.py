@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from strapline_centre.schedule import Window
 from strapline_protocol.definitions import EventCode
+from strapline_simulator.scenario.limb import Activity, Drain, Replay, Surroundings
 from strapline_simulator.scenario.quantities import Moment, Seconds, day_and_time, seconds
 from strapline_tag.config import Config
 
@@ -21,6 +22,14 @@ Verb = Literal[
     "take_off",
     "put_on",
     "ambient",
+    "battery",
+    "case",
+    "charger",
+    "immerse",
+    "limb",
+    "motion",
+    "strap_ohm",
+    "surroundings",
     "cell",
     "radio_loss",
     "new_keys",
@@ -93,6 +102,14 @@ class Step(_Strict):
     take_off: Literal[True] | None = Field(default=None, description="the tag leaves the body")
     put_on: Literal[True] | None = Field(default=None, description="the tag is back on the body")
     ambient: float | None = Field(default=None, description="temperature around the tag, °C", ge=-40, le=110)
+    battery: Drain | None = Field(default=None, description="the battery's charge, and how fast it changes")
+    case: Literal["open", "closed"] | None = Field(default=None, description="the tag's case")
+    charger: bool | None = Field(default=None, description="whether the tag is on its charger")
+    immerse: bool | None = Field(default=None, description="whether its water contacts are bridged")
+    limb: Literal["warm", "cold"] | None = Field(default=None, description="how well blood reaches the limb")
+    motion: Activity | Replay | None = Field(default=None, description="what the limb does from now on")
+    strap_ohm: int | None = Field(default=None, description="the closed loop's resistance, Ω", ge=0, le=9999)
+    surroundings: Surroundings | None = Field(default=None, description="what is around the limb")
     cell: bool | None = Field(default=None, description="whether there is cellular coverage")
     radio_loss: float | None = Field(default=None, description="share of BLE advertisements lost", ge=0, le=1)
     new_keys: Literal[True] | None = Field(default=None, description="the centre begins to give the tag new keys")

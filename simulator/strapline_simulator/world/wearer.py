@@ -1,4 +1,4 @@
-"""Where the wearer is, and how warm the tag on the limb is. The tag is told none of this; its sensors are."""
+"""Where the wearer is. The tag is told none of this; its receiver is."""
 
 import math
 from bisect import bisect_right
@@ -8,13 +8,6 @@ from strapline_simulator.scenario import Place
 
 EARTH_RADIUS_M = 6371008.8
 """Mean radius, IUGG."""
-
-_SKIN_C = 32.5
-"""Under a bracelet at rest: forearm skin is about 32 °C to 33 °C indoors."""
-
-_SKIN_SWING_C = 0.6
-_COOLING_S = 240.0
-"""Time constant of a plastic tag of some 60 g that lies in still air."""
 
 
 class Point(NamedTuple):
@@ -47,6 +40,11 @@ class Itinerary:
         self._times = [*self._times[:keep], now, now + duration_s]
         self._points = [*self._points[:keep], here, Point(to.lat_deg, to.lon_deg)]
 
+    def under_way(self, t_s: float) -> bool:
+        """Whether a journey is going on."""
+        i = bisect_right(self._times, t_s)
+        return i < len(self._times) and self._points[i] != self._points[i - 1]
+
     def at(self, t_s: float) -> Point:
         i = bisect_right(self._times, t_s)
         if i >= len(self._times):
@@ -55,26 +53,3 @@ class Itinerary:
         share = (t_s - self._times[i - 1]) / span
         a, b = self._points[i - 1], self._points[i]
         return Point(a.lat_deg + share * (b.lat_deg - a.lat_deg), a.lon_deg + share * (b.lon_deg - a.lon_deg))
-
-
-class Heat:
-    """Skin and ambient temperature at the tag's two sensors, in °C."""
-
-    def __init__(self, ambient_c: float = 21.0) -> None:
-        self.ambient_c = ambient_c
-        self.worn = True
-        self._off_at = 0.0
-        self._off_c = _SKIN_C
-
-    def take_off(self, now: float) -> None:
-        if self.worn:
-            self._off_at, self._off_c = now, self.skin_c(now)
-            self.worn = False
-
-    def put_on(self) -> None:
-        self.worn = True
-
-    def skin_c(self, now: float) -> float:
-        if self.worn:
-            return _SKIN_C + _SKIN_SWING_C * math.sin(2 * math.pi * now / 86400)
-        return self.ambient_c + (self._off_c - self.ambient_c) * math.exp(-(now - self._off_at) / _COOLING_S)

@@ -1,0 +1,132 @@
+"""How warm the limb and the tag on it are, and how wet. The tag is told none of this; its sensors are.
+
+Two nodes: the skin under the tag, between the blood and the surroundings, and the tag's inner face, on the skin or in the air. The outer
+face has the surroundings' temperature after a while. No sensor noise, no sun, no heat of the tag's own.
+"""
+
+import math
+from typing import NamedTuple
+
+_CORE_C = 37.0
+_SWING_C = 0.6
+"""Of the skin over a day."""
+
+_STEP_S = 10.0
+
+_OFF_S = 240.0
+"""Time constant of a plastic tag of some 60 g that lies in still air."""
+
+_OFF_WET_S = 40.0
+_ON_SKIN_S = 60.0
+"""The inner face on the skin: a tag of 60 g with a good contact on one side."""
+
+_OUTSIDE_S = 120.0
+_OUTSIDE_WET_S = 20.0
+
+COLD_LIMB = 30.0
+"""So many times less blood: a foot of somebody with a disorder of blood flow, within 1.5 °C of a room."""
+
+
+class Surroundings(NamedTuple):
+    """What is around the limb: its temperature (°C), how strongly it takes hold of the skin (blood is 1), how soon (s), and water."""
+
+    air_c: float
+    hold: float
+    settle_s: float
+    wet: bool = False
+
+
+SURROUNDINGS = {
+    # 32.5 °C on the skin: forearm and shin lie at 31 °C to 33 °C in comfort.
+    "room": Surroundings(21.0, 0.391, 1200.0),
+    # Under a blanket the air near the body is at 30 °C to 34 °C.
+    "bed": Surroundings(32.0, 0.391, 1200.0),
+    # A thinly clad limb: 20 °C on the skin.
+    "frost": Surroundings(-10.0, 0.567, 1800.0),
+    # Skin in water comes within a degree of it, or three where it is cold.
+    "bath": Surroundings(36.0, 8.0, 300.0, wet=True),
+    "lake": Surroundings(8.0, 8.0, 300.0, wet=True),
+    # 40 °C to 42 °C on the skin after ten minutes at 90 °C to 100 °C; sweat keeps it there.
+    "sauna": Surroundings(100.0, 0.055, 300.0),
+}
+
+
+class Heat:
+    """Skin and ambient temperature at the tag's two sensors, in °C. Time (s) only goes forward."""
+
+    def __init__(self, ambient_c: float | None = None) -> None:
+        self._around = SURROUNDINGS["room"]
+        if ambient_c is not None:
+            self._around = self._around._replace(air_c=ambient_c)
+        self._blood = 1.0
+        self.worn = True
+        self._now = 0.0
+        self._changed = -math.inf
+        self._limb_c = self._inner_c = self._limb_goal(0.0)
+        self._outer_c = self._around.air_c
+
+    @property
+    def around_c(self) -> float:
+        """The surroundings' own temperature."""
+        return self._around.air_c
+
+    @property
+    def wet(self) -> bool:
+        return self._around.wet
+
+    def settling(self, now: float) -> bool:
+        """Whether temperatures still change quickly."""
+        return not self.worn or now - self._changed < 7200
+
+    def surround(self, now: float, name: str) -> None:
+        self._change(now)
+        self._around = SURROUNDINGS[name]
+
+    def set_ambient(self, now: float, ambient_c: float) -> None:
+        self._change(now)
+        self._around = self._around._replace(air_c=ambient_c)
+
+    def set_limb(self, now: float, *, cold: bool) -> None:
+        self._change(now)
+        self._blood = 1 / COLD_LIMB if cold else 1.0
+
+    def take_off(self, now: float) -> None:
+        self._change(now)
+        self.worn = False
+
+    def put_on(self, now: float) -> None:
+        self._change(now)
+        self.worn = True
+
+    def skin_c(self, now: float) -> float:
+        self._advance(now)
+        return self._inner_c
+
+    def ambient_c(self, now: float) -> float:
+        self._advance(now)
+        return self._outer_c
+
+    def _change(self, now: float) -> None:
+        self._advance(now)
+        self._changed = now
+
+    def _limb_goal(self, now: float) -> float:
+        hold = self._around.hold / self._blood
+        swing = _SWING_C * math.sin(2 * math.pi * now / 86400)
+        return (_CORE_C + hold * self._around.air_c) / (1 + hold) + swing / (1 + hold)
+
+    def _advance(self, now: float) -> None:
+        while self._now < now:
+            step = min(_STEP_S, now - self._now)
+            self._now += step
+            around = self._around
+            self._limb_c = _nearer(self._limb_c, self._limb_goal(self._now), step, around.settle_s)
+            if self.worn:
+                self._inner_c = _nearer(self._inner_c, self._limb_c, step, _ON_SKIN_S)
+            else:
+                self._inner_c = _nearer(self._inner_c, around.air_c, step, _OFF_WET_S if around.wet else _OFF_S)
+            self._outer_c = _nearer(self._outer_c, around.air_c, step, _OUTSIDE_WET_S if around.wet else _OUTSIDE_S)
+
+
+def _nearer(value: float, goal: float, step_s: float, constant_s: float) -> float:
+    return goal + (value - goal) * math.exp(-step_s / constant_s)

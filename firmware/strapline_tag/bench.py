@@ -51,6 +51,10 @@ class _Sensors:
         self.battery_percent = 100
         self.battery_mv = 3900
         self.charging = self.case_open = self.immersed = self.faults = 0
+        self.lie_still()
+
+    def lie_still(self):
+        # Also when the clock begins anew.
         self.now = 0
         self._motion = b""
         self._rate = 25
@@ -61,12 +65,12 @@ class _Sensors:
         due = self._due(now)
         taken = self._taken
         if due * 6 == len(self._motion):  # it sleeps: the first is measured now, after those that nobody has read yet
-            self._from = now - (due - taken) * 1000 // (rate or 1)
+            self._rate = rate or 1
+            self._from = now - (due - taken) * 1000 // self._rate
         else:
             self._from += taken * 1000 // self._rate
         self._motion = self._motion[taken * 6 :] + motion
         self._taken = 0
-        self._rate = rate
 
     def _due(self, now):
         return min((now - self._from) * self._rate // 1000, len(self._motion) // 6)
@@ -138,6 +142,7 @@ class Bench:
         config = Config(given["config"])
         entropy = _Entropy(bytes.fromhex(given["seed"]))
         secret = bytes.fromhex(given["secret"])
+        self._sensors.lie_still()
         self._tag = self._sampler = None  # the life before it: a board has no room for two
         self._tag = Tag(secret, _Memory(given.get("memory", {})), entropy, self._make_cipher, config)
         self._sampler = Sampler(self._tag, self._sensors, config, 0)

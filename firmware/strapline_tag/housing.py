@@ -31,6 +31,7 @@ class Housing:
         self._level(now, _WATER, immersed)
 
     def _level(self, now: int, which: int, level: int) -> None:
+        level = 1 if level else 0
         config = self._config
         situation = self._situation
         wait_s = self._wait_s[which]

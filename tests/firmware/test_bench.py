@@ -47,6 +47,7 @@ class Randomly:
         self.step.boot(self.random.randbytes(16), self.random.choice(CONFIGS), self.random.choice(MEMORIES))
         if self.random.random() < 0.3:
             self.step.now = self.random.choice([2**30, 2**31, 2**32]) - 20_000
+            self.step.sense("strap_ohm", 1000)  # time jumps there: waiting would live through all of it
 
     def play(self, happenings: int) -> None:
         choices = [name for name in dir(self) if name.startswith("do_")]
@@ -61,7 +62,11 @@ class Randomly:
     def do_sense(self) -> None:
         sensor = self.random.choice(bench.SENSORS)
         values = {"strap_ohm": (1000, 1000, 1000, 500, 10**6, -1, 2**31 - 1), "battery_percent": (100, 3, 101, -1)}
-        self.step.sense(sensor, self.random.choice(values.get(sensor, (2200, 3300, -4000, 2**31 - 1))))
+        self.step.sense(sensor, self.random.choice(values.get(sensor, (2200, 3300, -4000, 0, 1, 2**31 - 1))))
+
+    def do_move(self) -> None:
+        vectors = self.random.randbytes(6 * self.random.randrange(80))
+        self.step.request(bench.MOTION, bytes([self.random.choice([25, 25, 25, 100, 1, 0])]) + vectors)
 
     def do_repair(self) -> None:
         self.step.sense("strap_ohm", 1000)

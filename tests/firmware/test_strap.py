@@ -1,5 +1,7 @@
 """The strap, as the whole tag tells of it: openings, manipulations, the latch, and arming."""
 
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -168,6 +170,30 @@ def test_a_strap_that_stays_open_after_flapping_is_told_within_15_minutes(pair):
     pair.strap(*[OPEN_OHM] * 900)
     assert told(pair)[-1] == ("strap_open", 1001)
     assert pair.times("strap_open")[-1] == cut_at
+
+
+@pytest.mark.parametrize("latch", [True, False], ids=["by the latch", "by the resistance alone"])
+def test_a_cut_at_any_of_a_thousand_random_moments_is_stamped_within_a_second(latch):
+    dice = Random(1)
+    pair = TagPair({"home_silence_s": 100_000_000, "heartbeat_shortest_ms": 60_000, "heartbeat_longest_ms": 60_000}, sampling=True)
+    pair.restless = False  # it rests between the cuts
+    pair.run(5)
+    pair.connect()
+    late_ms = []
+    for _ in range(600):
+        pair.arm()
+        pair.run_to(pair.now + dice.randrange(2000, 90_000))
+        cut_at, pair.strap_ohm = pair.now, OPEN_OHM
+        if latch:
+            pair.edge(is_open=True)
+        pair.run(1.001)
+        late_ms.append(pair.times("strap_open")[-1] - cut_at)
+        pair.strap_ohm = WORN_OHM
+        pair.edge(is_open=False)
+    assert len(pair.times("strap_open")) == 600
+    assert max(late_ms) <= (0 if latch else 1000)
+    assert min(late_ms) >= 0
+    assert latch or max(late_ms) > 900
 
 
 @pytest.mark.parametrize("open_ms", [50, 999, 60_000, 600_000])

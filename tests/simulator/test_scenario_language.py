@@ -83,6 +83,46 @@ def test_a_mistake_is_told_with_its_line(old, new, line, word, tmp_path):
     assert word in told
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "strap_ohm: 600",
+        "surroundings: sauna",
+        "limb: cold",
+        "case: open",
+        "charger: true",
+        "immerse: false",
+        "battery: {percent: 14}",
+        "battery: {drain_per_h: -40}",
+        "motion: asleep",
+        "motion: {recording: ankle-walking-64hz}",
+    ],
+)
+def test_what_may_happen_to_the_limb_and_the_tag_on_it(verb, tmp_path):
+    scenario = load(tmp_path, GOOD.replace("name: cut, cut_strap: true", f"name: cut, {verb}"))
+    assert scenario.steps[1].verb == verb.partition(":")[0]
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "strap_ohm: 10000",
+        "strap_ohm: -1",
+        "surroundings: moon",
+        "limb: lukewarm",
+        "case: ajar",
+        "battery: {percent: 101}",
+        "battery: 14",
+        "motion: flies",
+        "motion: {recording: ../secret}",
+    ],
+)
+def test_what_may_not_is_told_with_its_line(verb, tmp_path):
+    told = complaint(tmp_path, GOOD.replace("name: cut, cut_strap: true", f"name: cut, {verb}"))
+    assert "s.yaml:9:" in told
+    assert verb.partition(":")[0] in told
+
+
 def test_a_duplicate_key_is_told_with_its_line(tmp_path):
     assert "s.yaml:2:" in complaint(tmp_path, "title: Good\ntitle: Good again\n")
 

@@ -1,6 +1,8 @@
 """The simulated world against what is known from elsewhere."""
 
 import asyncio
+import itertools
+import math
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -8,11 +10,14 @@ import pytest
 
 from strapline_simulator.clock import run_virtual
 from strapline_simulator.scenario import Place
+from strapline_simulator.world.battery import Cell, milli_volts
 from strapline_simulator.world.heat import Heat
+from strapline_simulator.world.limb import movement
 from strapline_simulator.world.radio import RadioWorld
 from strapline_simulator.world.sky import Receiver
 from strapline_simulator.world.truth import Held, Truth, missing
 from strapline_simulator.world.wearer import Itinerary, Point, distance_m
+from strapline_tag.config import Config
 from strapline_tag.nmea import NmeaParser
 
 START = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
@@ -39,9 +44,78 @@ def test_a_tag_that_is_taken_off_takes_the_temperature_of_the_room():
     assert 31 < heat.skin_c(0) < 34
     heat.take_off(1000)
     assert heat.skin_c(1000) > 31
+    assert heat.skin_c(1000 + 240) == pytest.approx(20 + 12.2 / math.e, abs=0.5)
     assert heat.skin_c(1000 + 3600) == pytest.approx(20.0, abs=0.1)
     heat.put_on(1000 + 3600)
     assert heat.skin_c(5600) > 31
+
+
+@pytest.mark.parametrize(
+    ("name", "after_s", "skin", "ambient"),
+    [
+        ("room", 3600, (31, 33.5), (20.9, 21.1)),
+        ("bed", 3600, (34, 36), (31.9, 32.1)),
+        ("frost", 3600, (19, 23), (-10.1, -9.9)),
+        ("bath", 900, (35.8, 36.8), (35.9, 36.1)),
+        ("lake", 900, (8.5, 14), (7.9, 8.1)),
+        ("sauna", 600, (38, 42), (98, 100.1)),
+    ],
+)
+def test_skin_in_each_surroundings_is_as_warm_as_measured_on_people(name, after_s, skin, ambient):
+    heat = Heat()
+    heat.surround(100, name)
+    assert skin[0] < heat.skin_c(100 + after_s) < skin[1]
+    assert ambient[0] < heat.ambient_c(100 + after_s) < ambient[1]
+    assert heat.wet == (name in ("bath", "lake"))
+
+
+def test_a_limb_in_frost_cools_much_slower_than_a_tag_that_lies_there():
+    worn, off = Heat(), Heat()
+    for heat in (worn, off):
+        heat.surround(0, "frost")
+    off.take_off(0)
+    for now in range(120, 900, 60):
+        fallen = worn.skin_c(now) - worn.skin_c(now + 60)
+        gap = worn.skin_c(now + 60) - worn.ambient_c(now + 60)
+        assert fallen < 0.03 * gap
+    gone = [off.skin_c(now) - off.skin_c(now + 60) for now in range(120, 600, 60)]
+    assert all(fallen > 0.8 for fallen in gone)
+
+
+def test_temperatures_do_not_depend_on_how_often_they_are_read():
+    rare, often = Heat(), Heat()
+    for heat in (rare, often):
+        heat.surround(60, "sauna")
+    for now in range(60, 1000, 10):
+        often.skin_c(now)
+    assert rare.skin_c(1000) == pytest.approx(often.skin_c(1000), abs=1e-9)
+
+
+def test_a_cell_is_drained_and_charged_and_sags_in_the_cold():
+    cell = Cell()
+    cell.set(0, 50, drain_per_h=10)
+    assert cell.percent(3600) == 40
+    cell.set(3600, drain_per_h=-30)
+    assert cell.percent(3600 + 7200) == 100
+    volts = [milli_volts(percent, 25) for percent in range(101)]
+    assert volts == sorted(volts)
+    assert 2900 < volts[0] < 3100
+    assert 4100 < volts[100] < 4200
+    assert 40 < milli_volts(50, 25) - milli_volts(50, -20) < 150
+
+
+def test_a_limb_that_walks_moves_and_one_that_is_still_says_nothing():
+    steps = movement(100.0, 10)
+    assert len(steps) == 250
+    travelled = sum(sum(abs(a - b) for a, b in zip(one, two, strict=True)) for one, two in itertools.pairwise(steps))
+    assert travelled > 2 * Config.moving_mg
+    assert movement(100.0, 0) == []
+
+
+def test_a_journey_is_under_way_between_its_ends_only():
+    path = Itinerary(Place(lat_deg=0, lon_deg=0))
+    path.go(100, Place(lat_deg=0, lon_deg=1), 100)
+    assert [path.under_way(t) for t in (50, 100, 150, 199, 200, 500)] == [False, True, True, True, False, False]
 
 
 def test_the_radio_fades_with_distance_and_ends():

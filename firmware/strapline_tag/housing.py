@@ -1,11 +1,14 @@
-# The tag's housing: case, charger, water and heat. Levels, sampled each second; each must last, so that a splash or a loose plug is not told.
+# The tag's housing: case, charger, water and heat. Levels, sampled each second; they must last, so that a splash or a loose plug is not
+# told.
 from strapline_wire import frames
 from strapline_wire.compat import const
 
 _CASE = const(0)
 _CHARGER = const(1)
 _WATER = const(2)
-_BEGINS = bytes((frames.EVENT_CASE_OPEN, frames.EVENT_CHARGING, frames.EVENT_IMMERSED))  # what ends them is the next number
+_BEGINS = bytes(
+    (frames.EVENT_CASE_OPEN, frames.EVENT_CHARGING, frames.EVENT_IMMERSED)
+)  # what ends them is the next number
 
 
 class Housing:

@@ -63,19 +63,22 @@ class Skin:
         config = self._config
         situation = self._situation
         self._warm_s = 0
-        if not self._alike_s:
+        self._alike_s += step_s
+        same = situation.resting and not situation.charging and abs(skin - ambient) <= config.same_centi_c
+        if not same or not self._still_s:
             self._first = ambient
+        self._still_s = self._still_s + step_s if same else 0
         if self._falls > 1 or abs(ambient - self._first) >= config.followed_centi_c:
             self._off = True
-        self._alike_s += step_s
-        self._still_s = self._still_s + step_s if situation.resting and not situation.charging else 0
         if not self.lost and self._alike_s > config.skin_lost_s:
             self.lost = True
             self._tell(frames.EVENT_SKIN_LOST, now, skin)
         if not self._removed and (
             self._alike_s > config.removed_s
             if situation.strap_latched
-            else self._off and self._still_s > config.removed_still_s and not config.cool_centi_c < ambient < _ALIVE_HIGH
+            else self._off
+            and self._still_s > config.removed_still_s
+            and not config.cool_centi_c < ambient < _ALIVE_HIGH
         ):
             self._removed = True
             self._tell(frames.EVENT_REMOVED, now, skin)

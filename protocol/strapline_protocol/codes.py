@@ -235,6 +235,10 @@ class Setting(IntEnum):
     SKIN_LOST_S = 9
     REMOVED_S = 10
     ALARM_FALLBACK_MS = 11
+    REST_AFTER_S = 12
+    REMOVED_STILL_S = 13
+    BATTERY_LOW_PERCENT = 14
+    BATTERY_CRITICAL_PERCENT = 15
 
 
 class Range(NamedTuple):
@@ -258,4 +262,8 @@ RANGES = {
     Setting.SKIN_LOST_S: Range("s", 60, 7200, "R51"),
     Setting.REMOVED_S: Range("s", 30, 1800, "R51"),
     Setting.ALARM_FALLBACK_MS: Range("ms", 1000, 180000, "R06"),
+    Setting.REST_AFTER_S: Range("s", 60, 3600, "R13"),
+    Setting.REMOVED_STILL_S: Range("s", 600, 14400, "R51"),
+    Setting.BATTERY_LOW_PERCENT: Range("%", 5, 50, "R23"),
+    Setting.BATTERY_CRITICAL_PERCENT: Range("%", 4, 40, "R23"),
 }

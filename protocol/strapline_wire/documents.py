@@ -25,6 +25,10 @@ SETTING_STRAP_TOLERANCE_PERCENT = const(8)
 SETTING_SKIN_LOST_S = const(9)
 SETTING_REMOVED_S = const(10)
 SETTING_ALARM_FALLBACK_MS = const(11)
+SETTING_REST_AFTER_S = const(12)
+SETTING_REMOVED_STILL_S = const(13)
+SETTING_BATTERY_LOW_PERCENT = const(14)
+SETTING_BATTERY_CRITICAL_PERCENT = const(15)
 
 # What a setting may be: (lowest, highest).
 SETTING_RANGES = {
@@ -39,6 +43,10 @@ SETTING_RANGES = {
     9: (60, 7200),  # skin_lost_s
     10: (30, 1800),  # removed_s
     11: (1000, 180000),  # alarm_fallback_ms
+    12: (60, 3600),  # rest_after_s
+    13: (600, 14400),  # removed_still_s
+    14: (5, 50),  # battery_low_percent
+    15: (4, 40),  # battery_critical_percent
 }
 
 

@@ -175,7 +175,9 @@ def test_a_strap_that_stays_open_after_flapping_is_told_within_15_minutes(pair):
 @pytest.mark.parametrize("latch", [True, False], ids=["by the latch", "by the resistance alone"])
 def test_a_cut_at_any_of_a_thousand_random_moments_is_stamped_within_a_second(latch):
     dice = Random(1)
-    pair = TagPair({"home_silence_s": 100_000_000, "heartbeat_shortest_ms": 60_000, "heartbeat_longest_ms": 60_000}, sampling=True)
+    pair = TagPair(
+        {"home_silence_s": 100_000_000, "heartbeat_shortest_ms": 60_000, "heartbeat_longest_ms": 60_000}, sampling=True
+    )
     pair.restless = False  # it rests between the cuts
     pair.run(5)
     pair.connect()

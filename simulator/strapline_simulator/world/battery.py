@@ -2,7 +2,16 @@
 
 from bisect import bisect_right
 
-_CURVE_MV = ((0.0, 3000), (3.0, 3380), (10.0, 3530), (20.0, 3620), (40.0, 3710), (60.0, 3830), (80.0, 3980), (100.0, 4180))
+_CURVE_MV = (
+    (0.0, 3000),
+    (3.0, 3380),
+    (10.0, 3530),
+    (20.0, 3620),
+    (40.0, 3710),
+    (60.0, 3830),
+    (80.0, 3980),
+    (100.0, 4180),
+)
 """Open-circuit voltage over the state of charge at 25 °C: the usual shape of a lithium-cobalt pouch cell."""
 
 _LOAD_MA = 30.0

@@ -79,7 +79,9 @@ def read_recordings(name: str) -> list[Recording]:
     """The recordings of a file of STRAPLINE_DATA/motion. Raises `UserError` where they are not to be had."""
     folder = data_folder()
     if folder is None:
-        raise UserError("STRAPLINE_DATA names no folder with recordings (motion/NAME.csv); set it, or run another scenario")
+        raise UserError(
+            "STRAPLINE_DATA names no folder with recordings (motion/NAME.csv); set it, or run another scenario"
+        )
     path = folder / "motion" / f"{name}.csv"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.csv")))

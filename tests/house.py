@@ -107,6 +107,12 @@ class Memory:
         if number == self.cut_at:
             raise PowerGoneError
 
+    def read(self, name):
+        return self.held.get(name, b"")
+
+    def write(self, name, value):
+        self.put(name, bytes(value))
+
 
 class Gateway:
     """Station, relay and outbox; `restart` loses everything but the outbox's file."""

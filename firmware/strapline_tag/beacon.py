@@ -12,6 +12,11 @@ class Beacon:
     def start(self, now: int) -> None:
         self._due = now + self._config.beacon_period_s * 1000
 
+    def hasten(self, now: int) -> None:
+        # The period may have become shorter.
+        if self._due is not None:
+            self._due = min(self._due, now + self._config.beacon_period_s * 1000)
+
     def stop(self) -> None:
         self._due = None
 

@@ -11,7 +11,7 @@ from strapline_tag.tag import Tag
 from strapline_wire.compat import const
 
 # Requests: code, then `now` in ms since boot (8 bytes), then what follows.
-BOOT = const(1)  # JSON: secret, seed (hex), config, memory
+BOOT = const(1)  # JSON: secret, seed (hex), config, memory; without memory power is back after a cut
 SENSOR = const(2)  # sensor (1), value (4, signed)
 STRAP_EDGE = const(3)  # open (1)
 GNSS = const(4)  # bytes from the receiver
@@ -24,6 +24,7 @@ MEASURE = const(10)  # nothing
 MOTION = const(
     11
 )  # Hz (1), then x, y, z in mg (2 each, signed) by turns: what the accelerometer says next; after it, it sleeps
+BUTTON = const(12)  # pressed (1)
 
 # Answers: code, then `now` (8), then what follows.
 OUTPUT = const(0x80)  # kind (1), then the output's fields
@@ -120,6 +121,7 @@ class Bench:
     def __init__(self, make_cipher, measure=None):
         self._make_cipher = make_cipher
         self._measure = measure  # what the interpreter can say of itself
+        self._memory = None
         self._tag = None
         self._sampler = None
         self._sensors = _Sensors()
@@ -146,7 +148,9 @@ class Bench:
         secret = bytes.fromhex(given["secret"])
         self._sensors.lie_still()
         self._tag = self._sampler = None  # the life before it: a board has no room for two
-        self._tag = Tag(secret, _Memory(given.get("memory", {})), entropy, self._make_cipher, config)
+        if "memory" in given or self._memory is None:  # else power is back, and what the tag keeps is as it was
+            self._memory = _Memory(given.get("memory", {}))
+        self._tag = Tag(secret, self._memory, entropy, self._make_cipher, config)
         self._sampler = Sampler(self._tag, self._sensors, config, 0)
         self._now = 0
 
@@ -185,6 +189,8 @@ class Bench:
             tag.feed_link_down(now, rest[0])
         elif code == KEY:
             tag.feed_key(now, rest)
+        elif code == BUTTON:
+            tag.feed_button(now, bool(rest[0]))
 
     def _measured(self) -> dict:
         figures = self._measure() if self._measure else {}
@@ -204,6 +210,10 @@ class Bench:
                 answers.append(head + output[1] + output[2])
             elif kind == out.LINK_SEND:
                 answers.append(head + bytes((output[1],)) + output[2])
+            elif kind == out.VIBRATE:
+                answers.append(head + pack(">H", output[1]))
+            elif kind == out.SHOW:
+                answers.append(head + output[1])
             else:
                 answers.append(head + bytes((int(output[1]),)))
         answers.append(self._done())

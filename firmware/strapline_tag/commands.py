@@ -12,6 +12,7 @@ class Commands:
         self._memory = memory
         self._window = ReplayWindow()
         self._assembly = Assembly(document_limit)
+        self._order = memory.get("order", 0)  # epoch << 32 | number of the last one that a replay would make work twice
 
     def assemble(self, kind: int, body: bytes) -> "tuple | None":
         # (kind, body) of what has come whole; None while parts are missing. A part that fits nothing raises RemoteProtocolError.
@@ -28,10 +29,10 @@ class Commands:
             self._memory.put("epoch", envelope.origin)
             self._window = ReplayWindow()
             self._assembly.drop()  # the numbers by which parts belong together are those of one epoch
-        if envelope.kind == frames.ARM:
+        if envelope.kind == frames.ARM or envelope.kind == frames.DISARM:
             # An electronic key is presented long after it was made, behind any number of receipts, and once used it stays used, over a
-            # reboot as well: ARM rises on its own, in the epoch of the last one that was used. After a power cut between the two writes
-            # neither is an old ARM let in again nor a new one kept out.
+            # reboot as well: they rise on their own, in the epoch of the last one that was used. After a power cut between the two writes
+            # neither is an old one let in again nor a new one kept out.
             used_in = self._memory.get("arm_epoch", 0)
             if envelope.origin == used_in and envelope.number <= self._memory.get("arm", 0):
                 raise RemoteProtocolError("replayed")
@@ -40,5 +41,13 @@ class Commands:
                 self._memory.put("arm_epoch", envelope.origin)
         else:
             self._window.check(envelope.number)
+            # After a reboot the window has seen nothing. A document has its revision and TIME its question; what has neither is kept out
+            # by the last one that was taken before.
+            if envelope.kind == frames.MESSAGE or envelope.kind == frames.LOCATE:
+                order = envelope.origin << 32 | envelope.number
+                if order <= self._order:
+                    raise RemoteProtocolError("replayed")
+                if order > self._memory.get("order", 0):
+                    self._memory.put("order", order)
             self._window.accept(envelope.number)
         return envelope, body

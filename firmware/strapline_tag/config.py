@@ -68,10 +68,21 @@ class Config:
     )
     cellular_retry_ms = 10000  # dial again, and back off to one hour; a receipt or a new event makes it soon again
     time_refresh_s = 6 * 3600  # ask for the time so often; drift of 20 ppm is then below 0.5 s
+    curfew_grace_s = 300  # R33: where the curfew changes; a silence of R15's five minutes may still be a way just begun or just ended
+    call_in_s = 0  # R53: 300 s in the profile call-in; 0: leaving owes no call
+    vibrate_ms = 500  # design goal: felt through a sleeve
+    vibrate_every_s = 10  # R26: until the button
+    vibrate_for_s = 600  # R22: a motor takes 80 mA; who has not felt it in ten minutes does not wear it
+    check_period_s = 86400  # R34: daily
+    check_battery_percent = 15  # R34: two days of a tag that lasts 72 h and more (R22) are not asked: charge it before
+    homes = ()  # ids of the gateways that are the wearer's home; none: any that says so
     log_every_epoch = 0  # 1: the receiver stays on and each epoch with a position becomes a record (receiver tests)
 
     def __init__(self, changes=None):
         for name in changes or ():
             if not hasattr(Config, name):
                 raise ValueError("no such setting: " + name)
-            setattr(self, name, changes[name])
+            self.put(name, changes[name])
+
+    def put(self, name, value):
+        setattr(self, name, value)

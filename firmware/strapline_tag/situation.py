@@ -8,6 +8,7 @@ class Situation:
         self.strap_latched = False  # since arming the strap was open or altered (strap)
         self.zone_broken = False  # the wearer is where they must not be (zones)
         self.curfew_broken = False  # or when they must not be there (curfew)
+        self.home_hours = False  # the curfew says home now, and the time is trusted (curfew)
         self.moving = True  # in the last ten seconds, and as long as nobody knows better (motion)
         self.resting = False  # it has lain still for long, and nothing has woken it (motion)
         self.charging = False  # (housing)

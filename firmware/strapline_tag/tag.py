@@ -3,12 +3,16 @@
 # A part decides one thing. It tells events by `tell(code, now, detail)`, reads what others know from the Situation, and where it waits
 # for something it has next_deadline() and handle_timer(now) and stands in `_parts`. What it obeys stands in `_orders_table`.
 from strapline_tag import outputs as out
+from strapline_tag import settings
 from strapline_tag.battery import Battery
 from strapline_tag.beacon import Beacon
 from strapline_tag.bearers import Bearers
 from strapline_tag.broadcast import Broadcast
 from strapline_tag.config import Config
+from strapline_tag.curfew import Curfew
 from strapline_tag.deadline import sooner
+from strapline_tag.dialogue import Dialogue
+from strapline_tag.enrolment import check
 from strapline_tag.housing import Housing
 from strapline_tag.journal import Journal
 from strapline_tag.keyring import Keyring
@@ -33,6 +37,7 @@ class Tag:
     def __init__(self, secret, memory, entropy, make_cipher, config=None):
         self._config = config = config or Config()
         self._memory = memory
+        settings.resume(config, memory)
         self._entropy = entropy
         self._make_cipher = make_cipher
         self._keys = Keyring(secret, memory, make_cipher)
@@ -49,7 +54,7 @@ class Tag:
         ident = (journal_base + self._boot) & 0xFFFFFFFF
         self.journal = Journal(ident, config.journal_entries, config.journal_alarm_reserve)
         self._recorder = recorder = Recorder(self._boot, self.clock, self.journal, self._keys, self._on_event)
-        tell = recorder.event
+        tell = self.clock.tell = recorder.event
         self._broadcast = Broadcast(config, self._keys, memory, entropy)
         self._bearers = Bearers(config, self.journal, recorder.seal_record, self._emit)
         self.strap = Strap(config, situation, memory, recorder.event)
@@ -62,17 +67,30 @@ class Tag:
         self._positioning = Positioning(config, self.parser, self._on_fix, self._on_no_fix)
         self._presence = Presence(config, situation, tell)
         self._beacon = Beacon(config, self.battery, tell)
-        self._parts = (self._beacon, self._presence, self._positioning, self._bearers)
+        self._curfew = Curfew(config, memory, self.clock, situation, tell)
+        self.dialogue = Dialogue(config, memory, situation, tell, self._emit)
+        self._parts = (
+            self._beacon,
+            self._presence,
+            self._positioning,
+            self._bearers,
+            self._curfew,
+            self.dialogue,
+        )
         self._orders = Orders(self._keys, memory, config.document_limit, self._orders_table(), tell)
         self._due = 0
         self._stale = True  # _due is to be worked out again
         self._hellos = 0
         self.unread = 0  # records that the centre has and cannot read
         self._gnss_was_on = False
-        self._strap_ohm = 0
+        self.strap_ohm = 0
+        self.skin_centi_c = 0
+        self._checked_at = 0
+        self.reached_at = None  # the last WELCOME, whoever's
         self._no_sky = False  # NO_FIX is told; again only after a position, or after home
         self._resume()
         tell(frames.EVENT_STARTED, 0, self._boot)
+        self.dialogue.resume()
 
     def _orders_table(self) -> dict:
         return {
@@ -82,6 +100,11 @@ class Tag:
             frames.ARM: (frames.unpack_arm, self._arm),
             frames.REKEY: (frames.unpack_rekey, self._rekey),
             frames.REFUSED: (frames.unpack_refused, self._unread),
+            frames.DISARM: (frames.unpack_disarm, self._disarm),
+            # Documents are kept and read as they came.
+            frames.CONFIG: (bytes, self._set),
+            frames.CURFEW: (bytes, self._curfew.obey),
+            frames.MESSAGE: (bytes, self.dialogue.obey),
         }
 
     def _resume(self) -> None:
@@ -113,10 +136,11 @@ class Tag:
         self._settle(now)
 
     def feed_strap(self, now: int, ohm: int) -> None:
-        self._strap_ohm = ohm
+        self.strap_ohm = ohm
         self.strap.sample(now, ohm)
 
     def feed_skin(self, now: int, skin_centi_c: int, ambient_centi_c: int) -> None:
+        self.skin_centi_c = skin_centi_c
         self.housing.heat(now, ambient_centi_c)
         if not self.faults & 6:
             self.skin.sample(now, skin_centi_c, ambient_centi_c)
@@ -137,6 +161,10 @@ class Tag:
     def feed_faults(self, now: int, bits: int) -> None:
         # Sensors that do not answer: 1 strap, 2 skin, 4 ambient, 8 motion, 16 receiver, 32 modem, 64 BLE, 128 flash.
         self.faults = bits
+
+    def feed_button(self, now: int, pressed: bool) -> None:
+        self.dialogue.press(now, pressed)
+        self._settle(now)
 
     def feed_gnss(self, now: int, data: bytes) -> None:
         self._positioning.feed(now, data)
@@ -218,7 +246,10 @@ class Tag:
         if alarm:
             self._broadcast.alarm(now)
         elif code != frames.EVENT_BEACON:  # quick heartbeats every 4 h to the second would tell whose they are
-            self._broadcast.hurry(now)
+            if code != frames.EVENT_CHECKED:
+                self._broadcast.hurry(now)
+        elif now - self._checked_at >= self._config.check_period_s * 1000:
+            self._check(now)
 
     def _tell_armed(self, code: int, now: int, detail: int) -> None:
         if self.situation.armed:
@@ -227,6 +258,8 @@ class Tag:
     def _on_fix(self, now: int, position) -> None:
         self._no_sky = False
         self.situation.fixed_at = now
+        if position.dated:
+            self.clock.confirm(now, position.utc_s)
         self._recorder.fix(position, now)
         if self._config.log_every_epoch:
             self._broadcast.hurry(now)
@@ -250,7 +283,8 @@ class Tag:
             self._bearers.receipted(now)
 
     def _time(self, now: int, time) -> None:
-        self.clock.answer(now, time)
+        if self.clock.answer(now, time):
+            self._curfew.due = None
 
     def _unread(self, now: int, refused) -> None:
         self.unread += 1
@@ -262,26 +296,49 @@ class Tag:
         self._recorder.event(frames.EVENT_REKEYED, now, rekey.generation)
         return 0
 
+    def _set(self, now: int, document: bytes) -> int:
+        refusal = settings.obey(self._config, self._memory, document, now, self._recorder.event)
+        self._beacon.hasten(now)
+        return refusal
+
+    def _check(self, now: int) -> bool:
+        self._checked_at = now
+        return check(self, self._config, now, self._recorder.event)
+
     def _arm(self, now: int, arm) -> None:
-        # Without a sample yet there is nothing to compare later ones with.
-        if self.strap.is_open or not 0 < self._strap_ohm < self._config.strap_open_ohm:
-            self._recorder.event(frames.EVENT_ARM_REFUSED, now, self._strap_ohm)
+        if not self._check(now):
+            self._recorder.event(frames.EVENT_ARM_REFUSED, now, self.strap_ohm)
             return
         self.situation.armed = True
-        self.strap.arm(self._strap_ohm)
-        self.skin.arm()
-        self.housing.arm()
-        self._memory.put("armed_ohm", self._strap_ohm)
-        self._memory.put("openings", 0)
-        self._memory.put("altered", 0)
+        self._begin(self.strap_ohm)
         self._presence.arm(now)
         self._beacon.start(now)
         self._recorder.event(frames.EVENT_ARMED, now, arm.key_id & 0x7FFFFFFF)
 
+    def _disarm(self, now: int, disarm) -> None:
+        code = frames.EVENT_DISARM_REFUSED
+        if self.situation.armed:
+            code = frames.EVENT_DISARMED
+            self.situation.armed = self.situation.away = False
+            self._begin(0)
+            self._beacon.stop()
+        self._recorder.event(code, now, disarm.key_id & 0x7FFFFFFF)
+
+    def _begin(self, armed_ohm: int) -> None:
+        # What was before does not count any more.
+        self.strap.arm(armed_ohm)
+        self.skin.arm()
+        self.housing.arm()
+        self._memory.put("armed_ohm", armed_ohm)
+        self._memory.put("openings", 0)
+        self._memory.put("altered", 0)
+
     def _welcomed(self, now: int, bearer: int, welcome) -> None:
+        self.reached_at = now
         self._bearers.reply(bearer, self._boot & 0xFFFF, now // 1000)
         if bearer == out.BLE:
-            is_home = bool(welcome.flags & 1)
+            homes = self._config.homes
+            is_home = bool(welcome.flags & 1) and (not homes or welcome.gateway in homes)
             if is_home:
                 self._no_sky = False
             self._presence.welcomed(now, is_home)
@@ -300,6 +357,8 @@ class Tag:
     def _settle(self, now: int) -> None:
         # After anything that may have changed what is wanted: receiver, records on their way, cellular line.
         self._stale = True
+        self._curfew.pursue(now)
+        self.dialogue.pursue(now)
         self._want_positions(now)
         if self._positioning.power != self._gnss_was_on:
             self._gnss_was_on = self._positioning.power

@@ -78,7 +78,13 @@ def documents_source(made: str, frames: tuple[Frame, ...] = FRAMES) -> str:
         f"    {setting.value}: ({RANGES[setting].low}, {RANGES[setting].high}),  # {setting.name.lower()}"
         for setting in Setting
     ]
-    lines += ["}"]
+    lines += [
+        "}",
+        "",
+        "# The same for a tag, with the name that its configuration gives it: one text takes the least of a board's flash.",
+    ]
+    table = " ".join(f"{s.value} {s.name.lower()} {RANGES[s].low} {RANGES[s].high}" for s in Setting)
+    lines += [f'SETTINGS = "{table}"']
     for name, layout in variable_bodies(frames):
         lines += _variable(name, list(leaves(layout)))
     return "\n".join(lines) + "\n"
@@ -290,7 +296,8 @@ def types_source(made: str, module: str, frames: tuple[Frame, ...] = FRAMES) -> 
             *(f"SETTING_{s.name}" for s in Setting),
         ]
         lines += [f"{name}: int" for name in ["DOCUMENT_LIMIT", "PART_LIMIT", *names]] + [
-            "SETTING_RANGES: dict[int, tuple[int, int]]"
+            "SETTING_RANGES: dict[int, tuple[int, int]]",
+            "SETTINGS: str",
         ]
         bodies = list(variable_bodies(frames))
     for name, layout in bodies:

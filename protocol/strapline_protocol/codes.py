@@ -118,7 +118,7 @@ MEANINGS = {
     EventCode.APPLIED: Meaning("a command has taken effect", "its kind × 2^24 + the low 24 bits of its revision", ("R47",)),
     EventCode.COMMAND_REFUSED: Meaning("a genuine command was not carried out", "its kind × 256 + a refusal reason", ("R47",)),
     EventCode.REKEYED: Meaning("the tag has new keys", "generation of the keys", ("R36",)),
-    EventCode.CHECKED: Meaning("the check of enrolment, when armed and daily", "bits of the points that failed; 0: all well", ("R34",)),
+    EventCode.CHECKED: Meaning("the check, at arming and daily", "bits that failed: 1 strap, 2 skin, 4 battery, 8 motion, 16 receiver, 32 radio, 64 record", ("R34",)),
     EventCode.CLOCK_UNTRUSTED: Meaning("the tag does not know the time any more", "age of the last answer, s", ("R46",)),
     EventCode.CLOCK_TRUSTED: Meaning("the tag knows the time again", "step, s", ("R46",)),
     EventCode.JOURNAL_FAULT: Meaning("a part of the journal's memory has failed", "records given up", ("R24", "R25")),
@@ -193,10 +193,11 @@ class ClockQuality(IntEnum):
 
 
 class Window(IntEnum):
-    """What a window of a curfew says. Outside all windows the wearer is to be at home."""
+    """What a window of a curfew says; where several of one list hold, the highest. Outside all windows the wearer is to be at home."""
 
     MAY_LEAVE = 0
     MUST_LEAVE = 1
+    STAY_HOME = 2
 
 
 class Rule(IntEnum):
@@ -239,6 +240,8 @@ class Setting(IntEnum):
     REMOVED_STILL_S = 13
     BATTERY_LOW_PERCENT = 14
     BATTERY_CRITICAL_PERCENT = 15
+    CURFEW_GRACE_S = 50
+    CALL_IN_S = 51
 
 
 class Range(NamedTuple):
@@ -266,4 +269,6 @@ RANGES = {
     Setting.REMOVED_STILL_S: Range("s", 600, 14400, "R51"),
     Setting.BATTERY_LOW_PERCENT: Range("%", 5, 50, "R23"),
     Setting.BATTERY_CRITICAL_PERCENT: Range("%", 4, 40, "R23"),
+    Setting.CURFEW_GRACE_S: Range("s", 0, 3600, "R33"),
+    Setting.CALL_IN_S: Range("s", 0, 3600, "R53; 0: no call is owed"),
 }

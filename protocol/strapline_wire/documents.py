@@ -10,6 +10,7 @@ PART_LIMIT = const(480)
 
 WINDOW_MAY_LEAVE = const(0)
 WINDOW_MUST_LEAVE = const(1)
+WINDOW_STAY_HOME = const(2)
 
 RULE_STAY_IN = const(0)
 RULE_STAY_OUT = const(1)
@@ -29,6 +30,8 @@ SETTING_REST_AFTER_S = const(12)
 SETTING_REMOVED_STILL_S = const(13)
 SETTING_BATTERY_LOW_PERCENT = const(14)
 SETTING_BATTERY_CRITICAL_PERCENT = const(15)
+SETTING_CURFEW_GRACE_S = const(50)
+SETTING_CALL_IN_S = const(51)
 
 # What a setting may be: (lowest, highest).
 SETTING_RANGES = {
@@ -47,7 +50,12 @@ SETTING_RANGES = {
     13: (600, 14400),  # removed_still_s
     14: (5, 50),  # battery_low_percent
     15: (4, 40),  # battery_critical_percent
+    50: (0, 3600),  # curfew_grace_s
+    51: (0, 3600),  # call_in_s
 }
+
+# The same for a tag, with the name that its configuration gives it: one text takes the least of a board's flash.
+SETTINGS = "1 heartbeat_shortest_ms 500 10000 2 heartbeat_longest_ms 1000 30000 3 beacon_period_s 60 14400 4 home_silence_s 30 1800 5 away_fix_s 15 600 6 violation_fix_s 1 60 7 fix_timeout_s 30 600 8 strap_tolerance_percent 5 50 9 skin_lost_s 60 7200 10 removed_s 30 1800 11 alarm_fallback_ms 1000 180000 12 rest_after_s 60 3600 13 removed_still_s 600 14400 14 battery_low_percent 5 50 15 battery_critical_percent 4 40 50 curfew_grace_s 0 3600 51 call_in_s 0 3600"
 
 
 Home = record('Home', ('gateway',))

@@ -59,6 +59,10 @@ class AlertBook:
         else:
             self.alerts[at] = Alert(tag, known.name.lower(), MEANINGS[known].text, self.alerts[at].raised_utc)
 
+    def overdue(self, tag: str, now: datetime) -> None:
+        """Out for longer than the schedule permits, and the tag does not know the time."""
+        self.alerts.append(Alert(tag, "left_home", "still out, outside a may-leave window", now))
+
     def conflict(self, subject: str, now: datetime, which: str = "") -> None:
         """A record came again with other content; `which` names the two, so that a repetition is no further alert."""
         if which and (subject, which) in self._conflicts:

@@ -3,14 +3,16 @@
 import hashlib
 import heapq
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from strapline_centre.alerts import AlertBook
 from strapline_centre.ledger import Entry, Ledger, Outcome, RefusedEntry
+from strapline_centre.orders import OpenOrders, Order
 from strapline_centre.schedule import Schedule
+from strapline_protocol.codes import Kind
 from strapline_protocol.definitions import EventCode
 from strapline_protocol.desk import (
     Arrival,
@@ -24,6 +26,7 @@ from strapline_protocol.desk import (
 )
 from strapline_protocol.keys import CentreKeys
 from strapline_protocol.rekeying import SALT_SIZE, next_generation, root_of
+from strapline_wire.errors import LocalProtocolError
 
 __all__ = ["Centre", "Person", "subscriptions"]
 
@@ -68,6 +71,13 @@ class Centre:
         self.desk = Desk(keys, gateways, utc=utc, epoch=epoch, number=number, journals=ledger.journals, entropy=entropy)
         self._entropy = entropy
         self._gateways = tuple(sorted(gateways))
+        self._orders: dict[str, OpenOrders] = defaultdict(OpenOrders)
+        self._newest = 0
+        """The last revision, or id of a message."""
+        self._judges_itself: set[str] = set()
+        """Tags that have taken a curfew: with trusted time their word goes."""
+        self._out: dict[str, bool] = {}
+        """Who has left and told it without trusted time, and whether that is an alert by now."""
         self._proved: dict[str, int] = {}
         """The generation of keys that the ledger knows a tag to have come under, where it is not the provisioned one."""
         for tag in self._persons:
@@ -89,6 +99,7 @@ class Centre:
     def receive(self, topic: str, payload: bytes) -> Entry | None:
         """One message from the broker; gives the ledger entry where it brought a new one."""
         heard = self.desk.receive(topic, payload)
+        self._look_after_the_untrusted()
         entry = None
         if isinstance(heard, Arrival):
             entry = self._keep(heard, _entry_of(heard, self._utc()))
@@ -105,6 +116,53 @@ class Centre:
     def issue_arm(self, tag: str, key_id: int) -> bytes:
         """The sealed ARM that an electronic key carries to this tag; it works once."""
         return self.desk.sealer(tag).arm(key_id, self._utc())
+
+    def issue_disarm(self, tag: str, key_id: int) -> bytes:
+        """The same for the end of monitoring."""
+        return self.desk.sealer(tag).disarm(key_id, self._utc())
+
+    # What a tag is told. It goes through all gateways that have the tag's keys, since nobody knows which of them it meets next; the tag
+    # takes it once. It goes again when the tag is heard without having answered.
+
+    def send_curfew(self, tag: str, schedule: Schedule | None = None) -> int:
+        """Give the tag its wearer's schedule, or from now on this one; gives the revision. From then on the tag itself judges."""
+        if schedule is not None:
+            self._persons[tag] = self._persons[tag]._replace(schedule=schedule)
+        kept = self._persons[tag].schedule
+        if kept is None:
+            raise LocalProtocolError("this wearer has no schedule", tag)
+        values = kept.curfew(self._utc())
+        sealer = self.desk.sealer(tag)
+        return self._order(tag, Kind.CURFEW, lambda revision: sealer.curfew(revision, **values._asdict()))
+
+    def send_config(self, tag: str, *, homes: Iterable[int] = (), settings: Iterable[Sequence[int]] = ()) -> int:
+        """As `CommandSealer.config`; gives the revision. What was set before stays, but for `homes`: they are those given now."""
+        chosen, values = tuple(homes), tuple(settings)
+        sealer = self.desk.sealer(tag)
+        return self._order(tag, Kind.CONFIG, lambda revision: sealer.config(revision, homes=chosen, settings=values))
+
+    def send_message(self, tag: str, text: str, *, language: str = "", flags: int = 0, answer_within_s: int = 0) -> int:
+        """As `CommandSealer.message`; gives the message's id."""
+        sealer = self.desk.sealer(tag)
+
+        def seal(ident: int) -> tuple[bytes, ...]:
+            return (sealer.message(ident, text, language=language, flags=flags, answer_within_s=answer_within_s),)
+
+        return self._order(tag, Kind.MESSAGE, seal)
+
+    def _order(self, tag: str, kind: Kind, seal: Callable[[int], tuple[bytes, ...]]) -> int:
+        # Unix time rises over restarts too.
+        identity = max(self._newest + 1, int(self._utc().timestamp())) & 0x7FFFFFFF
+        order = Order(kind, identity, lambda: seal(identity))
+        self._say(tag, order)
+        self._newest = identity
+        self._orders[tag].add(order, self._utc())
+        return identity
+
+    def _say(self, tag: str, order: Order) -> None:
+        sealed = order.seal()
+        for gateway in self._gateways_of(tag):
+            self.desk.send(tag, gateway, *sealed)
 
     def rekey(self, tag: str) -> int:
         """Begin to give a tag new keys; gives their generation. One that is under way already goes on instead of a further one."""
@@ -145,6 +203,8 @@ class Centre:
         self.desk.accept(heard, new=outcome is Outcome.NEW)
         if isinstance(heard, Arrival):
             self._note_keys(entry.source)
+            for order in self._orders[entry.source].due(self._utc()):
+                self._say(entry.source, order)
         return entry if outcome is Outcome.NEW else None
 
     def _note_keys(self, tag: str) -> None:
@@ -170,12 +230,34 @@ class Centre:
         fields, now, heard = told.fields, told.centre_utc, told.gateway_utc
         if told.kind == "event":
             code = int(fields["code"])
-            allowed = code != EventCode.LEFT_HOME or self._may_be_out(told)
+            self._follow(told, code)
+            allowed = code != EventCode.LEFT_HOME or self._tag_judges(told) or self._may_be_out(told)
             self.alerts.event(told.source, told.sequence, code, now, allowed=allowed, heard=heard)
         elif told.kind == "raw":
             self.alerts.unreadable(told.source, now)
         elif told.kind == "alarm":
             self.alerts.provisional(str(fields["tag"]), int(fields["newest_alarm"]), now, heard)
+
+    def _follow(self, told: Entry, code: int) -> None:
+        tag, detail = told.source, int(told.fields["detail"])
+        self._orders[tag].answered(code, detail)
+        if code == EventCode.APPLIED and detail >> 24 == Kind.CURFEW:
+            self._judges_itself.add(tag)
+        elif code in (EventCode.CAME_HOME, EventCode.DISARMED):
+            self._out.pop(tag, None)
+        elif code == EventCode.LEFT_HOME and not self._tag_judges(told):
+            self._out[tag] = not self._may_be_out(told)
+
+    def _tag_judges(self, told: Entry) -> bool:
+        return told.source in self._judges_itself and int(told.fields["flags"]) >> 1 & 3 != 0
+
+    def _look_after_the_untrusted(self) -> None:
+        """A tag without trusted time tells of leaving and coming, and no more: who is out longer than allowed shows here."""
+        for tag, alerted in self._out.items():
+            schedule = self._persons[tag].schedule if tag in self._persons else None
+            if not alerted and schedule is not None and not schedule.may_be_out(self._utc()):
+                self._out[tag] = True
+                self.alerts.overdue(tag, self._utc())
 
     def _may_be_out(self, entry: Entry) -> bool:
         # `detail` tells how long ago home was last heard: the moment of leaving is that, not when the tag was sure of it.

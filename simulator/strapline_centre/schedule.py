@@ -1,8 +1,15 @@
-"""When a wearer may be out."""
+"""When a wearer may, must or must not be out."""
 
-from datetime import datetime, time
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+from strapline_protocol.codes import Window as Rule
+from strapline_protocol.curfews import CurfewValues, Once, Weekly, curfew_values
+
+YEARS = 5
+"""A tag is sent the changes of its time zone for so long ahead."""
 
 
 class Window(NamedTuple):
@@ -13,11 +20,40 @@ class Window(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """May-leave windows in the wearer's time zone."""
+    """Windows in the wearer's time zone; outside all of them the wearer is to be at home."""
 
     zone: ZoneInfo
     windows: tuple[Window, ...]
+    weekly: tuple[Weekly, ...] = ()
+    once: tuple[Once, ...] = ()
+
+    def rule_at(self, moment: datetime) -> Rule:
+        """What holds at a moment: one-off windows go before weekly ones, and of several in one list the highest."""
+        once = [window.window for window in self.once if window.begins <= moment < window.ends]
+        local = moment.astimezone(self.zone)
+        weekly = [window.window for window in self._weekly() if _holds(window, local)]
+        return max(once or weekly or [Rule.STAY_HOME])
 
     def may_be_out(self, moment: datetime) -> bool:
-        local = moment.astimezone(self.zone).time()
-        return any(window.opens <= local < window.closes for window in self.windows)
+        return self.rule_at(moment) != Rule.STAY_HOME
+
+    def _weekly(self) -> Iterator[Weekly]:
+        yield from self.weekly
+        for window in self.windows:
+            yield from (Weekly(Rule.MAY_LEAVE, day, window.opens, window.closes) for day in range(7))
+
+    def curfew(self, since: datetime) -> CurfewValues:
+        """The same for the tag."""
+        until = since + timedelta(days=365 * YEARS)
+        return curfew_values(self.zone, self._weekly(), self.once, since=since, until=until)
+
+
+def _holds(window: Weekly, local: datetime) -> bool:
+    # By the clock on the wall: an hour that comes twice counts twice, one that is left out does not come.
+    since_min = (local.weekday() - window.day) % 7 * 1440 + local.hour * 60 + local.minute - _minute(window.begins)
+    length_min = (_minute(window.ends) - _minute(window.begins) - 1) % 1440 + 1
+    return since_min % (7 * 1440) < length_min
+
+
+def _minute(moment: time) -> int:
+    return moment.hour * 60 + moment.minute

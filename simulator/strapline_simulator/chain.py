@@ -117,6 +117,10 @@ class Chain:
         self.centre.rekey(TAG)
         self._publish_centre()
 
+    def publish_centre(self) -> None:
+        """The centre has something to say."""
+        self._publish_centre()
+
     def start_tag(self) -> None:
         """Power for the tag: this moment is the scenario's start."""
         loop = virtual_loop()
@@ -124,6 +128,17 @@ class Chain:
         loop.add_actor(self.tag)
         self._stack.callback(loop.remove_actor, self.tag)
         self.tag.boot(self.origin_s, self._secret, Draw(self._seed, "tag")(16), self._scenario.tag)
+
+    def cut_tag_power(self) -> None:
+        """The tag goes dark, and its connections with it."""
+        self.tag.lose_power()
+        self._drop_lines()
+
+    def restore_tag_power(self) -> None:
+        """The tag starts again, and knows what it kept, and no time."""
+        loop = virtual_loop()
+        seed = Draw(self._seed, f"tag-{len(self.tag.boots)}")(16)
+        self.tag.boot(loop.time(), self._secret, seed, self._scenario.tag)
 
     async def _start_centre(self, stack: AsyncExitStack) -> None:
         client = self._client("centre", centre_subscriptions())
@@ -210,6 +225,12 @@ class Chain:
                 on_down=lambda: tag.link_down(CELLULAR),
             )
         )
+
+        def drop_lines() -> None:
+            radio.disconnect()
+            self.cellular.hang_up()
+
+        self._drop_lines = drop_lines
         tag.on_advertise = radio.advertise
         tag.on_send = from_tag
         tag.on_dial = lambda _bearer: self.cellular.dial()

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from strapline_simulator.chain import TAG, Chain
 from strapline_simulator.report import Story
 from strapline_simulator.scenario import Journey, Place, Scenario, Step
+from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
+from strapline_simulator.script_dialogue import ScriptDialogue
 from strapline_simulator.script_limb import STRAP_OHM, LimbVerbs
 from strapline_simulator.world.sky import LogReceiver, Receiver
 from strapline_simulator.world.truth import Truth
@@ -20,12 +22,13 @@ _CONTACT_S = 180.0
 _LOCATION_STEP_S = 10.0
 
 _TEXTS = {
-    "present_key": "the electronic key arms the tag",
     "cut_strap": "the strap is cut",
     "close_strap": "the strap is closed",
     "take_off": "the tag is taken off",
     "put_on": "the tag is put on",
     "new_keys": "the centre begins to give the tag new keys",
+    "curfew": "the centre sends the wearer's schedule",
+    "config": "the centre sends settings",
 }
 
 
@@ -50,6 +53,7 @@ class Script(LimbVerbs):
         self._home = self.path.at(0)
         self._armed_at: float | None = None
         self._receiver = make_receiver(self)
+        self._dialogue = ScriptDialogue(scenario, chain)
 
     async def play(self, duration_s: float) -> None:
         """From the tag's start to the end of the scenario."""
@@ -57,6 +61,7 @@ class Script(LimbVerbs):
         chain.radio_world.place("home", lambda: self._home)
         chain.radio_world.place("tag", lambda: self.path.at(chain.now_s()))
         chain.tag.on_gnss_power = self._receiver.power
+        self._dialogue.listen(lambda text: self._tell(chain.now_s(), text))
         chain.start_tag()
         self._sense("strap_ohm", STRAP_OHM)
         self._expect("started", 0.0, 1.0, "the tag starts")
@@ -76,12 +81,14 @@ class Script(LimbVerbs):
 
     async def _carry_out(self, step: Step) -> None:
         now = self._chain.now_s()
-        text = self._text_of(step)
+        self._tell(now, self._text_of(step))
+        await getattr(self, f"_do_{step.verb}")(step.argument, now)
+
+    def _tell(self, now: float, text: str) -> None:
         self.observe(now, text)
         if self._chain.on_truth is not None:
             self._chain.on_truth(now, text)
         self.story.truths.append((now, text))
-        await getattr(self, f"_do_{step.verb}")(step.argument, now)
 
     def _text_of(self, step: Step) -> str:
         if step.go is not None:
@@ -90,6 +97,14 @@ class Script(LimbVerbs):
             return f"the strap opens for {step.open_strap * 1000:g} ms"
         if step.cell is not None:
             return "cellular coverage is back" if step.cell else "no cellular coverage"
+        if step.message is not None:
+            return f"the centre sends words: {step.message.text}"
+        if step.present_key is not None:
+            return f"the electronic key {step.present_key}s the tag"
+        if step.power_cut is not None:
+            return f"the tag is without power for {step.power_cut:g} s"
+        if step.press_button is not None:
+            return "the wearer presses the button"
         return step.note or _TEXTS.get(step.verb) or f"{step.verb.replace('_', ' ')} {step.argument}"
 
     # The verbs.
@@ -97,7 +112,13 @@ class Script(LimbVerbs):
     async def _do_note(self, _text: str, _now: float) -> None:
         pass
 
-    async def _do_present_key(self, _which: str, now: float) -> None:
+    async def _do_present_key(self, which: str, now: float) -> None:
+        if which == "disarm":
+            self._chain.tag.present_key(self._chain.centre.issue_disarm(TAG, _KEY_ID))
+            if self._armed_at is not None:
+                self._expect("disarmed", now, now + 1, "the electronic key disarms the tag")
+                self._disarm(now)
+            return
         self._chain.tag.present_key(self._chain.centre.issue_arm(TAG, _KEY_ID))
         if not self._strap_open:
             self._armed_at = now
@@ -111,6 +132,29 @@ class Script(LimbVerbs):
 
     async def _do_radio_loss(self, share: float, _now: float) -> None:
         self._chain.air.loss = share
+
+    async def _do_curfew(self, order: CurfewOrder, _now: float) -> None:
+        self._dialogue.send_curfew(order)
+
+    async def _do_config(self, order: ConfigOrder, _now: float) -> None:
+        self._dialogue.send_config(order)
+
+    async def _do_message(self, order: MessageOrder, _now: float) -> None:
+        self._dialogue.send_message(order)
+
+    async def _do_power_cut(self, for_s: float, now: float) -> None:
+        self._conclude_monitoring(now)
+        was_armed, self._armed_at = self._armed_at is not None, None
+        self._chain.cut_tag_power()
+        await asyncio.sleep(for_s)
+        self._chain.restore_tag_power()
+        back = self._chain.now_s()
+        self._expect("started", back, back + 1, "the tag starts again")
+        if was_armed:
+            self._armed_at = back
+
+    async def _do_press_button(self, for_s: float, _now: float) -> None:
+        await self._dialogue.press_button(for_s)
 
     # What must be in the ledger.
 
@@ -127,9 +171,17 @@ class Script(LimbVerbs):
     def _conclude(self, end_s: float) -> None:
         steps = [t * _LOCATION_STEP_S for t in range(int(end_s / _LOCATION_STEP_S) + 1)]
         self.story.track = [(t, *self.path.at(t)) for t in steps[::6]]
+        self._conclude_monitoring(end_s)
+
+    def _disarm(self, now: float) -> None:
+        self._conclude_monitoring(now)
+        self._armed_at = None
+
+    def _conclude_monitoring(self, end_s: float) -> None:
         if self._armed_at is None:
             return
         self._conclude_limb(end_s)
+        steps = [t * _LOCATION_STEP_S for t in range(int(end_s / _LOCATION_STEP_S) + 1)]
         period_s = self._scenario.tag.get("beacon_period_s", Config.beacon_period_s)
         for k in range(1, int((end_s - self._armed_at) / period_s) + 1):
             at = self._armed_at + k * period_s

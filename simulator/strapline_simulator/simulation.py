@@ -177,10 +177,11 @@ class _Run:
     def _conclude(
         self, chain: Chain, script: Script, broker: str, measured: Mapping[str, Any], started: float
     ) -> Result:
+        self._boots_s = [round(at - chain.origin_s, 3) for at in chain.tag.boots]
         events = [self._event(entry) for _, entry in self._entries if entry.kind == "event"]
         fixes = [entry for _, entry in self._entries if entry.kind == "fix"]
         held = [Held(event.code, event.t_s) for event in events]
-        held += [Held("fix", float(entry.fields["uptime_s"])) for entry in fixes]
+        held += [Held("fix", self._since_start_s(entry)) for entry in fixes]
         unmet = missing(script.truths, held, self._duration_s)
         absences = [t for t, entry in self._entries if entry.kind == "presence" and not entry.fields["present"]]
         # The book is read again at the end: a provisional alert has its record's code by now.
@@ -216,9 +217,15 @@ class _Run:
         )
         return Result(report, self._story, unmet, measured)
 
+    def _since_start_s(self, entry: Entry) -> float:
+        """A record counts from the start of the tag that it names."""
+        fields = entry.fields
+        booted_s = self._boots_s[fields["boot"] - 1]
+        return float(round(booted_s + fields["uptime_s"] + fields.get("uptime_ms", 0) / 1000, 3))
+
     def _event(self, entry: Entry) -> CentreEvent:
         fields = entry.fields
-        t_s = round(fields["uptime_s"] + fields["uptime_ms"] / 1000, 3)
+        t_s = self._since_start_s(entry)
         at_gateway, at_centre = self._seconds(entry.gateway_utc), self._seconds(entry.centre_utc)
         return CentreEvent(t_s, entry.source, event_name(fields["code"]), at_gateway, at_centre)
 
@@ -228,7 +235,7 @@ class _Run:
         moment = datetime.fromtimestamp(fields["utc_s"], UTC) + timedelta(milliseconds=fields["utc_ms"])
         accuracy_dm = fields["accuracy_dm"]
         return Position(
-            t_s=float(fields["uptime_s"]),
+            t_s=self._since_start_s(entry),
             utc=utc_text(moment) if dated else None,
             lat_deg=fields["lat_e7"] / 1e7,
             lon_deg=fields["lon_e7"] / 1e7,

@@ -36,18 +36,39 @@ class TagNode:
         self._held: list[bytes] = []
         self._digest = hashlib.sha256()
         self.frames_sent = 0
+        self.has_power = False
+        self.boots: list[float] = []
+        """When it started, loop time; each record says which start it counts from."""
         self.on_advertise: Callable[[bytes, bytes], None] = _ignore
         self.on_send: Callable[[int, bytes], None] = _ignore
         self.on_dial: Callable[[int], None] = _ignore
         self.on_hang_up: Callable[[int], None] = _ignore
         self.on_gnss_power: Callable[[bool], None] = _ignore
         self.meter: Meter | None = None
+        self.on_vibrate: Callable[[int], None] = _ignore
+        """Told of each vibration: ms."""
+        self.on_show: Callable[[str], None] = _ignore
+        """Told of what is on the display from now on; empty: nothing."""
 
     def boot(self, now: float, secret: bytes, seed: bytes, config: Mapping[str, int]) -> None:
-        """Start the firmware at this loop time. The secret stays between this process and the body."""
+        """Start the firmware at this loop time. The secret stays between this process and the body.
+
+        What it kept in an earlier life is there again.
+        """
+        given: dict[str, Any] = {"secret": secret.hex(), "seed": seed.hex(), "config": dict(config)}
+        if not self.boots:
+            given["memory"] = {}
         self._boot_s = now
-        given = {"secret": secret.hex(), "seed": seed.hex(), "config": dict(config)}
+        self.boots.append(now)
+        self.has_power = True
         self._request(bench.BOOT, 0, json.dumps(given, sort_keys=True).encode())
+
+    def lose_power(self) -> None:
+        """From now on until the next `boot` it says nothing and hears nothing; its sensors go on."""
+        self.deliver()
+        self.has_power = False
+        self._deadline_ms = None
+        self.on_gnss_power(False)
 
     def measure(self) -> dict[str, Any]:
         """What the interpreter says of itself."""
@@ -92,10 +113,13 @@ class TagNode:
     def present_key(self, sealed: bytes) -> None:
         self._request(bench.KEY, self._now_ms(), sealed)
 
+    def button(self, *, pressed: bool) -> None:
+        self._request(bench.BUTTON, self._now_ms(), bytes([pressed]))
+
     # The clock's side.
 
     def next_deadline(self) -> float | None:
-        return None if self._deadline_ms is None else self._boot_s + self._deadline_ms / 1000
+        return None if self._deadline_ms is None or not self.has_power else self._boot_s + self._deadline_ms / 1000
 
     def advance(self, until: float) -> float | None:
         answers = self.body.request(_message(bench.ADVANCE, self._to_ms(until)))
@@ -117,10 +141,12 @@ class TagNode:
         return int((loop_s - self._boot_s + _ROUNDING_S) * 1000)
 
     def _request(self, code: int, now_ms: int, content: bytes) -> None:
+        if not self.has_power and code != bench.SENSOR:
+            return
         self.deliver()  # what it said before must be heard before
         answers = self.body.request(_message(code, now_ms, content))
         self._note_done(answers[-1])
-        for answer in answers[:-1]:
+        for answer in answers[:-1] if self.has_power else ():
             self._carry_out(answer)
 
     def _note_line(self, bearer: int, *, up: bool) -> None:
@@ -146,6 +172,10 @@ class TagNode:
             self.on_hang_up(content[0])
         elif kind == outputs.GNSS_POWER:
             self.on_gnss_power(bool(content[0]))
+        elif kind == outputs.VIBRATE:
+            self.on_vibrate(int.from_bytes(content, "big"))
+        elif kind == outputs.SHOW:
+            self.on_show(content.decode())
 
     def _count(self, frame: bytes) -> None:
         self.frames_sent += 1

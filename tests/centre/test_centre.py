@@ -616,7 +616,10 @@ def test_a_record_is_no_request_for_the_time(bench):
 
 def real_tag():
     class Memory(dict):
-        put = dict.__setitem__
+        put = write = dict.__setitem__
+
+        def read(self, name):
+            return self.get(name, b"")
 
     tag = Tag(SECRET, Memory(), Random(1).randbytes, HostCipher)
     tag.feed_strap(0, 1000)

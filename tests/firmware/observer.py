@@ -37,6 +37,11 @@ class Memory(dict):
     def put(self, name, value):
         self[name] = value
 
+    def read(self, name):
+        return self.get(name, b"")
+
+    write = put
+
 
 class Wearer:
     """The firmware on a clock of its own, and one way of life. `secret` and all that is random follow from `name`.

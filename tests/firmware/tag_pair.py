@@ -32,18 +32,24 @@ LINK_KEY = derive(SECRET, "link")
 
 
 class Memory:
-    """Integers that survive a reboot, and how often they were written."""
+    """What survives a reboot (bytes as hex), and how often it was written."""
 
-    def __init__(self, held: dict[str, int] | None = None) -> None:
+    def __init__(self, held: dict[str, Any] | None = None) -> None:
         self.held = dict(held or {})
         self.writes = 0
 
     def get(self, name: str, default: int) -> int:
         return self.held.get(name, default)
 
-    def put(self, name: str, value: int) -> None:
+    def put(self, name: str, value: int | str) -> None:
         self.held[name] = value
         self.writes += 1
+
+    def read(self, name: str) -> bytes:
+        return bytes.fromhex(str(self.held.get(name, "")))
+
+    def write(self, name: str, value: bytes) -> None:
+        self.put(name, value.hex())
 
 
 class Draw:
@@ -358,9 +364,9 @@ class TagPair:
     def heard(self) -> list[Heard]:
         return [open_heartbeat(*advertised) for advertised in self.advertised]
 
-    def names(self) -> list[str]:
-        """What came to the centre, in order, each record once."""
-        return [record.name for record in self.unique()]
+    def names(self, *, checks: bool = False) -> list[str]:
+        """What came to the centre, in order, each record once; the checks of enrolment, which each arming tells, only where asked for."""
+        return [record.name for record in self.unique() if checks or record.name != "checked"]
 
     def unique(self) -> list[Record]:
         seen: dict[int, Record] = {}

@@ -8,12 +8,12 @@ from random import Random
 import pytest
 
 from firmware.bench_pair import LockStep
-from firmware.tag_pair import epoch
+from firmware.tag_pair import UTC_AT_START_S, epoch
 from strapline_simulator.bodies import MicropythonBody, ModelBody
 from strapline_simulator.tools import find_micropython, find_mpy_cross
 from strapline_tag import bench
 from strapline_tag import outputs as out
-from strapline_wire import link
+from strapline_wire import documents, frames, link
 
 needs_micropython = pytest.mark.skipif(
     find_micropython() is None or find_mpy_cross() is None,
@@ -78,6 +78,39 @@ class Randomly:
 
     def do_arm(self) -> None:
         self.step.request(bench.KEY, self.step.centre.arm())
+
+    def do_disarm(self) -> None:
+        if self.random.random() < 0.3:
+            self.step.request(bench.KEY, self.step.centre.seal(frames.DISARM, frames.pack_disarm((1, 2))))
+
+    def do_button(self) -> None:
+        self.step.request(bench.BUTTON, self.random.choice([b"\x00", b"\x01"]))
+
+    def do_message(self) -> None:
+        text = self.random.choice(["", "Return at once.", "ä🙂" * 50])
+        body = documents.pack_message(
+            (self.random.randrange(20), self.random.randrange(4), self.random.randrange(90), "de", text)
+        )
+        self.step.request(bench.KEY, self.step.centre.seal(frames.MESSAGE, body))
+
+    def do_config(self) -> None:
+        setting, value = self.random.choice([(3, 60), (5, 30), (50, 10), (51, 60), (53, 5), (99, 1), (7, 1)])
+        homes = self.random.choice([(), ((7,),), ((8,), (9,))])
+        body = documents.pack_config((self.random.randrange(50), homes, ((setting, value),)))
+        self.step.request(bench.KEY, self.step.centre.seal(frames.CONFIG, body))
+
+    def do_curfew(self) -> None:
+        draw = self.random.randrange
+        weekly = tuple((draw(4), draw(10080), 1 + draw(10080)) for _ in range(draw(5)))
+        now_s = UTC_AT_START_S + self.step.now // 1000
+        once = tuple((draw(3), now_s + draw(7200) - 3600, now_s + draw(7200)) for _ in range(draw(3)))
+        changes = ((now_s - 90, 60), (now_s + draw(1000), 120))
+        body = documents.pack_curfew((draw(50), changes, weekly, once))
+        self.step.request(bench.KEY, self.step.centre.seal(frames.CURFEW, body))
+
+    def do_document_garbage(self) -> None:
+        kind = self.random.choice([frames.CONFIG, frames.CURFEW, frames.MESSAGE])
+        self.step.request(bench.KEY, self.step.centre.seal(kind, self.random.randbytes(self.random.randrange(60))))
 
     def do_key_garbage(self) -> None:
         self.step.request(bench.KEY, self.random.randbytes(self.random.randrange(60)))
@@ -162,7 +195,8 @@ def test_these_courses_reach_every_kind_of_output_and_repeat():
         runs.append((step.requests, step.now, step.outputs, step.centre.held))
     assert runs[0] == runs[3] != runs[1]
     kinds = {kind for _, _, outputs, _ in runs for kind in outputs}
-    assert kinds == {out.ADVERTISE, out.LINK_OPEN, out.LINK_SEND, out.LINK_CLOSE, out.GNSS_POWER}
+    radio = {out.ADVERTISE, out.LINK_OPEN, out.LINK_SEND, out.LINK_CLOSE, out.GNSS_POWER}
+    assert kinds == radio | {out.VIBRATE, out.SHOW}
 
 
 def test_a_body_that_says_something_else_is_found_out():

@@ -160,5 +160,5 @@ def test_sequences_may_pass_any_width(newest):
         pair.edge(is_open=True)
         pair.edge(is_open=False)
     pair.connect()
-    assert sorted(r.sequence for r in pair.arrived if r.sequence > 1) == list(range(newest + 1, newest + 10))
+    assert sorted(r.sequence for r in pair.arrived if r.sequence > 1) == list(range(newest + 1, newest + 11))
     assert pair.waiting() == []

@@ -146,7 +146,7 @@ def test_nothing_leaves_without_the_centres_receipt_whatever_the_link_does():
     for _ in range(20):
         pair.visit()
         pair.run(60)
-    assert pair.waiting() == ["started", "armed", "strap_open"]
+    assert pair.waiting() == ["started", "checked", "armed", "strap_open"]
     pair.receipting = True
     pair.visit()
     assert pair.waiting() == []

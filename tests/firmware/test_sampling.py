@@ -102,6 +102,8 @@ class Memory:
         return default
     def put(self, name, value):
         pass
+    def read(self, name):
+        return b""
 
 class Sensors:
     def __init__(self):

@@ -138,3 +138,75 @@ def test_the_clock_runs_on_from_the_answer_and_is_trusted_for_a_day(utc_s, utc_m
     assert clock.utc_s(now) == min((utc_s * 1000 + utc_ms + later) // 1000, 0xFFFFFFFF)
     assert clock.trusted(now) == (later <= DAY_MS)
     assert clock.age_s(now) == later // 1000
+
+
+# What a receiver's time is worth (R46).
+
+
+def told_at(now):
+    clock = Clock()
+    nonce = b"nonc" + clock.ask(now, 0x6E6F6E63).to_bytes(4, "big")
+    assert clock.answer(now, frames.Time((nonce, UTC_AT_START_S, 0)))
+    return clock
+
+
+@pytest.mark.parametrize(
+    ("days", "off_s", "believed"),
+    [
+        (0, 0, True),
+        (0, 2, True),
+        (0, -2, True),
+        (0, 3, False),
+        (1, 3, True),
+        (1, 4, False),
+        (30, 53, True),
+        (30, 54, False),
+    ],
+)
+def test_a_receiver_is_believed_as_far_as_the_crystal_can_have_drifted(days, off_s, believed):
+    clock = told_at(0)
+    now = days * DAY_MS
+    assert clock.confirm(now, UTC_AT_START_S + days * 86400 + off_s) is believed
+    assert clock.trusted(now + DAY_MS) is (believed or days == 0)
+
+
+def test_a_receiver_keeps_trust_and_never_begins_it_and_moves_no_clock():
+    assert not Clock().confirm(0, UTC_AT_START_S)
+    clock = told_at(0)
+    for day in range(1, 100):
+        assert clock.confirm(day * DAY_MS, UTC_AT_START_S + day * 86400 + 1)
+        assert clock.utc_s(day * DAY_MS) == UTC_AT_START_S + day * 86400
+    assert clock.trusted(100 * DAY_MS)
+    assert not clock.trusted(100 * DAY_MS + 1)
+    # However slowly a false receiver draws it away, the bound counts from the centre's word.
+    walked = told_at(0)
+    off_s = 0
+    for hour in range(1, 2000):
+        off_s += walked.confirm(hour * 3_600_000, UTC_AT_START_S + hour * 3600 + off_s + 1)
+    assert off_s <= 2 + 2000 * 3600 * 20 // 1_000_000 + 1
+
+
+def test_an_armed_tag_says_once_that_it_does_not_know_the_time_any_more_and_when_it_does_again():
+    pair = TagPair()
+    pair.arm()
+    pair.visit()
+    pair.telling_time = False
+    pair.run(3 * 86400)
+    assert pair.times("clock_untrusted") == [DAY_MS + 1]
+    assert [r.body.detail for r in pair.unique() if r.name == "clock_untrusted"] == [86400]
+    pair.telling_time = True
+    pair.visit()
+    assert [r.body.detail for r in pair.unique() if r.name == "clock_trusted"] == [0]
+
+
+@pytest.mark.parametrize(("step_s", "told"), [(0, []), (1, []), (-2, []), (3600, [3600]), (-60, [-60])])
+def test_an_answer_that_is_further_off_than_any_drift_is_told_with_its_step(step_s, told):
+    pair = TagPair({"time_refresh_s": 60})
+    pair.arm()
+    pair.visit()
+    pair.run(100)
+    pair.telling_time = False
+    pair.connect()
+    (_, nonce) = pair.asked[-1]
+    pair.command(pair.centre.time(nonce, pair.now + step_s * 1000))
+    assert [r.body.detail for r in pair.unique() if r.name == "clock_trusted"] == told

@@ -22,6 +22,11 @@ class Memory:
     def put(self, name, value):
         self.held[name] = value
 
+    def read(self, name):
+        return self.held.get(name, b"")
+
+    write = put
+
 
 class RealTag:
     """The firmware's tag as a broadcaster; its time runs from its start, on the gateway's clock."""

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from strapline_centre.schedule import Window
 from strapline_protocol.definitions import EventCode
 from strapline_simulator.scenario.limb import Activity, Drain, Replay, Surroundings
+from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
 from strapline_simulator.scenario.quantities import Moment, Seconds, day_and_time, seconds
 from strapline_tag.config import Config
 
@@ -33,6 +34,11 @@ Verb = Literal[
     "cell",
     "radio_loss",
     "new_keys",
+    "curfew",
+    "config",
+    "message",
+    "press_button",
+    "power_cut",
     "note",
 ]
 
@@ -92,7 +98,7 @@ class Step(_Strict):
 
     at: Moment
     name: str | None = None
-    present_key: Literal["arm"] | None = Field(
+    present_key: Literal["arm", "disarm"] | None = Field(
         default=None, description="the officer holds the electronic key to the tag"
     )
     go: Journey | None = Field(default=None, description="the wearer goes to a place")
@@ -113,6 +119,13 @@ class Step(_Strict):
     cell: bool | None = Field(default=None, description="whether there is cellular coverage")
     radio_loss: float | None = Field(default=None, description="share of BLE advertisements lost", ge=0, le=1)
     new_keys: Literal[True] | None = Field(default=None, description="the centre begins to give the tag new keys")
+    curfew: CurfewOrder | None = Field(default=None, description="the centre sends the wearer's schedule to the tag")
+    config: ConfigOrder | None = Field(default=None, description="the centre sends settings to the tag")
+    message: MessageOrder | None = Field(default=None, description="the centre sends words for the wearer")
+    press_button: Seconds | None = Field(default=None, description="the wearer presses the button for so long")
+    power_cut: Seconds | None = Field(
+        default=None, description="the tag is without power for so long, then starts again"
+    )
     note: str | None = Field(default=None, description="nothing happens; shown in the timeline")
 
     @model_validator(mode="after")

@@ -118,7 +118,7 @@ MEANINGS = {
     EventCode.APPLIED: Meaning("a command has taken effect", "its kind × 2^24 + the low 24 bits of its revision", ("R47",)),
     EventCode.COMMAND_REFUSED: Meaning("a genuine command was not carried out", "its kind × 256 + a refusal reason", ("R47",)),
     EventCode.REKEYED: Meaning("the tag has new keys", "generation of the keys", ("R36",)),
-    EventCode.CHECKED: Meaning("the check, at arming and daily", "bits that failed: 1 strap, 2 skin, 4 battery, 8 motion, 16 receiver, 32 radio, 64 record", ("R34",)),
+    EventCode.CHECKED: Meaning("the check, at arming and daily", "bits of what failed (docs/protocol.md); 0: all well", ("R34",)),
     EventCode.CLOCK_UNTRUSTED: Meaning("the tag does not know the time any more", "age of the last answer, s", ("R46",)),
     EventCode.CLOCK_TRUSTED: Meaning("the tag knows the time again", "step, s", ("R46",)),
     EventCode.JOURNAL_FAULT: Meaning("a part of the journal's memory has failed", "records given up", ("R24", "R25")),

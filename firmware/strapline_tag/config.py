@@ -76,6 +76,8 @@ class Config:
     check_period_s = 86400  # R34: daily
     check_battery_percent = 15  # R34: two days of a tag that lasts 72 h and more (R22) are not asked: charge it before
     homes = ()  # ids of the gateways that are the wearer's home; none: any that says so
+    update_confirm_s = 1800  # design goal: a new image that has read no sensor or had no answer by then is given up
+    update_restart_ms = 5000  # design goal: what the tag has to say of an update goes out before it restarts
     log_every_epoch = 0  # 1: the receiver stays on and each epoch with a position becomes a record (receiver tests)
 
     def __init__(self, changes=None):

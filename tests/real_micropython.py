@@ -8,19 +8,19 @@ import pytest
 
 from strapline_simulator import tools
 
-PROTOCOL = Path(__file__).parents[1] / "protocol"
+_HOUSE = Path(__file__).parents[1]
 HEAP = "192k"
 
 
 def run_on_micropython(script: str, lines: Iterable[str] = (), *, heap: str = HEAP) -> list[str]:
-    """What a script printed that reads `lines` from stdin and may import `strapline_wire`. Fails where it ends with an error."""
+    """What a script printed that reads `lines` from stdin and may import the firmware's sources. Fails where it ends with an error."""
     done = subprocess.run(
         [interpreter(), "-X", f"heapsize={heap}", "-c", script],
         input="".join(f"{line}\n" for line in lines),
         capture_output=True,
         text=True,
         timeout=60,
-        env={"MICROPYPATH": str(PROTOCOL)},
+        env={"MICROPYPATH": f"{_HOUSE / 'protocol'}:{_HOUSE / 'firmware'}"},
         check=False,
     )
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-1000:]

@@ -7,6 +7,7 @@ import typer
 
 from strapline_protocol.errors import UserError
 from strapline_simulator.energy.command import energy
+from strapline_simulator.firmware import signing_command
 from strapline_simulator.firmware.command import firmware
 
 Body = Annotated[
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command()(run)
     app.command()(scenarios)
     app.command()(energy)
+    signing_command.register(firmware)
     app.add_typer(firmware, name="firmware")
 
 

@@ -9,8 +9,8 @@ from strapline_protocol.codes import EventCode
 from strapline_protocol.updates import Manifest
 from strapline_tag.config import Config
 from strapline_tag.timekeeping import Clock
-from strapline_tag.update import HEARD, SENSED, Update
-from strapline_wire import frames, manifest
+from strapline_tag.update import Update
+from strapline_wire import documents, frames, manifest
 
 BOARD = "esp32-c3"
 
@@ -186,7 +186,11 @@ class Life:
         self.ran.append(None if slot is None else self.image(slot))
         if slot is not None:
             self.slots = slots
-            self.update = Update(Config(), slots, self.memory, self.clock, self._event)
+            self.sensed = False
+            self.outputs = []
+            report = lambda: self.sensed, self._event, self.outputs.append
+            self.update = Update(Config(), slots, self.memory, self.clock, *report)
+            self.update.report(0)
         return self.ran[-1]
 
     def image(self, slot):
@@ -213,17 +217,18 @@ class Life:
             "digest": hashlib.sha256(stream).digest(),
         } | changes
         body = frames.UpdateBegin((ident, fields["size"], fields["manifest_size"], fields["digest"]))
-        return self.update.obey(0, frames.UPDATE_BEGIN, body)
+        return self.obey(frames.UPDATE_BEGIN, body)
 
     def chunk(self, stream, at, ident=7, size=manifest.PAGE):
-        from strapline_wire import documents
-
         body = documents.UpdateChunk((ident, at, stream[at : at + size]))
-        return self.update.obey(0, frames.UPDATE_CHUNK, body)
+        return self.obey(frames.UPDATE_CHUNK, body)
 
-    def commit(self, stream, ident=7, now=0):
+    def commit(self, stream, ident=7):
         body = frames.UpdateCommit((ident, hashlib.sha256(stream).digest()))
-        return self.update.obey(now, frames.UPDATE_COMMIT, body)
+        return self.obey(frames.UPDATE_COMMIT, body)
+
+    def obey(self, kind, body):
+        return self.update.orders()[kind][1](0, body)
 
     def send(self, stream, ident=7):
         """A whole delivery from where the tag is; gives whether the tag wants to restart into it."""
@@ -234,8 +239,9 @@ class Life:
         return self.update.restart_at is not None
 
     def show_all(self):
-        self.update.show(0, SENSED)
-        self.update.show(0, HEARD)
+        self.sensed = True
+        self.update.heard()
+        self.update.handle_timer(0)
 
     def refusal(self):
         """Why the last update was refused."""

@@ -8,6 +8,7 @@ LINK_CLOSE = const(4)  # (bearer,): hang up
 GNSS_POWER = const(5)  # (on,)
 VIBRATE = const(6)  # (ms,)
 SHOW = const(7)  # (text,): UTF-8 for the display; empty: it is cleared
+RESTART = const(8)  # (0,): from the boot program on
 
 BLE = const(1)
 CELLULAR = const(2)

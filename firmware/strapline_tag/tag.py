@@ -26,6 +26,7 @@ from strapline_tag.situation import Situation
 from strapline_tag.skin import Skin
 from strapline_tag.strap import Strap
 from strapline_tag.timekeeping import Clock
+from strapline_tag.update import Update
 from strapline_wire import frames, seal
 from strapline_wire.arq import draw_generation
 from strapline_wire.session import TagHandshake
@@ -33,8 +34,8 @@ from strapline_wire.session import TagHandshake
 
 class Tag:
     # secret: 16 bytes; memory: what survives a reboot, integers by get and put, bytes by read and write;
-    # entropy(n): n random bytes; make_cipher(key): AES-CCM.
-    def __init__(self, secret, memory, entropy, make_cipher, config=None):
+    # entropy(n): n random bytes; make_cipher(key): AES-CCM; slots: the boot program's, where this body can be updated.
+    def __init__(self, secret, memory, entropy, make_cipher, config=None, slots=None):
         self._config = config = config or Config()
         self._memory = memory
         settings.resume(config, memory)
@@ -69,7 +70,7 @@ class Tag:
         self._beacon = Beacon(config, self.battery, tell)
         self._curfew = Curfew(config, memory, self.clock, situation, tell)
         self.dialogue = Dialogue(config, memory, situation, tell, self._emit)
-        self._parts = (
+        self._parts: tuple = (
             self._beacon,
             self._presence,
             self._positioning,
@@ -77,7 +78,13 @@ class Tag:
             self._curfew,
             self.dialogue,
         )
-        self._orders = Orders(self._keys, memory, config.document_limit, self._orders_table(), tell)
+        table = self._orders_table()
+        self._update = None
+        if slots:
+            self._update = Update(config, slots, memory, self.clock, self._sensed, tell, self._emit)
+            self._parts += (self._update,)
+            table.update(self._update.orders())
+        self._orders = Orders(self._keys, memory, config.document_limit, table, tell)
         self._due = 0
         self._stale = True  # _due is to be worked out again
         self._hellos = 0
@@ -85,12 +92,15 @@ class Tag:
         self._gnss_was_on = False
         self.strap_ohm = 0
         self.skin_centi_c = 0
+        self._felt = False  # the skin sensor has been read
         self._checked_at = 0
         self.reached_at = None  # the last WELCOME, whoever's
         self._no_sky = False  # NO_FIX is told; again only after a position, or after home
         self._resume()
         tell(frames.EVENT_STARTED, 0, self._boot)
         self.dialogue.resume()
+        if self._update:
+            self._update.report(0)
 
     def _orders_table(self) -> dict:
         return {
@@ -144,6 +154,7 @@ class Tag:
         self.housing.heat(now, ambient_centi_c)
         if not self.faults & 6:
             self.skin.sample(now, skin_centi_c, ambient_centi_c)
+            self._felt = True
 
     def feed_motion(self, now: int, samples, count: int) -> None:
         # Triplets of mg, none while the chip sleeps.
@@ -281,10 +292,17 @@ class Tag:
         if left:
             self._recorder.bury(now)
             self._bearers.receipted(now)
+            if self._update:
+                self._update.heard()
 
     def _time(self, now: int, time) -> None:
         if self.clock.answer(now, time):
             self._curfew.due = None
+            if self._update:
+                self._update.timed(now)
+
+    def _sensed(self) -> bool:
+        return self.strap_ohm > 0 and self._felt
 
     def _unread(self, now: int, refused) -> None:
         self.unread += 1

@@ -1,56 +1,78 @@
 # An update of the application: its stream is put together in the spare slot, judged there, and tried by the next boot. What runs is chosen
 # by the boot program alone, whose Slots come in here; nothing that is not genuine gets further than a slot.
-from strapline_wire import frames, manifest
+from strapline_tag import outputs as out
+from strapline_wire import documents, frames, manifest
 from strapline_wire.compat import const
 
-# What a new image must have shown before it stays; a journal that does not open never comes so far.
-SENSED = const(1)  # it has read its sensors
-HEARD = const(2)  # a gateway or the centre has answered it under the tag's keys
-_ALL = const(3)
-
 _BLOCK = const(4096)  # flash is erased in these; so far the transfer goes on after a power cut
+_DAY_S = const(86400)
 
 
 class Update:
-    # slots: the boot program's; memory: integers that survive a reboot; clock: trusted time; event(code, now, detail) tells the centre.
-    def __init__(self, config, slots, memory, clock, event):
+    # slots: the boot program's; memory: integers that survive a reboot; clock: trusted time; sensed(): whether the sensors have been read;
+    # tell(code, now, detail) makes an event; emit(output) hands an output to the body.
+    def __init__(self, config, slots, memory, clock, sensed, tell, emit):
         self._config = config
         self._slots = slots
         self._memory = memory
         self._clock = clock
-        self._event = event
+        self._sensed = sensed
+        self._event = tell
+        self._emit = emit
         self._transfer = None  # the UPDATE_BEGIN of what is under way
         self._got = None  # a bit for each page that is in the slot
         self._at = 0  # everything below it is there
-        self._shown = 0
-        self.restart_at = None  # then the body is to restart the tag
-        self._tell()
-        if slots.trial:
-            self.restart_at = config.update_confirm_s * 1000  # not confirmed by then: the next boot goes back
+        self._heard = False
+        # Then the body is to restart the tag. An image on trial that has not confirmed itself by then is given up by the next boot.
+        self.restart_at = config.update_confirm_s * 1000 if slots.trial else None
 
-    def _tell(self, now: int = 0) -> None:
+    def orders(self) -> dict:
+        obey = self._obey
+        return {
+            frames.UPDATE_BEGIN: (
+                frames.unpack_update_begin,
+                lambda now, body: obey(now, frames.UPDATE_BEGIN, body),
+            ),
+            frames.UPDATE_CHUNK: (
+                documents.unpack_update_chunk,
+                lambda now, body: obey(now, frames.UPDATE_CHUNK, body),
+            ),
+            frames.UPDATE_COMMIT: (
+                frames.unpack_update_commit,
+                lambda now, body: obey(now, frames.UPDATE_COMMIT, body),
+            ),
+        }
+
+    def report(self, now: int) -> None:
         # What the boot program, or the end of a trial, has left to tell: let go of when the journal has it. Told twice at worst.
         code, detail = self._slots.told
         if code:
             self._event(code, now, detail)
             self._slots.tell_done()
 
-    def show(self, now: int, what: int) -> None:
-        # The image on trial works so far.
-        if self._slots.trial and self._shown != _ALL:
-            self._shown |= what
-            if self._shown == _ALL:
-                self.restart_at = None
-                self._slots.confirm()
-                self._tell(now)
+    def heard(self) -> None:
+        # The centre has answered end to end: so the journal works, and commands come through, the next update's too.
+        self._heard = True
 
-    def timed(self, utc_s: int) -> None:
-        # An authenticated time; one a day is kept, as the bound for expiry after a reboot.
-        if utc_s >= self._memory.get("utc", 0) + 86400:
+    def next_deadline(self) -> "int | None":
+        return self.restart_at
+
+    def handle_timer(self, now: int) -> None:
+        if self._heard and self._slots.trial and self._sensed():
+            self.restart_at = None
+            self._slots.confirm()
+            self.report(now)
+        elif self.restart_at is not None and now >= self.restart_at:
+            self.restart_at = now + self._config.update_restart_ms
+            self._emit((out.RESTART, 0))
+
+    def timed(self, now: int) -> None:
+        # The time has just been answered; one a day is kept, as the bound for expiry after a reboot.
+        utc_s = self._clock.utc_s(now)
+        if utc_s >= self._memory.get("utc", 0) + _DAY_S:
             self._memory.put("utc", utc_s)
 
-    def obey(self, now: int, kind: int, body) -> int:
-        # body: the unpacked UPDATE_BEGIN, _CHUNK or _COMMIT. Gives a refusal reason, or 0.
+    def _obey(self, now: int, kind: int, body) -> int:
         transfer = self._transfer
         try:
             # On trial the spare slot holds what a failure goes back to; before a restart, what is about to be tried.
@@ -60,9 +82,8 @@ class Update:
             else:
                 transfer = None
             if not transfer or transfer.update != body.update:
-                return (
-                    0 if kind == frames.UPDATE_CHUNK else frames.REFUSAL_NOT_NOW
-                )  # of hundreds of chunks none is an event
+                # Of hundreds of chunks none is an event.
+                return 0 if kind == frames.UPDATE_CHUNK else frames.REFUSAL_NOT_NOW
             if kind == frames.UPDATE_CHUNK:
                 return self._chunk(now, body)
             if body.digest != transfer.digest:

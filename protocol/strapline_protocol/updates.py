@@ -42,8 +42,8 @@ class Manifest(NamedTuple):
             raise LocalProtocolError(
                 f"board: {board[:40]!r} is not the name of a board class, up to {BOARD_LIMIT} letters"
             )
-        if not 0 < sequence <= 0xFFFFFFFF:
-            raise LocalProtocolError(f"sequence: {sequence} is not between 1 and 2^32 - 1")
+        if not 0 < sequence <= 0x7FFFFFFF:  # an event has to be able to tell it
+            raise LocalProtocolError(f"sequence: {sequence} is not between 1 and 2^31 - 1")
         if not 0 < len(image) <= _STREAM_LIMIT - manifest.HEAD:
             raise LocalProtocolError(f"image: {len(image)} bytes; it has 1 to {_STREAM_LIMIT - manifest.HEAD}")
         if expires is not None and not 0 < int(expires.timestamp()) <= 0xFFFFFFFF:
@@ -138,8 +138,10 @@ class Delivery:
             code == EventCode.COMMAND_REFUSED and detail >> 8 == Kind.UPDATE_BEGIN
         ):
             self._becomes("refused", 0, detail & 0xFF)
-        elif code == EventCode.STARTED or (code == EventCode.COMMAND_REFUSED and detail >> 8 == Kind.UPDATE_COMMIT):
-            return self.begin() if self.progress.state in ("begun", "sending") else []
+        elif self.progress.state == "sending" and (
+            code == EventCode.STARTED or (code == EventCode.COMMAND_REFUSED and detail >> 8 == Kind.UPDATE_COMMIT)
+        ):
+            return self.begin()  # it has started anew, and knows of no transfer
         return []
 
     def _next(self, at: int) -> list[bytes]:

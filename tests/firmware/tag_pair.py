@@ -162,10 +162,11 @@ class TagPair:
         memory: Memory | None = None,
         seed: str = "tag",
         sampling: bool = False,
+        slots: Any = None,
     ) -> None:
         self.memory = Memory() if memory is None else memory
         self.config = Config(config)
-        self.tag = Tag(SECRET, self.memory, Draw(seed), HostCipher, self.config)
+        self.tag = Tag(SECRET, self.memory, Draw(seed), HostCipher, self.config, slots)
         self.now = 0
         self.centre = Centre()
         self.gateway_entropy = Draw(seed + "/gateway")
@@ -183,6 +184,7 @@ class TagPair:
         self.dialled: list[int] = []
         self.hung_up: list[tuple[int, int]] = []
         self.gnss_power: list[tuple[int, bool]] = []
+        self.restarts: list[int] = []
         self.strap_ohm, self.skin_centi_c, self.ambient_centi_c, self.battery_percent = WORN_OHM, 3300, 2200, 100
         self.battery_mv, self.charging, self.case_open, self.immersed, self.faults = 3900, 0, 0, 0, 0
         self.restless = True
@@ -311,6 +313,8 @@ class TagPair:
         elif kind == out.LINK_CLOSE:
             self.hung_up.append((self.now, fields[0]))
             self.disconnect(fields[0])
+        elif kind == out.RESTART:
+            self.restarts.append(self.now)
         else:
             assert kind == out.GNSS_POWER
             self.gnss_power.append((self.now, fields[0]))

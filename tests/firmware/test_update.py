@@ -7,7 +7,7 @@ import pytest
 
 from strapline_boot.slots import Slots
 from strapline_protocol.codes import EventCode, Kind, Refusal
-from strapline_tag.update import HEARD, SENSED
+from strapline_tag import outputs as out
 from strapline_wire import frames, manifest
 from update_bench import BOARD, Life, QuickKey, image_of, record_events, signed
 
@@ -31,10 +31,17 @@ def test_a_genuine_newer_image_is_tried_confirmed_and_told(life):
     assert life.told[-1] == (EventCode.APPLIED, Kind.UPDATE_COMMIT << 24 | 6)
     assert life.boot() == NEW
     assert life.slots.trial
-    life.update.show(1, SENSED)
+    life.sensed = True
+    life.update.handle_timer(1)
     assert life.slots.trial
-    life.update.show(2, HEARD)
+    life.sensed = False
+    life.update.heard()
+    life.update.handle_timer(2)
+    assert life.slots.trial
+    life.sensed = True
+    life.update.handle_timer(3)
     assert not life.slots.trial
+    assert life.update.next_deadline() is None
     assert record_events(life) == [(EventCode.UPDATE_TAKEN, 6)]
     assert [life.boot() for _ in range(3)] == [NEW] * 3
     assert record_events(life) == [(EventCode.UPDATE_TAKEN, 6)]
@@ -43,8 +50,13 @@ def test_a_genuine_newer_image_is_tried_confirmed_and_told(life):
 def test_one_that_does_not_confirm_itself_is_given_up_and_told(life):
     assert life.send(signed(KEY, NEW, 6))
     assert life.boot() == NEW
-    life.update.show(1, HEARD)
-    assert life.update.restart_at == 1800 * 1000
+    life.update.heard()
+    limit = 1800 * 1000
+    assert life.update.next_deadline() == limit
+    life.update.handle_timer(limit - 1)
+    assert life.outputs == []
+    life.update.handle_timer(limit)
+    assert life.outputs == [(out.RESTART, 0)]
     assert life.boot() == OLD
     assert record_events(life) == [(EventCode.UPDATE_UNDONE, 6)]
     assert [life.boot(), life.boot()] == [OLD, OLD]
@@ -162,7 +174,8 @@ def test_at_the_last_second_it_is_still_taken(life):
 
 def test_without_a_trusted_clock_the_last_authenticated_time_is_the_bound_over_reboots_too(life):
     stream = signed(KEY, NEW, 6, expires=stamp(NOON_S))
-    life.update.timed(NOON_S + 1)
+    answer_time(life, 0, NOON_S + 1)
+    life.update.timed(0)
     life.clock = type(life.clock)()
     life.boot()
     assert life.clock.utc_s(0) == 0
@@ -177,15 +190,22 @@ def test_what_has_expired_goes_on_running(life):
     life.send(signed(KEY, NEW, 6, expires=stamp(NOON_S)))
     life.boot()
     life.show_all()
-    life.update.timed(NOON_S + 86400)
+    answer_time(life, 0, NOON_S + 86400)
+    life.update.timed(0)
     assert life.boot() == NEW
 
 
 def test_the_time_is_kept_once_a_day(life):
+    writes = []
+    put = life.memory.put
+    life.memory.put = lambda name, value: (writes.append(name), put(name, value))
     for second in range(0, 3 * 86400, 3600):
-        life.update.timed(NOON_S + second)
+        answer_time(life, 0, NOON_S + second)
+        life.update.timed(0)
+    assert writes == ["utc"] * 3
     assert life.memory.held["utc"] == NOON_S + 2 * 86400
-    life.update.timed(NOON_S)
+    answer_time(life, 0, NOON_S)
+    life.update.timed(0)
     assert life.memory.held["utc"] == NOON_S + 2 * 86400
 
 
@@ -219,6 +239,7 @@ def test_a_manifest_of_another_size_or_form(life):
     assert refused(life, packed + KEY.sign(packed) + NEW) == Refusal.MALFORMED
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_of_manifest_signature_and_image(life):
     stream = signed(KEY, image_of("small", 40), 6)
     life.install(1, stream)
@@ -357,7 +378,7 @@ def test_a_commit_of_another_digest_commits_nothing(life):
     for at in range(0, len(stream), manifest.PAGE):
         life.chunk(stream, at)
     body = frames.UpdateCommit((7, hashlib.sha256(b"another").digest()))
-    assert life.update.obey(0, frames.UPDATE_COMMIT, body) == Refusal.MALFORMED
+    assert life.obey(frames.UPDATE_COMMIT, body) == Refusal.MALFORMED
     assert life.boot() == OLD
 
 

@@ -24,7 +24,7 @@ from strapline_boot.files import Files, IMAGE
 from strapline_boot.slots import Slots
 from strapline_tag.config import Config
 from strapline_tag.timekeeping import Clock
-from strapline_tag.update import HEARD, SENSED, Update
+from strapline_tag.update import Update
 from strapline_wire import frames, manifest
 from strapline_wire.documents import UpdateChunk
 
@@ -107,16 +107,19 @@ def boot():
 def live():
     for _ in range(8):
         slots = boot()
-        update = Update(Config(), slots, Memory(), Clock(), tell)
+        update = Update(Config(), slots, Memory(), Clock(), lambda: True, tell, None)
+        update.report(0)
         if slots.trial:
-            update.show(0, SENSED)
-            update.show(1, HEARD)
+            update.heard()
+            update.handle_timer(1)
         if ran[-1] == "new" and not slots.trial:
             return
-        update.obey(2, frames.UPDATE_BEGIN, frames.UpdateBegin((1, len(second), manifest.HEAD, digest)))
+        orders = update.orders()
+        obey = lambda kind, body: orders[kind][1](2, body)
+        obey(frames.UPDATE_BEGIN, frames.UpdateBegin((1, len(second), manifest.HEAD, digest)))
         for at in range(progress[0], len(second), manifest.PAGE):
-            update.obey(3, frames.UPDATE_CHUNK, UpdateChunk((1, at, second[at : at + manifest.PAGE])))
-        update.obey(4, frames.UPDATE_COMMIT, frames.UpdateCommit((1, digest)))
+            obey(frames.UPDATE_CHUNK, UpdateChunk((1, at, second[at : at + manifest.PAGE])))
+        obey(frames.UPDATE_COMMIT, frames.UpdateCommit((1, digest)))
 
 key, first, second = [unhexlify(part) for part in sys.stdin.readline().strip().split(",")]
 digest = sha256(second).digest()

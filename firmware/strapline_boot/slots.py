@@ -56,6 +56,7 @@ class Slots:
                 if record[_COUNT] > self._record[_COUNT]:
                     self._record = record
                     self._cell = cell ^ 1
+        self._record[_ACTIVE] &= 1
 
     @property
     def floor(self) -> int:

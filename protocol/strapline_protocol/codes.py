@@ -115,7 +115,7 @@ MEANINGS = {
     EventCode.BEACON: Meaning("the self-check of every four hours", "battery, %", ("R11", "R50")),
     EventCode.DISARMED: Meaning("monitoring has ended", "id of the electronic key", ("R34",)),
     EventCode.DISARM_REFUSED: Meaning("a DISARM could not be carried out", "id of the electronic key"),
-    EventCode.APPLIED: Meaning("a command has taken effect", "its kind × 2^24 + the low 24 bits of its revision, or of an update how far it is", ("R47",)),
+    EventCode.APPLIED: Meaning("a command has taken effect", "its kind × 2^24 + 24 bits of its revision, or of how far it is", ("R47",)),
     EventCode.COMMAND_REFUSED: Meaning("a genuine command was not carried out", "its kind × 256 + a refusal reason", ("R47",)),
     EventCode.REKEYED: Meaning("the tag has new keys", "generation of the keys", ("R36",)),
     EventCode.CHECKED: Meaning("the check, at arming and daily", "bits of what failed (docs/protocol.md); 0: all well", ("R34",)),

@@ -199,7 +199,7 @@ COMMANDS = (
             number("update", c.Int32ub, "id of the transfer"),
             number("size", c.Int32ub, "of the whole stream: the signed manifest, then the image", "bytes", 1, 1048576),
             number("manifest_size", c.Int16ub, "of the manifest with its signature", "bytes", 1, 8192),
-            octets("digest", 32, "SHA-256 of the whole stream"),
+            octets("digest", 32, "SHA-256 of the whole stream, by which the transfer is known"),
         ),
         "An update begins. What it holds counts only by the manifest's own signature.",
     ),
@@ -210,7 +210,7 @@ COMMANDS = (
         c.Struct(
             number("update", c.Int32ub, "id of the transfer"),
             number("offset", c.Int32ub, "where in the stream", "bytes", 0, 1048575),
-            blob("data", 448, "the next bytes of it"),
+            blob("data", 448, "the page that begins there: 256 bytes, the last one fewer"),
         ),
         "A piece of an update's stream.",
     ),
@@ -222,7 +222,7 @@ COMMANDS = (
             number("update", c.Int32ub, "id of the transfer"),
             octets("digest", 32, "as in UPDATE_BEGIN"),
         ),
-        "All of it is there: check it, and start it.",
+        "All of it is there: check it, and try it. While it is not, the tag says how far it is.",
     ),
     Frame(
         Kind.REFUSED,

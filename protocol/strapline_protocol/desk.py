@@ -18,6 +18,7 @@ from strapline_protocol.keys import CentreKeys
 from strapline_protocol.received import Journals, Received
 from strapline_protocol.records import OpenedRecord, RecordOpener, TimeQuestion
 from strapline_protocol.rekeying import Generation, KeyChange
+from strapline_protocol.updates import Delivery
 from strapline_wire import frames, seal
 from strapline_wire.errors import LocalProtocolError, RemoteProtocolError
 
@@ -138,6 +139,7 @@ class Desk:
         self._entropy = entropy
         self._changes: dict[str, KeyChange] = {}
         """The last change of keys of each tag that has had one."""
+        self._deliveries: dict[str, Delivery] = {}
 
     # In.
 
@@ -254,6 +256,19 @@ class Desk:
         else:
             self._sealers[tag] = CommandSealer(keys[0], self._epoch, number=self._number)
 
+    # New firmware.
+
+    def update(self, tag: str, gateway: str, stream: bytes, ident: int) -> Delivery:
+        """Send a tag a signed image; its `progress` tells how it goes. `ident` is another for each delivery to this tag.
+
+        What the tag's events call for goes through the gateway that brought them, as they are accepted. When nothing moves for long, or
+        after a restart of the desk, say it again: the tag goes on where it was. LocalProtocolError for what is no signed image.
+        """
+        delivery = Delivery(self.sealer(tag), stream, ident)
+        self.send(tag, gateway, *delivery.begin())
+        self._deliveries[tag] = delivery
+        return delivery
+
     # New keys.
 
     def rekey(self, generation: Generation, gateways: Iterable[str], *, proved: bool = False) -> None:
@@ -333,8 +348,12 @@ class Desk:
         self._follow(arrival)
         self._say_receipt(gateway, tag, journal, self.journals.of(tag, journal), sequence, self._sealers[tag])
         # Sequences begin at 1, and REFUSED can name no other.
-        if record.refusal is not None and sequence and (is_first if new is None else new):
+        if not (is_first if new is None else new):
+            return
+        if record.refusal is not None and sequence:
             self.send(tag, gateway, self._sealers[tag].refused(journal, sequence, record.refusal))
+        if isinstance(record.body, frames.Event) and tag in self._deliveries:
+            self.send(tag, gateway, *self._deliveries[tag].heard(record.body.code, record.body.detail))
 
     def _say_receipt(
         self,

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from hand_made_tag import OTHER_TAG, SECRET, TAG, HandMadeTag
 from strapline_protocol import contract
-from strapline_protocol.codes import Refusal
+from strapline_protocol.codes import EventCode, Kind, Refusal
 from strapline_protocol.contract import Message, Topic
 from strapline_protocol.desk import Arrival, Desk, GatewayRecord, GatewayState, Refused, TimeAsked
 from strapline_protocol.keys import CentreKeys, centre_keys
 from strapline_protocol.received import Journals
-from strapline_wire import frames
+from strapline_protocol.updates import Manifest
+from strapline_wire import documents, frames
 from strapline_wire.errors import LocalProtocolError
 
 GATEWAY, KEY = "6a7e0001", bytes(range(32))
@@ -281,3 +282,46 @@ def test_the_time_that_a_gateway_gives_is_taken_as_utc(bench):
     local = NOW.astimezone(tz=None) + timedelta(0)
     heard = bench.say("event", {"record": contract.text_of(bench.tag.event()), "heard": local.isoformat()})
     assert (heard.heard, heard.heard.tzinfo) == (NOW, UTC)
+
+
+# New firmware.
+
+
+IMAGE = bytes(range(256)) * 40
+STREAM = Manifest.of(IMAGE, "esp32-c3", 6).pack() + bytes(2508) + IMAGE
+
+
+def ordered(bench, said):
+    """The commands in what the desk has said, opened."""
+    commands = [message for message in said if message.topic.channel == "command"]
+    return [bench.tag.open_command(contract.octets(message.data, "command")) for message in commands]
+
+
+def test_an_update_goes_on_with_what_the_tags_events_call_for_and_each_of_them_once(bench):
+    delivery = bench.desk.update(TAG, GATEWAY, STREAM, 3)
+    ((begin, body),) = ordered(bench, bench.out())
+    assert begin.kind == Kind.UPDATE_BEGIN
+    assert frames.unpack_update_begin(body)[:3] == (3, len(STREAM), 2816)
+    assert delivery.progress.state == "begun"
+    told = bench.tag.event(code=EventCode.APPLIED, detail=Kind.UPDATE_CHUNK << 24 | 8192)
+    commands = ordered(bench, bench.accepted(bench.record(told)))
+    assert [envelope.kind for envelope, _ in commands[:-1]] == [Kind.UPDATE_CHUNK] * 19
+    assert commands[-1][0].kind == Kind.UPDATE_COMMIT
+    pieces = [documents.unpack_update_chunk(body) for _, body in commands[:-1]]
+    assert [piece.offset for piece in pieces] == list(range(8192, len(STREAM), 256))
+    assert b"".join(piece.data for piece in pieces) == STREAM[8192:]
+    assert ordered(bench, bench.accepted(bench.record(told))) == []
+    bench.accepted(bench.record(bench.tag.event(code=EventCode.APPLIED, detail=Kind.UPDATE_COMMIT << 24 | 6)))
+    assert delivery.progress.state == "accepted"
+    bench.accepted(bench.record(bench.tag.event(code=EventCode.UPDATE_TAKEN, detail=6)))
+    assert delivery.progress == ("taken", len(STREAM), len(STREAM), None)
+
+
+def test_what_is_no_signed_image_is_not_sent(bench):
+    with pytest.raises(LocalProtocolError):
+        bench.desk.update(TAG, GATEWAY, STREAM[:-1], 3)
+    with pytest.raises(LocalProtocolError):
+        bench.desk.update(OTHER_TAG, GATEWAY, STREAM, 3)
+    with pytest.raises(LocalProtocolError):
+        bench.desk.update(TAG, "6a7e0099", STREAM, 3)
+    assert bench.out() == []

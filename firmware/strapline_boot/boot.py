@@ -5,6 +5,8 @@ from strapline_boot.files import Files
 from strapline_boot.slots import Slots
 from strapline_wire import manifest
 
+__all__ = ["boot"]
+
 KEYS = "strapline_update_keys"  # one public key, or two while one follows the other; 56 bytes each
 
 

@@ -173,6 +173,8 @@ class Life:
         """(event, detail), as the journal has them."""
         self.ran = []
         """The image of each boot; None where none was genuine."""
+        self.trials = []
+        """How much was told before each boot that was a trial."""
         self.slots = self.update = None
 
     def install(self, slot, stream):
@@ -186,6 +188,7 @@ class Life:
         self.ran.append(None if slot is None else self.image(slot))
         if slot is not None:
             self.slots = slots
+            self.trials += [len(self.told)] * slots.trial
             self.sensed = False
             self.outputs = []
             report = lambda: self.sensed, self._event, self.outputs.append

@@ -11,7 +11,7 @@ from strapline_wire import manifest
 from strapline_wire.compat import const
 
 # The record: a count that rises, the slot that runs, how far a new one is, what is still to be told (an event's code and its
-# detail), the highest sequence that was ever confirmed, the sequence on trial.
+# detail), the highest sequence that ever ran for good, the sequence on trial.
 _FORM = ">IBBBBIII"
 _SIZE = const(20)
 _CHECK = const(4)  # bytes of SHA-256 behind it
@@ -133,7 +133,13 @@ class Slots:
 
     def _run(self, slot: int, trial: bool) -> int:
         self.running, self.trial, self.sequence = slot, trial, self.seen[0]
+        if not trial:
+            self._rise()
         return slot
+
+    def _rise(self) -> None:
+        # Into the record with whatever is saved next.
+        self._record[_FLOOR] = max(self.floor, self.sequence)
 
     # What the application asks for. The slot that does not run is the spare one.
 
@@ -151,5 +157,5 @@ class Slots:
     def confirm(self) -> None:
         # The image on trial has passed its self-test: it stays.
         self.trial = False
-        self._record[_FLOOR] = max(self.floor, self.sequence)
+        self._rise()
         self._save(self.running, _STEADY, _TAKEN, self.sequence)

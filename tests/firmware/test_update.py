@@ -297,6 +297,33 @@ def test_bytes_behind_an_image_in_its_slot_are_no_part_of_it_and_refused(life):
     assert life.boot() is None
 
 
+def test_an_older_image_is_not_tried_though_the_record_says_so(life):
+    life.send(signed(KEY, NEW, 6))
+    life.boot()
+    life.show_all()
+    life.boot()
+    older = signed(KEY, image_of("five", 300), 5)
+    life.flash.areas[0][:] = older + b"\xff" * (len(life.flash.areas[0]) - len(older))
+    assert life.slots.examine(0) == 0
+    life.slots.ready()
+    assert life.boot() == NEW
+
+
+def test_nor_one_older_than_what_the_factory_put_there(life):
+    older = signed(KEY, image_of("four", 300), 4)
+    life.install(1, older)
+    assert life.slots.examine(1) == 0
+    life.slots.ready()
+    assert life.boot() == OLD
+
+
+def test_an_image_that_says_it_is_longer_than_a_slot_is_not_read_to_its_end(life):
+    life.slots.capacity = 499
+    assert life.slots.examine(0) == Refusal.TOO_LONG
+    life.slots.capacity = 500
+    assert life.slots.examine(0) == 0
+
+
 def test_either_of_two_keys_signs_and_no_third(life):
     both = Life(KEY, keys=[KEY.public, OTHER_KEY.public])
     both.install(0, FIRST)
@@ -403,8 +430,26 @@ def test_after_a_restart_it_goes_on_at_the_last_whole_block(life):
     big.boot()
     big.begin(stream, 8)
     assert big.progress() == 8192
+    for at in range(0, 8192, manifest.PAGE):  # programmed twice they would be spoilt
+        assert big.chunk(stream, at, 8) == 0
     assert big.send(stream, 8)
     assert big.boot() == image
+
+
+def test_a_gap_that_closes_late_counts_whole_blocks_too():
+    big = Life(KEY, capacity=20_000, sector=4096)
+    big.install(0, FIRST)
+    big.boot()
+    stream = signed(KEY, image_of("big", 20_000), 6)
+    big.begin(stream)
+    for at in [*range(256, 5_000, manifest.PAGE), 0]:
+        big.chunk(stream, at)
+    big.commit(stream)
+    assert big.progress() == 5_120
+    big.boot()
+    big.begin(stream)
+    assert big.progress() == 4_096
+    assert big.send(stream)
 
 
 def test_flash_that_refuses_is_told_and_does_not_stop_the_tag(life, monkeypatch):

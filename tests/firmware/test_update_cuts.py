@@ -92,7 +92,10 @@ def check_taken(life, cuts=1):
         1 <= events.count((EventCode.UPDATE_TAKEN, 6)) <= 1 + cuts
     )  # told again where the cut came before it was let go of
     assert events.count((EventCode.UPDATE_UNDONE, 6)) <= cuts
-    assert {code for code, _ in events} <= {EventCode.UPDATE_TAKEN, EventCode.UPDATE_UNDONE}
+    first = events.index((EventCode.UPDATE_TAKEN, 6))
+    assert {code for code, _ in events[:first]} <= {EventCode.UPDATE_UNDONE}
+    assert {code for code, _ in events[first:]} == {EventCode.UPDATE_TAKEN}  # what is confirmed is never given up again
+    assert all(told <= life.told.index((EventCode.UPDATE_TAKEN, 6)) for told in life.trials)  # nor on trial
     assert [life.boot(), life.boot()] == [NEW, NEW]
     assert record_events(life) == events
 

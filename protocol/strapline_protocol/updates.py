@@ -17,7 +17,7 @@ BOARD_LIMIT = 16
 """Bytes of a board class's name."""
 
 WINDOW = 32
-"""Pages on their way before the tag is asked how far it is: 8 KiB, which a gateway's queue holds."""
+"""Pages on their way before the tag is asked how far it is: with receipts among them they fit a gateway's mailbox of 64 commands."""
 
 _STREAM_LIMIT = 1 << 20
 

@@ -166,7 +166,7 @@ class TagPair:
     ) -> None:
         self.memory = Memory() if memory is None else memory
         self.config = Config(config)
-        self.tag = Tag(SECRET, self.memory, Draw(seed), HostCipher, self.config, slots)
+        self.tag = Tag(SECRET, self.memory, Draw(seed), HostCipher, self.config, slots=slots)
         self.now = 0
         self.centre = Centre()
         self.gateway_entropy = Draw(seed + "/gateway")

@@ -61,6 +61,7 @@ class Update:
         if self._heard and self._slots.trial and self._sensed():
             self.restart_at = None
             self._slots.confirm()
+            self._memory.put("updated", self._memory.get("update", -1))
             self.report(now)
         elif self.restart_at is not None and now >= self.restart_at:
             self.restart_at = now + self._config.update_restart_ms
@@ -107,6 +108,8 @@ class Update:
             self._transfer = None
             memory = self._memory
             name = int.from_bytes(begin.digest[:4], "big") ^ size
+            if name == memory.get("updated", -1) and self._slots.sequence >= self._slots.floor:
+                return frames.REFUSAL_OLD_REVISION  # it runs already: not for that is the other image given away
             if memory.get("update", -1) != name:
                 memory.put("update_at", 0)
                 memory.put("update", name)
@@ -165,10 +168,10 @@ class Update:
         if reason:
             return reason
         sequence, expiry, size = slots.seen
-        if size + manifest.HEAD != self._transfer.size:
-            return frames.REFUSAL_MALFORMED
         if sequence <= slots.sequence or sequence < slots.floor:
             return frames.REFUSAL_OLD_REVISION
+        if size + manifest.HEAD != self._transfer.size:
+            return frames.REFUSAL_MALFORMED
         # Without a trusted clock the last authenticated time is what it is at least: too late by that is too late for certain.
         if expiry and expiry < max(self._clock.utc_s(now), self._memory.get("utc", 0)):
             return frames.REFUSAL_EXPIRED

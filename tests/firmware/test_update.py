@@ -76,6 +76,17 @@ def test_one_that_was_given_up_may_be_tried_again_without_sending_it_again(life)
     assert life.boot() == NEW
 
 
+def test_what_runs_already_is_refused_before_the_other_image_is_given_away(life):
+    stream = signed(KEY, NEW, 6)
+    life.send(stream)
+    life.boot()
+    life.show_all()
+    life.boot()
+    before = bytes(life.flash.areas[0])
+    assert life.begin(stream, 9) == Refusal.OLD_REVISION
+    assert bytes(life.flash.areas[0]) == before
+
+
 def test_while_one_is_on_trial_the_slot_to_go_back_to_is_left_alone(life):
     life.send(signed(KEY, NEW, 6))
     life.boot()

@@ -10,6 +10,8 @@ from strapline_boot import lms
 from strapline_wire import manifest
 from strapline_wire.compat import const
 
+__all__ = ["Slots"]  # built apart from the application, which asks for its attributes by their names
+
 # The record: a count that rises, the slot that runs, how far a new one is, what is still to be told (an event's code and its
 # detail), the highest sequence that ever ran for good, the sequence on trial.
 _FORM = ">IBBBBIII"

@@ -268,93 +268,35 @@ def test_nobody_signs_while_another_does_and_nobody_twice(desk):
     assert all("somebody else is writing keys there" in line for line in refused)
 
 
-SYSTEM_CALLS = ("open", "fsync", "ftruncate", "pwrite", "pread", "fchmod", "close", "replace", "rename")
+def in_a_process_of_its_own(template, *folders):
+    script = Path(__file__).with_name("signs_and_dies.py")
+    done = subprocess.run([sys.executable, script, template, *folders], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
 
 
-def watched(call):
-    """Every operation on files that `signing` asks of the system goes through `call(name)` first."""
-    for name in SYSTEM_CALLS:
-        plain = getattr(os, name)
-        setattr(os, name, lambda *given, _plain=plain, _name=name, **named: (call(_name), _plain(*given, **named))[1])
-
-
-def test_kill_9_before_each_operation_on_files_never_brings_a_leaf_again(desk, template, tmp_path):
-    about = Manifest.of(IMAGE, "esp32-c3", 7)
-    ends = []
-    for step in range(1, 60):
-        folder = tmp_path / f"step-{step}"
-        shutil.copytree(template, folder)
-        child = os.fork()
-        if child == 0:
-            _sign_and_die(folder, about, step)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def test_kill_9_before_each_operation_on_files_never_brings_a_leaf_again(template, tmp_path):
+    folders = [tmp_path / f"step-{step}" for step in range(60)]
+    ends = dict(line.split() for line in in_a_process_of_its_own(template, *folders))
+    assert list(ends.values()) == [str(-signal.SIGKILL)] * (len(ends) - 1) + ["0"]
+    assert len(ends) > 10
+    offered = []
+    for folder in folders[: len(ends)]:
         released = folder / "released"
         first = leaf_of(SignedImage.parse(released.read_bytes())) if released.exists() else None
-        key, ledger = folder / "release", folder / "release.ledger"
-        fresh_tree(key)
-        second = leaf_of(signing.sign(key, ledger, IMAGE, about)[0])
+        fresh_tree(folder / "release")
+        about = Manifest.of(IMAGE, "esp32-c3", 7)
+        second = leaf_of(signing.sign(folder / "release", folder / "release.ledger", IMAGE, about)[0])
         assert second != first
-        assert second in (0, 1)
         assert not list(folder.glob("*.new"))
-        ends.append((status, second))
-        if status == 0:
-            break
-    assert [status for status, _ in ends] == [-signal.SIGKILL] * (len(ends) - 1) + [0]
-    assert len(ends) > 10
-    assert {second for _, second in ends} == {0, 1}
-    assert ends == sorted(ends, key=lambda end: end[1])  # once a leaf may be out, it is never offered again
+        offered.append(second)
+    assert set(offered) == {0, 1}
+    assert offered == sorted(offered)  # once a leaf may be out, it is never offered again
 
 
-def _sign_and_die(folder, about, step):
-    left = step
-
-    def call(name):
-        nonlocal left
-        left -= 1
-        if not left:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    watched(call)
-    signed, _ = signing.sign(folder / "release", folder / "release.ledger", IMAGE, about)
-    (folder / "released").write_bytes(signed.stream)
-    os._exit(0)
-
-
-ORDER = """
-import os, sys
-from pathlib import Path
-import test_signing
-from strapline_protocol.updates import Manifest
-from strapline_simulator.firmware import signing
-
-names = {}
-plain_open = os.open
-said = []
-def call(name):
-    said.append(name)
-test_signing.watched(call)
-tree = signing._tree
-class Told:
-    def __init__(self, tree): self.tree = tree
-    def publicKey(self): return self.tree.publicKey()
-    def sign(self, message):
-        said.append("SIGN")
-        self.tree.q = self.q
-        return self.tree.sign(message)
-signing._tree = lambda *parts: Told(tree(*parts))
-folder = Path(sys.argv[1])
-signing.sign(folder / "release", folder / "release.ledger", b"image", Manifest.of(b"image", "esp32-c3", 7))
-print(" ".join(name for name in said if name in ("fsync", "replace", "rename", "pwrite", "SIGN")))
-"""
-
-
-def test_key_file_its_folder_and_the_ledger_are_on_the_disk_before_the_signature_is_made(desk):
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])}
-    done = subprocess.run(
-        [sys.executable, "-c", ORDER, desk.folder], capture_output=True, text=True, check=True, env=environment
-    )
+def test_key_file_its_folder_and_the_ledger_are_on_the_disk_before_the_signature_is_made(template, tmp_path):
+    (said,) = in_a_process_of_its_own(template, tmp_path / "once")
     # The new key file, its place, its folder; the ledger's line; and only then.
-    assert re.fullmatch(r"fsync (replace|rename) fsync pwrite fsync SIGN", done.stdout.strip()), done.stdout
+    assert re.fullmatch(r"fsync (replace|rename) fsync pwrite fsync SIGN", said)
 
 
 # What sign and verify say.

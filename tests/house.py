@@ -6,6 +6,7 @@ import shutil
 from collections import deque
 from datetime import UTC, datetime, timedelta
 
+from flash import Flash, PowerGoneError
 from hand_made_tag import SECRET, TAG
 from strapline_centre.centre import Centre, Person
 from strapline_centre.ledger import Ledger
@@ -77,10 +78,6 @@ class Draw:
 
     def __call__(self, size):
         return hashlib.sha256(f"{self._purpose}/{next(self._count)}".encode()).digest()[:size]
-
-
-class PowerGoneError(Exception):
-    pass
 
 
 class Memory:
@@ -190,15 +187,18 @@ class Gateway:
 class House:
     """One tag, its gateways and its centre, on a clock that the test moves; the tag is off until it gets `power`.
 
-    `entropy(life)` gives the tag's random source in each life; `memory` is its flash.
+    `entropy(life)` gives the tag's random source in each life; `memory` and `flash` (the journal's) outlive it.
     """
 
-    def __init__(self, uses, folder, *, memory=None, config=None, entropy=None, gateways=(HOME, NEIGHBOUR, INGRESS)):
+    def __init__(
+        self, uses, folder, *, memory=None, flash=None, config=None, entropy=None, gateways=(HOME, NEIGHBOUR, INGRESS)
+    ):
         self.uses = uses
         self.folder = folder
         self.tag = None
         self.memory = memory or Memory()
         self._config = Config(config)
+        self.flash = Flash() if flash is None else flash
         self._entropy = entropy or (lambda life: Draw(f"{folder.name}/tag/{life}"))
         self.now_ms = 0
         self.lives = 0
@@ -272,14 +272,14 @@ class House:
         return self.now_ms - self._booted_ms
 
     def power(self):
-        """Power again after it was gone: nothing is left but the memory."""
+        """Power again after it was gone: nothing is left but memory and flash."""
         self._soon.clear()
         self.memory.lose_power()
         for gateway in self.gateways.values():
             self.hang_up_all(gateway, tell_tag=False)
         self.lives += 1
         self._booted_ms = self.now_ms
-        self.tag = Tag(SECRET, self.memory, self._entropy(self.lives), self.uses.cipher, self._config)
+        self.tag = Tag(SECRET, self.memory, self._entropy(self.lives), self.uses.cipher, self.flash, self._config)
         self.tag.feed_strap(0, WORN_OHM)
 
     def arm(self):

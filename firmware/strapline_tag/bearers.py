@@ -97,7 +97,7 @@ class Bearers:
         self._dial_wait_ms = self._config.cellular_retry_ms
         if not len(self._journal):
             self._flush = False
-        if not self._journal.alarm_pending():
+        if not self._journal.alarms:
             self._fallback_at = None
             self._alarm_overdue = False
         if self._hang_up_at is not None:

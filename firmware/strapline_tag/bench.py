@@ -118,8 +118,11 @@ class _Entropy:
 
 
 class Bench:
-    def __init__(self, make_cipher, measure=None):
+    # make_flash(bytes, bytes of a block): the journal's block device, which keeps what it holds as long as it has the same size
+    def __init__(self, make_cipher, make_flash, measure=None):
         self._make_cipher = make_cipher
+        self._make_flash = make_flash
+        self._flash = self._shape = None
         self._measure = measure  # what the interpreter can say of itself
         self._memory = None
         self._tag = None
@@ -148,9 +151,13 @@ class Bench:
         secret = bytes.fromhex(given["secret"])
         self._sensors.lie_still()
         self._tag = self._sampler = None  # the life before it: a board has no room for two
+        shape = config.journal_bytes, config.journal_block_bytes
+        if self._shape != shape:
+            self._shape = shape
+            self._flash = self._make_flash(*shape)
         if "memory" in given or self._memory is None:  # else power is back, and what the tag keeps is as it was
             self._memory = _Memory(given.get("memory", {}))
-        self._tag = Tag(secret, self._memory, entropy, self._make_cipher, config)
+        self._tag = Tag(secret, self._memory, entropy, self._make_cipher, self._flash, config)
         self._sampler = Sampler(self._tag, self._sensors, config, 0)
         self._now = 0
 

@@ -5,6 +5,7 @@ import sys
 import micropython
 
 from strapline_tag.bench import Bench
+from strapline_tag.bench_flash import FileFlash
 from strapline_wire import link
 from strapline_wire.ccm import CcmCipher
 
@@ -36,7 +37,7 @@ def main():
     micropython.kbd_intr(-1)  # a frame may hold the byte of Ctrl-C
     receive, send = sys.stdin.buffer.read, sys.stdout.buffer.write
     deframer = link.Deframer()
-    bench = Bench(CcmCipher, _measure)
+    bench = Bench(CcmCipher, FileFlash, _measure)
     line = b""
     while True:
         byte = receive(1)

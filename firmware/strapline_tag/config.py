@@ -52,8 +52,9 @@ class Config:
     battery_critical_percent = 10
     battery_last_percent = 3
     battery_last_mv = 3300  # a lithium cell's knee; regulators for 3.0 V to 3.3 V drop out below it
-    journal_entries = 512  # how many records a journal holds in memory
-    journal_alarm_reserve = 32  # so many of them for alarms alone
+    journal_bytes = 65536  # R25, of flash: ten days with 8 h away and a position every 3 min; whoever makes the block device reads it
+    journal_block_bytes = 4096  # what is erased at once: 4 KiB in common NOR flash and in the nRF52840; 128 slots of 32 bytes are the limit
+    journal_alarm_reserve = 32  # so many of the journal's slots for alarms alone
     document_limit = 8192  # bytes of a command in parts: it is held whole before it takes effect
     link_window = 8  # records on their way without a receipt
     link_retry_ble_ms = 1000  # a line without an acknowledgement goes again: ten round trips of two 50 ms intervals

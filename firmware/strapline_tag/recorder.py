@@ -44,9 +44,7 @@ class Recorder:
         )
         self._journal.append(frames.FIX, 0, body)
 
-    def seal_record(self, slot: int) -> bytes:
-        envelope, body = self._journal.record(slot)
-        return seal.seal_envelope(envelope, body, self._keys.end_to_end, seal.UP)
-
-    def bury(self, now: int) -> None:
-        self._journal.bury(self.boot, now // 1000)
+    def seal_record(self, slot: int) -> "bytes | None":
+        # None where the flash has lost it.
+        record = self._journal.record(slot)
+        return record and seal.seal_envelope(record[0], record[1], self._keys.end_to_end, seal.UP)

@@ -14,7 +14,7 @@ from strapline_tag.deadline import sooner
 from strapline_tag.dialogue import Dialogue
 from strapline_tag.enrolment import check
 from strapline_tag.housing import Housing
-from strapline_tag.journal import Journal
+from strapline_tag.journal import COUNTER_LOW, Journal
 from strapline_tag.keyring import Keyring
 from strapline_tag.motion import Motion
 from strapline_tag.nmea import NmeaParser
@@ -34,8 +34,9 @@ from strapline_wire.session import TagHandshake
 
 class Tag:
     # secret: 16 bytes; memory: what survives a reboot, integers by get and put, bytes by read and write;
-    # entropy(n): n random bytes; make_cipher(key): AES-CCM; slots: the boot program's, where this body can be updated.
-    def __init__(self, secret, memory, entropy, make_cipher, config=None, slots=None):
+    # entropy(n): n random bytes; make_cipher(key): AES-CCM; flash: the journal's block device (journal.py); slots: the boot program's, where
+    # this body can be updated.
+    def __init__(self, secret, memory, entropy, make_cipher, flash, config=None, slots=None):
         self._config = config = config or Config()
         self._memory = memory
         settings.resume(config, memory)
@@ -51,9 +52,11 @@ class Tag:
         self._outputs = []
         self.situation = situation = Situation()
         self.clock = Clock()
-        # Drawn once at format, and another with each boot: what is sealed under one journal's numbers is never sealed under them again.
-        ident = (journal_base + self._boot) & 0xFFFFFFFF
-        self.journal = Journal(ident, config.journal_entries, config.journal_alarm_reserve)
+        # Another with each boot: questions are numbered under it, and the journal if one begins now. A journal that is there goes on under
+        # its own id, above all numbers that it had at the last start, whatever has become of the flash meanwhile.
+        self._origin = origin = (journal_base + self._boot) & 0xFFFFFFFF
+        self.journal = journal = Journal(flash, origin, memory.get("noted", 0), config.journal_alarm_reserve)
+        memory.put("noted", journal.ident << 32 | journal.newest)
         self._recorder = recorder = Recorder(self._boot, self.clock, self.journal, self._keys, self._on_event)
         tell = self.clock.tell = recorder.event
         self._broadcast = Broadcast(config, self._keys, memory, entropy)
@@ -95,12 +98,17 @@ class Tag:
         self._felt = False  # the skin sensor has been read
         self._checked_at = 0
         self.reached_at = None  # the last WELCOME, whoever's
+        self._journal_faults = 0  # as told
         self._no_sky = False  # NO_FIX is told; again only after a position, or after home
         self._resume()
         tell(frames.EVENT_STARTED, 0, self._boot)
         self.dialogue.resume()
         if self._update:
             self._update.report(0)
+        if journal.alarms:
+            self._on_event(0, frames.EVENT_STARTED, True)
+        if journal.newest >= COUNTER_LOW:
+            tell(frames.EVENT_COUNTER_LOW, 0, 1)
 
     def _orders_table(self) -> dict:
         return {
@@ -290,7 +298,6 @@ class Tag:
 
     def _receipted(self, now: int, left: int) -> None:
         if left:
-            self._recorder.bury(now)
             self._bearers.receipted(now)
             if self._update:
                 self._update.heard()
@@ -364,7 +371,7 @@ class Tag:
             self._ask_time(now, bearer)
 
     def _ask_time(self, now: int, bearer: int) -> None:
-        origin = self.journal.ident
+        origin = self._origin
         number = self.clock.ask(now, origin)
         body = frames.pack_time_request((self._boot & 0xFFFF, now // 1000))
         sealed = seal.seal_envelope((frames.TIME_REQUEST, 0, origin, number), body, self._keys.end_to_end, seal.UP)
@@ -377,6 +384,10 @@ class Tag:
         self._stale = True
         self._curfew.pursue(now)
         self.dialogue.pursue(now)
+        faults = self.journal.faults
+        if faults != self._journal_faults:
+            self._journal_faults = faults
+            self._recorder.event(frames.EVENT_JOURNAL_FAULT, now, faults)
         self._want_positions(now)
         if self._positioning.power != self._gnss_was_on:
             self._gnss_was_on = self._positioning.power
@@ -403,7 +414,7 @@ class Tag:
             | (frames.STATE_SKIN_LOST if self.skin.lost else 0)
             | (frames.STATE_AWAY if self.situation.away else 0)
             | (frames.STATE_PENDING if len(self.journal) else 0)
-            | (frames.STATE_ALARM_PENDING if self.journal.alarm_pending() else 0)
+            | (frames.STATE_ALARM_PENDING if self.journal.alarms else 0)
             | (frames.STATE_CLOCK_TRUSTED if self.clock.trusted(now) else 0)
             | (frames.STATE_GNSS_ON if self._positioning.power else 0)
         )

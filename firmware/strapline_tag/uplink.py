@@ -23,6 +23,7 @@ class Uplink:
         self._handshake: TagHandshake = None
         self._session: Session = None
         self._sent = set()
+        self._filled = -1  # the journal's state of which all that may go is on its way
         self._wait_ms = 0
         self._retry_at: int = None
         self.rejected = 0  # frames that a gateway or a stranger sent and that were refused
@@ -47,6 +48,7 @@ class Uplink:
         self._handshake = None
         self._session = None
         self._sent = set()
+        self._filled = -1
         self._retry_at = None
         self._wait_ms = self._config.receipt_wait_ms
 
@@ -109,38 +111,30 @@ class Uplink:
         # no further than 32 sequences past the oldest record that is missing, and that may be one of the other lane.
         count = 0
         alarm = False
-        if self._session is not None:
-            journal = self._journal
-            alarms = rest = self._config.link_window
-            for slot in journal.pending():
-                is_alarm = journal.is_alarm(slot)
-                if is_alarm:
-                    alarms -= 1
-                    if alarms < 0:
-                        continue
-                else:
-                    rest -= 1
-                    if rest < 0:
-                        break
+        journal = self._journal
+        if self._session is not None and self._filled != journal.changes:
+            for slot in journal.pending(self._config.link_window):
                 sequence = journal.sequence(slot)
                 if sequence not in self._sent:
+                    is_alarm = journal.is_alarm(slot)
                     if self._link.room() <= (0 if is_alarm else QUEUE_LIMIT - WINDOW + _FOR_ALARMS):
-                        break  # the next acknowledgement makes room
-                    self._sent.add(sequence)
-                    alarm = alarm or is_alarm
-                    count += 1
-                    self._send(frames.RECORD, self._seal_record(slot))
+                        return count, alarm  # the next acknowledgement makes room
+                    sealed = self._seal_record(slot)
+                    if sealed:
+                        self._sent.add(sequence)
+                        alarm = alarm or is_alarm
+                        count += 1
+                        self._send(frames.RECORD, sealed)
+            self._filled = journal.changes
         return count, alarm
 
     def receipted(self, now: int) -> None:
         # The journal has shrunk: forget what left it, and start the waiting anew.
-        sent = set()
         if self._sent:
-            for slot in range(len(self._journal)):
-                sequence = self._journal.sequence(slot)
-                if sequence in self._sent:
-                    sent.add(sequence)
-        self._sent = sent
+            held = set()
+            for slot in self._journal.pending(self._config.link_window):
+                held.add(self._journal.sequence(slot))
+            self._sent &= held
         self._wait_ms = self._config.receipt_wait_ms
         self._retry_at = now + self._wait_ms if self._sent else None
 
@@ -159,6 +153,7 @@ class Uplink:
             self._retry_at = now + self._wait_ms
             return
         self._sent = set()
+        self._filled = -1
         self._wait_ms = min(self._wait_ms * 2, self._config.receipt_wait_longest_ms)
         count, _ = self._fill()
         self._retry_at = now + self._wait_ms if count else None

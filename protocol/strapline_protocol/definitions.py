@@ -27,7 +27,9 @@ HEADER = c.Struct(
 
 ENVELOPE = c.Struct(
     number("kind", c.Int8ub, "what the sealed body is"),
-    number("flags", c.Int8ub, "bit 0: alarm lane"),
+    number(
+        "flags", c.Int8ub, "bit 0: alarm lane; of a record, bits 1-7: the low bits of the boot in which it was made"
+    ),
     number("origin", c.Int32ub, "record: journal id; command: the centre's epoch (Unix time of its start)"),
     number("number", c.Int32ub, "record: sequence in the journal, from 1; command: number in the epoch"),
 )

@@ -14,6 +14,7 @@ from strapline_protocol.errors import UserError
 from strapline_simulator.firmware import APP, compile_firmware
 from strapline_simulator.tools import find_micropython
 from strapline_tag.bench import DONE, Bench
+from strapline_tag.bench_flash import MemoryFlash
 from strapline_wire import link
 
 HEAP_SIZE = "192k"
@@ -44,7 +45,7 @@ class ModelBody:
     name = "model"
 
     def __init__(self) -> None:
-        self._bench = Bench(HostCipher)
+        self._bench = Bench(HostCipher, MemoryFlash)
 
     def request(self, message: bytes) -> list[bytes]:
         return self._bench.handle(message)

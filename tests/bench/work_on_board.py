@@ -3,6 +3,7 @@ import gc
 import json
 import time
 
+from strapline_tag.bench_flash import MemoryFlash
 from strapline_tag.tag import Tag
 from strapline_wire import frames
 from strapline_wire.arq import ReliableLink
@@ -73,7 +74,7 @@ def main():
     cipher = CcmCipher(SECRET)
     nonce, text = bytes(13), bytes(32)
     found = {"seal_32": each(500, lambda k: cipher.seal(nonce, text, b""))}
-    tag = Tag(SECRET, Memory(), Draw(), CcmCipher)
+    tag = Tag(SECRET, Memory(), Draw(), CcmCipher, MemoryFlash(12288, 4096))
     tag.feed_strap(0, 1000)
     tag.feed_skin(0, 3300, 2200)
     tag.situation.armed = True

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flash import Flash
 from hand_made_tag import OTHER_SECRET, OTHER_TAG, SECRET, TAG, HandMadeTag
 from mqtt_recorder import Recorder
 from strapline_centre.centre import Centre, Person, subscriptions
@@ -621,7 +622,7 @@ def real_tag():
         def read(self, name):
             return self.get(name, b"")
 
-    tag = Tag(SECRET, Memory(), Random(1).randbytes, HostCipher)
+    tag = Tag(SECRET, Memory(), Random(1).randbytes, HostCipher, Flash())
     tag.feed_strap(0, 1000)
     return tag
 

@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from random import Random
 from typing import NamedTuple
 
+from flash import Flash
 from strapline_protocol.cipher import HostCipher
 from strapline_tag import outputs
 from strapline_tag.config import Config
@@ -66,7 +67,7 @@ class Wearer:
         self._boot()
 
     def _boot(self):
-        self.tag = Tag(self._secret, self._memory, self._draw, self._make_cipher, self._config)
+        self.tag = Tag(self._secret, self._memory, self._draw, self._make_cipher, Flash(), self._config)
         self._calls = [(20_000, self._receipt)]
         if self.state == "alarm":
             self._calls = [(30_000, lambda now: self.tag.feed_strap_edge(now, True))]

@@ -7,6 +7,7 @@ from functools import reduce
 from operator import xor
 from typing import Any, NamedTuple
 
+from flash import Flash
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.definitions import EventCode
 from strapline_tag import outputs as out
@@ -160,13 +161,15 @@ class TagPair:
         config: dict[str, int] | None = None,
         *,
         memory: Memory | None = None,
+        flash: Flash | None = None,
         seed: str = "tag",
         sampling: bool = False,
         slots: Any = None,
     ) -> None:
         self.memory = Memory() if memory is None else memory
         self.config = Config(config)
-        self.tag = Tag(SECRET, self.memory, Draw(seed), HostCipher, self.config, slots=slots)
+        self.flash = flash_of(self.config) if flash is None else flash
+        self.tag = Tag(SECRET, self.memory, Draw(seed), HostCipher, self.flash, self.config, slots=slots)
         self.now = 0
         self.centre = Centre()
         self.gateway_entropy = Draw(seed + "/gateway")
@@ -384,14 +387,24 @@ class TagPair:
 
     def waiting(self) -> list[str]:
         """What the journal still holds, oldest first."""
-        records = [self.tag.journal.record(slot) for slot in range(len(self.tag.journal))]
         return [
-            name_of(kind, frames.unpack_event(body) if kind == frames.EVENT else None) for (kind, *_), body in records
+            name_of(kind, frames.unpack_event(body) if kind == frames.EVENT else None)
+            for (kind, *_), body in records_of(self.tag.journal)
         ]
 
     def held(self) -> list[int]:
         """The sequences that the journal still holds."""
-        return [self.tag.journal.sequence(slot) for slot in range(len(self.tag.journal))]
+        return [sequence for (*_, sequence), _ in records_of(self.tag.journal)]
+
+
+def flash_of(config: Config) -> Flash:
+    """As large as a body makes it."""
+    return Flash(config.journal_bytes // config.journal_block_bytes, config.journal_block_bytes)
+
+
+def records_of(journal: Any) -> list[Any]:
+    """(envelope, body) of all that it holds, by sequence."""
+    return sorted((journal.record(slot) for slot in journal.pending(len(journal))), key=lambda one: one[0][3])
 
 
 def name_of(kind: int, body: Any) -> str:

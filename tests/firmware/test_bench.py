@@ -22,7 +22,7 @@ needs_micropython = pytest.mark.skipif(
 
 CONFIGS = (
     {},
-    {"log_every_epoch": 1, "journal_entries": 30, "journal_alarm_reserve": 4},
+    {"log_every_epoch": 1, "journal_bytes": 2048, "journal_block_bytes": 512, "journal_alarm_reserve": 4},
     {"heartbeat_shortest_ms": 10_000, "heartbeat_longest_ms": 65_000, "link_window": 3, "home_silence_s": 60},
     {"beacon_period_s": 60, "fix_timeout_s": 10, "away_fix_s": 20, "receipt_wait_ms": 700, "cellular_idle_ms": 2000},
 )
@@ -168,7 +168,7 @@ def test_a_journal_that_overflows_and_is_receipted_in_patches_gives_the_same_byt
         micropython = MicropythonBody()
         stack.callback(micropython.close)
         step = LockStep([model, micropython])
-        step.boot(bytes(16), {"log_every_epoch": 1, "journal_entries": 24, "journal_alarm_reserve": 4})
+        step.boot(bytes(16), CONFIGS[1])
         step.advance(1000)
         step.request(bench.KEY, step.centre.arm())
         step.connect(out.BLE, home=True)

@@ -119,7 +119,7 @@ def test_a_beacon_does_not_show_in_the_rhythm():
 
 
 def test_the_newest_alarm_is_the_low_byte_of_its_sequence():
-    pair = TagPair({"journal_entries": 2000, "strap_told_openings": 1000})
+    pair = TagPair({"strap_told_openings": 1000})
     pair.arm()
     assert open_heartbeat_now(pair).newest_alarm == 0
     expected = []

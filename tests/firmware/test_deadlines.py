@@ -54,7 +54,7 @@ def do(pair, what, detail):
 
 def settings_of(every_epoch):
     sparse = {"heartbeat_shortest_ms": 60_000, "heartbeat_longest_ms": 90_000}
-    return sparse | {"log_every_epoch": int(every_epoch), "journal_entries": 40}
+    return sparse | {"log_every_epoch": int(every_epoch), "journal_bytes": 2048, "journal_block_bytes": 512}
 
 
 @settings(deadline=None, max_examples=200)

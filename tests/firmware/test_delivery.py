@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from firmware.tag_pair import OPEN_OHM, WORN_OHM, TagPair, epoch
+from firmware.tag_pair import OPEN_OHM, WORN_OHM, TagPair, epoch, records_of
 from strapline_tag import outputs as out
 from strapline_tag.journal import ALARM_LANE
 from strapline_wire import frames, link
@@ -12,7 +12,8 @@ from strapline_wire import frames, link
 SETTINGS = {
     "log_every_epoch": 1,
     "home_silence_s": 100_000_000,
-    "journal_entries": 24,
+    "journal_bytes": 1536,
+    "journal_block_bytes": 512,
     "journal_alarm_reserve": 4,
     "link_window": 4,
     "heartbeat_shortest_ms": 60_000,
@@ -38,34 +39,32 @@ class Delivery(RuleBasedStateMachine):
 
     def _watch(self):
         journal, pair = self.pair.tag.journal, self.pair
-        append, drop, receipt, connect = journal.append, journal._drop_position, journal._release, pair.connect
-        for slot in range(len(journal)):
-            (kind, _, _, sequence), _ = journal.record(slot)
+        append, put, merge = journal.append, journal._put, journal._merge
+        receipt, connect = journal._release, pair.connect
+        for (kind, _, _, sequence), _ in records_of(journal):
             self.appended[sequence] = kind
 
         def watched_append(kind, flags, body):
             room = append(kind, flags, body)
-            if room:
-                assert journal.newest not in self.appended
-                self.appended[journal.newest] = kind
-            else:
-                self.refused += 1
+            self.refused += not room
             return room
 
-        def watched_drop():
+        def watched_put(meta, body, sequence):
+            before = journal.newest
+            done = put(meta, body, sequence)
+            if journal.newest != before:
+                assert journal.newest not in self.appended
+                self.appended[journal.newest] = meta >> 2
+            return done
+
+        def watched_merge(*what):
             before = pair.held()
-            room = drop()
+            done = merge(*what)
             gone = set(before) - set(pair.held())
-            if room:
-                (sequence,) = gone
-                positions = [n for n in before if self.appended[n] == frames.FIX]
-                assert sequence == min(positions)
-                self.dropped.append(sequence)
-                # What the tombstone of a dropped position does at the centre.
-                pair.centre.held.setdefault(journal.ident, set()).add(sequence)
-            else:
-                assert not gone
-            return room
+            self.dropped += gone
+            # What a tombstone does at the centre.
+            pair.centre.held.setdefault(journal.ident, set()).update(gone)
+            return done
 
         def watched_receipt(*what):  # of either kind
             before = set(pair.held())
@@ -83,7 +82,8 @@ class Delivery(RuleBasedStateMachine):
 
         for uplink in (pair.tag._bearers._ble, pair.tag._bearers._cellular):
             uplink._seal_record = watched_seal
-        journal.append, journal._drop_position, journal._release = watched_append, watched_drop, watched_receipt
+        journal.append, journal._put, journal._merge = watched_append, watched_put, watched_merge
+        journal._release = watched_receipt
         pair.connect, pair.lose = watched_connect, self._lose
 
     def _lose(self, record):
@@ -195,7 +195,7 @@ class Delivery(RuleBasedStateMachine):
         assert all(self.appended[n] == frames.FIX for n in self.dropped)
         assert self.pair.tag.journal.dropped_positions == len(self.dropped)
         assert self.pair.tag.journal.refused == self.refused
-        assert len(held) <= SETTINGS["journal_entries"]
+        assert len(held) <= 30
 
     @invariant()
     def what_was_receipted_is_at_the_centre(self):
@@ -234,7 +234,7 @@ def by_lane(records):
 
 
 def test_where_only_links_break_the_centre_sees_each_lane_in_order_at_first_sight():
-    pair = TagPair(SETTINGS | {"journal_entries": 400})
+    pair = TagPair(SETTINGS | {"journal_bytes": 65536, "journal_block_bytes": 4096})
     pair.arm()
     broken_after = 0
 
@@ -270,7 +270,7 @@ def test_where_only_links_break_the_centre_sees_each_lane_in_order_at_first_sigh
 
 def after_an_outage(alarms, positions_between):
     """What the centre gets, lane by lane, once a long list of records has a link again."""
-    pair = TagPair(SETTINGS | {"journal_entries": 400})
+    pair = TagPair(SETTINGS | {"journal_bytes": 65536, "journal_block_bytes": 4096})
     pair.coverage = False
     pair.run(1)
     pair.arm()

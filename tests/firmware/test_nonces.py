@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flash import Flash
 from hand_made_tag import SECRET, TAG
 from house import HOME, NEIGHBOUR, START, Draw, House, Memory, PowerGoneError, Uses, note_all
 from strapline_centre.ledger import Ledger
@@ -167,12 +168,35 @@ def somebody_plays_recordings_back(house, change_keys):
     house.run(300)
 
 
+def the_journals_flash_is_put_back(house, change_keys):
+    """To what it was in this life, in the last, and when the tag was new; and it is replaced."""
+    house.arm()
+    house.strap(3)
+    held = [bytes(house.flash.held)]
+    for life in range(8):
+        house.to_centre, to_centre = (
+            (lambda _topic, _payload: None),
+            house.to_centre,
+        )  # what was said once is said again
+        house.strap(4)
+        house.to_centre = to_centre
+        held.append(bytes(house.flash.held))
+        house.strap(4)
+        house.flash.held[:] = (held[-1], held[-2], held[0], b"\xff" * len(held[0]))[life % 4]
+        house.power()
+        house.strap(2)
+        house.run(100)
+    change_keys(house)
+    house.strap(4)
+
+
 STORIES = (
     a_day,
     short_lives,
     many_reboots,
     an_hour_of_alarms,
     nobody_answers_and_records_are_sent_again,
+    the_journals_flash_is_put_back,
     gateways_come_and_go,
     centres_come_and_go,
     somebody_plays_recordings_back,
@@ -265,9 +289,9 @@ def test_power_that_goes_at_any_write_repeats_nothing(build, uses, monkeypatch, 
     assert cuts > 25
 
 
-def lived_with_cuts(build, memory):
-    """Two lives, or three where power went at the write that `memory` names; whether it went."""
-    house, gone = build(memory=memory, powered=False), False
+def lived_with_cuts(build, memory, **options):
+    """Two lives, or three where power went at the write that `memory` or the journal's flash names; whether it went."""
+    house, gone = build(memory=memory, powered=False, **options), False
     for _ in range(3):
         try:
             house.power()
@@ -275,6 +299,20 @@ def lived_with_cuts(build, memory):
         except PowerGoneError:
             gone = True
     return gone
+
+
+def test_power_that_goes_in_an_operation_of_the_journals_flash_repeats_nothing(build, uses):
+    """In every fifth of them; what the journal itself makes of each is test_journal_power.py's business."""
+    cuts = 0
+    for cut_at in itertools.count(step=5):
+        flash = Flash(blocks=4, block_size=512)
+        flash.cut_at, flash.torn = cut_at, ("none", "part", "all")[cut_at % 3]
+        uses.sealed.clear()
+        if not lived_with_cuts(build, Memory(), flash=flash):
+            break
+        cuts += 1
+        assert uses.repeated() == []
+    assert cuts > 10
 
 
 class RefusingMemory(Memory):
@@ -293,7 +331,7 @@ class RefusingMemory(Memory):
 def test_counters_that_the_flash_refuses_to_reserve_are_not_used(uses):
     memory = Memory()
     for life in range(3):
-        tag = tag_module.Tag(SECRET, memory, Draw(f"life {life}"), uses.cipher)
+        tag = tag_module.Tag(SECRET, memory, Draw(f"life {life}"), uses.cipher, Flash())
         tag._memory = tag._broadcast._memory = RefusingMemory(memory.held, "counter")
         for _ in range(20):
             with pytest.raises(PowerGoneError):
@@ -348,8 +386,22 @@ def writes_that_lag(_monkeypatch):
     return {"memory": LaggingMemory()}
 
 
-def journal_id_constant(monkeypatch):
-    monkeypatch.setattr(tag_module, "Journal", lambda _ident, *sizes: Journal(0x4A0B0001, *sizes))
+def boots_not_in_the_envelope(monkeypatch):
+    record = Journal.record
+
+    def without(self, slot):
+        (kind, flags, *identity), body = record(self, slot)
+        return (kind, flags & 1, *identity), body
+
+    monkeypatch.setattr(Journal, "record", without)
+    return {}
+
+
+def journal_begins_anew_under_its_old_id(monkeypatch):
+    boots_not_in_the_envelope(monkeypatch)
+    monkeypatch.setattr(
+        tag_module, "Journal", lambda _flash, _ident, _noted, reserve: Journal(Flash(), 0x4A0B0001, 0, reserve)
+    )
     return {}
 
 
@@ -389,7 +441,8 @@ FAILURES = [
     (counters_not_kept, many_reboots, BROADCAST),
     (boots_not_kept, many_reboots, END_TO_END),
     (writes_that_lag, short_lives, BROADCAST),
-    (journal_id_constant, many_reboots, END_TO_END),
+    (journal_begins_anew_under_its_old_id, many_reboots, END_TO_END),
+    (boots_not_in_the_envelope, the_journals_flash_is_put_back, END_TO_END),
     (questions_not_counted, many_reboots, END_TO_END),
     (hello_nonce_constant, somebody_plays_recordings_back, None),
     (records_change_when_sent_again, nobody_answers_and_records_are_sent_again, END_TO_END),
@@ -481,7 +534,7 @@ def test_a_mask_is_never_a_slot_whatever_is_in_it(kind, pseudonym, counter, body
 
 
 def test_a_hellos_block_is_neither(uses):
-    tag = tag_module.Tag(SECRET, Memory({"boot": 2**32 - 2}), Draw("hello"), uses.cipher)
+    tag = tag_module.Tag(SECRET, Memory({"boot": 2**32 - 2}), Draw("hello"), uses.cipher, Flash())
     before = set(uses.blocks[HEADER])
     for _ in range(300):
         tag.feed_link_up(0, outputs.BLE)

@@ -9,6 +9,7 @@ from fuzz.wire import StationWire, TagWire, connect, hello_of
 from hand_made_tag import HandMadeTag
 from station_home import Home
 from strapline_protocol.cipher import HostCipher
+from strapline_tag.bench_flash import MemoryFlash
 from strapline_tag.config import Config
 from strapline_tag.tag import Tag
 from strapline_wire import frames, seal
@@ -154,7 +155,7 @@ class RekeysAtTag(Scene):
         self.salts = [draw.randbytes(16) for _ in range(self.CHANGES)]
         self.chain = generations(self.secret, self.salts)
         self.others = generations(self.other_secret, self.salts)
-        self.at_tag = Tag(self.secret, Flash(), draw.randbytes, HostCipher, Config())
+        self.at_tag = Tag(self.secret, Flash(), draw.randbytes, HostCipher, MemoryFlash(65536, 4096), Config())
         self.number = 0
         self.held_back: list[bytes] = []
 

@@ -16,6 +16,7 @@ from unittest import mock
 
 import pytest
 
+from firmware.tag_pair import flash_of
 from strapline_centre.centre import Centre, Person
 from strapline_centre.ledger import Ledger
 from strapline_gateway.outbox import Outbox
@@ -84,8 +85,15 @@ class WatchedJournal(Journal):
 
     def append(self, kind, flags, body):
         assert super().append(kind, flags, body), "the journal is large enough for this test"
-        self._truth[self.newest] = Recorded(kind, flags, bytes(body))
         return True
+
+    def _put(self, meta, body, sequence):
+        before = self.newest
+        put = super()._put(meta, body, sequence)
+        if self.newest > before:
+            flags = meta & 1 | body[3 if meta >> 2 == frames.EVENT else 1] << 1 & 0xFE
+            self._truth[self.newest] = Recorded(meta >> 2, flags, bytes(body))
+        return put
 
 
 class Line:
@@ -272,9 +280,9 @@ class World:
         self.gateway_keys = {ident: Random(f"{seed}/{ident}").randbytes(32) for ident in (HOME, INGRESS)}
         self._gnss_on = False
         with mock.patch.object(tag_module, "Journal", partial(WatchedJournal, self.truth)):
-            self.tag = Tag(
-                SECRET, Memory(), Random(f"{seed}/tag").randbytes, HostCipher, Config({"away_fix_s": 600, **config})
-            )
+            settings = Config({"away_fix_s": 600, **config})
+            self.flash = flash_of(settings)
+            self.tag = Tag(SECRET, Memory(), Random(f"{seed}/tag").randbytes, HostCipher, self.flash, settings)
         self.ledger = Ledger()
         self._epoch = int(START.timestamp())
         self.restart_centre()
@@ -541,7 +549,7 @@ def test_where_nothing_is_lost_on_the_way_each_lane_arrives_in_order(seed):
 
 
 def test_positions_that_a_full_journal_has_dropped_hold_up_nothing_behind_them():
-    world = World("full", Faults(), away_fix_s=30, journal_entries=120, journal_alarm_reserve=8)
+    world = World("full", Faults(), away_fix_s=30, journal_bytes=4608, journal_block_bytes=512, journal_alarm_reserve=8)
     world.run(5)
     world.arm()
     world.run(60)

@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 
+from flash import Flash
 from hand_made_tag import TAG, HandMadeTag
 from station_home import Home, known_home
 from strapline_gateway.station import Abandon, Connect
@@ -38,7 +39,7 @@ class RealTag:
 
     def start(self, at):
         self._started = at
-        self._tag = Tag(bytes(range(16)), self._memory, self._draw, HostCipher)
+        self._tag = Tag(bytes(range(16)), self._memory, self._draw, HostCipher, Flash())
 
     def heartbeats(self, until):
         """(time, address, frame) up to `until`."""

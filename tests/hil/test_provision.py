@@ -15,6 +15,7 @@ import pytest
 from mpremote.transport import TransportError
 from serial import Serial
 
+from flash import Flash
 from provision_bench import MEMORY, OTHER_TAG, REQUESTS, SECRET, TAG, in_service
 from pty_board import PtyBoard
 from station_home import Home, connects
@@ -157,7 +158,7 @@ def test_a_heartbeat_a_record_and_a_receipt_pass_between_board_gateway_and_centr
         bench.provision(board=board.port)
     held = {}
     memory = SimpleNamespace(get=held.get, put=held.__setitem__)
-    tag = Tag(bench.secret, memory, lambda size: bytes(range(size)), HostCipher)
+    tag = Tag(bench.secret, memory, lambda size: bytes(range(size)), HostCipher, Flash())
     home = Home(SimpleNamespace(gateway_keys=bench.gateway[TAG], link=None))
     ledger, key = Ledger(), bytes(range(32))
     now = datetime(2026, 3, 2, tzinfo=UTC)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from firmware.tag_pair import TagPair
+from firmware.tag_pair import TagPair, records_of
 from hand_made_tag import TAG, HandMadeTag
 from station_home import Home
 from strapline_gateway.station import Presence, Record
@@ -203,7 +203,7 @@ def test_every_command_may_be_longer():
         pair.key(pair.centre.seal(kind, body + LATER))
     assert pair.tag.rejected == 0
     assert pair.tag.unread == 1
-    assert [pair.tag.journal.record(slot)[0][0] for slot in range(len(pair.tag.journal))] == [frames.EVENT]  # REKEYED
+    assert [kind for (kind, *_), _ in records_of(pair.tag.journal)] == [frames.EVENT]  # REKEYED
     share = gateway_keys(TAG, bytes(range(16)))
     assert pair.tag._keys.link_key != share.link
 

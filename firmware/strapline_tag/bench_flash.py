@@ -1,0 +1,64 @@
+# Flash for the bench program: the block device of a journal, in memory or in a file. Programming only clears bits, as in NOR flash.
+from strapline_wire.compat import const
+
+_BLOCKS = const(4)  # ioctl of MicroPython's block devices
+_BLOCK_SIZE = const(5)
+_ERASE = const(6)
+
+
+class _Flash:
+    def __init__(self, size, block_size):
+        self._size = size
+        self._block_size = block_size
+
+    def readblocks(self, block, data, offset):
+        raise NotImplementedError
+
+    def _put(self, start, data):
+        raise NotImplementedError
+
+    def ioctl(self, op, argument):
+        if op == _BLOCKS:
+            return self._size // self._block_size
+        if op == _BLOCK_SIZE:
+            return self._block_size
+        if op == _ERASE:
+            self._put(argument * self._block_size, b"\xff" * self._block_size)
+        return 0
+
+    def writeblocks(self, block, data, offset):
+        held = bytearray(len(data))
+        self.readblocks(block, held, offset)
+        for at in range(len(data)):
+            held[at] &= data[at]
+        self._put(block * self._block_size + offset, held)
+
+
+class MemoryFlash(_Flash):
+    def __init__(self, size, block_size):
+        super().__init__(size, block_size)
+        self._held = bytearray(b"\xff" * size)
+
+    def readblocks(self, block, data, offset):
+        start = block * self._block_size + offset
+        data[:] = self._held[start : start + len(data)]
+
+    def _put(self, start, data):
+        self._held[start : start + len(data)] = data
+
+
+class FileFlash(_Flash):
+    # In a file of the folder that the program runs in: a board's flash is not in its heap either.
+    def __init__(self, size, block_size, path="journal"):
+        super().__init__(size, block_size)
+        self._file = open(path, "w+b")
+        for block in range(size // block_size):
+            self.ioctl(_ERASE, block)
+
+    def readblocks(self, block, data, offset):
+        self._file.seek(block * self._block_size + offset)
+        self._file.readinto(data)
+
+    def _put(self, start, data):
+        self._file.seek(start)
+        self._file.write(data)

@@ -34,8 +34,8 @@ from strapline_wire.session import TagHandshake
 
 class Tag:
     # secret: 16 bytes; memory: what survives a reboot, integers by get and put, bytes by read and write;
-    # entropy(n): n random bytes; make_cipher(key): AES-CCM; flash: the journal's block device (journal.py); slots: the boot program's, where
-    # this body can be updated.
+    # entropy(n): n random bytes; make_cipher(key): AES-CCM; flash: the journal's block device (journal.py);
+    # slots: the boot program's, where this body can be updated.
     def __init__(self, secret, memory, entropy, make_cipher, flash, config=None, slots=None):
         self._config = config = config or Config()
         self._memory = memory

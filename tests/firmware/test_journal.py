@@ -450,8 +450,8 @@ def test_events_and_alarms_of_a_life_that_ended_are_delivered_by_the_next_and_th
     assert len(after.advertised) >= 10
     assert after.heard[-1].heartbeat.newest_alarm == pair.tag.journal.newest_alarm
     after.visit()
-    assert after.names() == ["strap_open", "started", "armed", "started"]
-    assert [record.body.boot for record in after.unique()] == [1, 1, 1, 2]
+    told = [(record.name, record.body.boot) for record in after.unique() if record.name != "checked"]
+    assert told == [("strap_open", 1), ("started", 1), ("armed", 1), ("started", 2)]
     assert after.waiting() == []
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from firmware.tag_pair import TagPair
 from strapline_simulator.tools import find_micropython
+from strapline_tag.bench_flash import MemoryFlash
 from strapline_tag.config import Config
 from strapline_tag.sampling import Sampler
 
@@ -118,16 +119,8 @@ class Sensors:
             samples[i + 2] = 1000
         return 25
 
-class Flash:  # 64 KiB that are blank, and take nothing
-    def readblocks(self, block, data, offset):
-        data[:] = bytes((255,)) * len(data)
-    def writeblocks(self, block, data, offset):
-        pass
-    def ioctl(self, op, argument):
-        return 16 if op == 4 else 4096
-
 sensors = Sensors()
-tag = Tag(bytes(16), Memory(), lambda size: bytes(size), CcmCipher, Flash(), Config())
+tag = Tag(bytes(16), Memory(), lambda size: bytes(size), CcmCipher, MemoryFlash(12288, 4096), Config())
 tag.situation.armed = True
 tag.strap.arm(1000)
 sampler = Sampler(tag, sensors, Config(), 0)

@@ -9,7 +9,6 @@ import pytest
 
 from firmware.tag_pair import TagPair
 from strapline_simulator.tools import find_micropython
-from strapline_tag.bench_flash import MemoryFlash
 from strapline_tag.config import Config
 from strapline_tag.sampling import Sampler
 
@@ -93,6 +92,7 @@ def test_a_cut_at_any_phase_of_the_second_is_stamped_within_a_second_without_any
 
 ON_A_BOARD = """
 import micropython
+from strapline_tag.bench_flash import MemoryFlash
 from strapline_tag.config import Config
 from strapline_tag.sampling import Sampler
 from strapline_tag.tag import Tag

@@ -43,7 +43,7 @@ class Commands:
             self._window.check(envelope.number)
             # After a reboot the window has seen nothing. A document has its revision and TIME its question; what has neither is kept out
             # by the last one that was taken before.
-            if envelope.kind == frames.MESSAGE or envelope.kind == frames.LOCATE:
+            if envelope.kind in (frames.MESSAGE, frames.LOCATE, frames.UPDATE_BEGIN):
                 order = envelope.origin << 32 | envelope.number
                 if order <= self._order:
                     raise RemoteProtocolError("replayed")

@@ -31,6 +31,7 @@ class Chain:
         self.delivery = Delivery(self.sealer, STREAM, 1)
         self.events = []
         self.sent = []
+        self.sealed = []
         self.lost = set()
         """Numbers of the commands that no gateway brings, from 1."""
         self.start()
@@ -51,7 +52,8 @@ class Chain:
             kind, body = waiting.pop(0)
             self.sent.append(kind)
             if len(self.sent) not in self.lost:
-                self.pair.command(self.centre.seal(kind, body))
+                self.sealed.append(self.centre.seal(kind, body))
+                self.pair.command(self.sealed[-1])
             waiting += self.take()
 
     def take(self):
@@ -109,6 +111,25 @@ def test_a_new_image_that_nobody_answers_asks_to_restart_after_its_time_and_is_g
     assert chain.running == 0
     chain.bring()
     assert chain.state == "undone"
+
+
+def test_a_recording_of_an_update_that_was_given_up_does_not_try_it_again(chain):
+    chain.bring(chain.delivery.begin())
+    begin, commit = chain.sealed[0], chain.sealed[-1]
+    chain.start()
+    chain.start(answered=False)
+    assert chain.running == 0
+    chain.pair.receipting = chain.pair.telling_time = False  # a gateway that brings nothing but what it has recorded
+    chain.pair.connect()
+    chain.pair.command(begin)
+    chain.pair.command(commit)
+    chain.pair.run(10)
+    assert chain.pair.restarts == []
+    again = Delivery(chain.sealer, STREAM, 2)
+    chain.delivery = again
+    chain.pair.receipting = True
+    chain.bring(again.begin())
+    assert chain.state == "accepted"
 
 
 def test_lost_pages_are_sent_again_from_where_the_tag_is(chain):

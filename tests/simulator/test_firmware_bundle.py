@@ -117,6 +117,28 @@ PROGRAMS = {
             print(pairs, order(reverse=1, key=2), sorted([1, 2], reverse=True), "{size}".format(size=3), dict(times=4))
             """,
     },
+    "foreign names beside builtins and arguments of the same name": {
+        "toy.low": """
+            from io import open as open_text
+            from struct import pack as bytes_of
+            def order(pack, low=1):
+                return bytes_of(">B", pack), low
+            def kind():
+                return open_text is not None
+            """,
+        "toy.main": """
+            from struct import pack
+            from toy.low import kind, order
+            def use(pack=3):
+                return order(pack=pack, low=2)
+            def shown(size):
+                print("shown", size)
+                return size
+            def with_default(size=shown(4)):
+                return size
+            print(kind(), open is not None, use(), use(pack=5), dict(pack=2), pack(">B", 7))
+            """,
+    },
     "closures, nonlocal and scopes inside scopes": {
         "toy.main": """
             def counter(start):
@@ -294,6 +316,29 @@ PROGRAMS = {
             print(read(b"ab"), read(b"abc", 1), put(1, 2), Pair(*read(b"cd")).high, backwards(1, b"xyz"), use(handed_on, b"ab"))
             print(Name((1, "w")).word, Name(read(b"ef")).low)
             print(Two(read_two(put_two(5, 6))).low)
+            """,
+    },
+    "sums that nobody reads": {
+        "toy.main": """
+            added = 0
+            gone = 1
+            class Meter:
+                by_class = 0
+                def __init__(self):
+                    self.by_self = 0
+                    self.plain = 0
+                def add(self, amount):
+                    global added
+                    added += amount
+                    self.by_class += amount
+                    self.by_self += len([amount])
+                    self.plain += 1
+                    return "added"
+            def forget():
+                global gone
+                del gone
+            forget()
+            print(Meter().add(2))
             """,
     },
     "exceptions of our own": {
@@ -508,6 +553,11 @@ def test_what_nobody_reads_is_left_out_unless_it_may_keep_something_alive():
 def test_a_name_that_all_lists_must_exist():
     with pytest.raises(BuildError, match="lists missing in __all__"):
         bundled('__all__ = ("missing",)\n')
+
+
+def test_a_program_of_which_nothing_would_be_left_is_refused():
+    with pytest.raises(BuildError, match="does nothing and lists nothing"):
+        bundled("def main():\n    print(1)\n")
 
 
 def test_attributes_of_classes_that_share_no_object_share_a_name():

@@ -12,6 +12,7 @@ from strapline_simulator.firmware.order import often_named_first
 from strapline_simulator.firmware.program import Program, Statement, load_program
 from strapline_simulator.firmware.reach import drop_unreached, drop_unread
 from strapline_simulator.firmware.shorten import NameMap, shorten
+from strapline_simulator.firmware.sources import BuildError
 
 APP = "strapline_app"
 """The module that a board imports."""
@@ -64,6 +65,8 @@ def make_bundle(texts: Mapping[str, str], root: str, name: str = APP) -> Bundle:
         asked = asked_by_name(program)
         drop_unread(program, foreign, asked)
         drop_unreached(program, foreign, asked)
+    if not program.kept and all(statement.module != root for statement in program.statements):
+        raise BuildError(f"{root} does nothing and lists nothing in __all__: nothing of it would be left")
     often_named_first(program)
     named = own_names(program)
     names = shorten(program, foreign, asked_by_name(program))

@@ -84,10 +84,12 @@ def bound(node: ast.AST) -> Iterator[str]:
 
 
 def loaded(node: ast.AST) -> Iterator[str]:
-    """The names that anything under a node reads."""
+    """The names that anything under a node needs to be there: read, added to, deleted."""
     for inner in ast.walk(node):
-        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load):
+        if isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Store):
             yield inner.id
+        elif isinstance(inner, ast.AugAssign) and isinstance(inner.target, ast.Name):
+            yield inner.target.id
 
 
 def is_global(name: str) -> bool:

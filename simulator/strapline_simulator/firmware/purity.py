@@ -54,8 +54,11 @@ class Purity:
 
     def is_droppable(self, node: ast.stmt) -> bool:
         """Whether a statement at a module's top only binds names."""
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            return all(self.is_pure(decorator) for decorator in node.decorator_list)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            defaults = [*node.args.defaults, *filter(None, node.args.kw_defaults)]
+            return all(self.is_pure(value) for value in (*node.decorator_list, *defaults))
+        if isinstance(node, ast.ClassDef):
+            return all(self.is_pure(value) for value in (*node.decorator_list, *node.bases))
         if isinstance(node, ast.Import | ast.ImportFrom | ast.Pass):
             return True
         if isinstance(node, ast.Assign):

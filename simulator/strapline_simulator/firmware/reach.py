@@ -19,7 +19,7 @@ class _Unit:
         self.always = always
         shell = [*node.decorator_list, *node.bases] if isinstance(node, ast.ClassDef) else [node]
         self.names = {name for part in shell for name in loaded(part)}
-        self.attributes = {name for part in shell for name in _read_attributes(part)}
+        self.attributes = {name for part in shell for name in (*_read_attributes(part), *_added_to(part))}
 
 
 def drop_unreached(program: Program, foreign: frozenset[str], asked: AskedByName) -> None:
@@ -79,9 +79,25 @@ def _read_attributes(node: ast.AST) -> Iterator[str]:
             yield inner.id.removeprefix(".")
 
 
+def _added_to(node: ast.AST) -> Iterator[str]:
+    """The attributes that `+=` and its kin need to be there."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.AugAssign) and isinstance(inner.target, ast.Attribute):
+            yield inner.target.attr
+        elif isinstance(inner, ast.AugAssign) and isinstance(inner.target, ast.Name):
+            yield inner.target.id.removeprefix(".")
+
+
+def _kept_sums(node: ast.AST) -> Iterator[str]:
+    """Those of them where the sum cannot be left out, so that what it begins with must stay as well."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.AugAssign) and isinstance(inner.target, ast.Attribute) and not is_fresh(inner.value):
+            yield inner.target.attr
+
+
 def drop_unread(program: Program, foreign: frozenset[str], asked: AskedByName) -> None:
     """Leave out what is stored in attributes that nobody reads."""
-    read = {name for statement in program.statements for name in _read_attributes(statement.node)}
+    read = {name for _, node in program.statements for name in (*_read_attributes(node), *_kept_sums(node))}
     read |= asked.kept | {word for table in asked.tables.values() for word in table} | foreign
     purity = Purity(program)
     dropper = _Dropper(read | purity.properties, purity)

@@ -40,8 +40,9 @@ def shorten(program: Program, foreign: frozenset[str], asked: AskedByName) -> Na
     """Rename everything in place."""
     arguments = _Arguments(program, foreign)
     attributes = _Attributes(program, foreign, asked)
-    pool = _Pool(foreign | attributes.kept | arguments.kept | set(program.kept.values()) | _builtins(program))
-    names = _name_globals(program, pool)
+    fixed = arguments.kept | _builtins(program)
+    pool = _Pool(foreign | attributes.kept | fixed | set(program.kept.values()))
+    names = _name_globals(program, pool, fixed)
     shorts = attributes.assign(pool, names)
     arguments.assign(pool, set(names.values()))
     _rename(program, names, shorts, arguments.shorts, asked, pool)
@@ -74,7 +75,7 @@ def _builtins(program: Program) -> set[str]:
     }
 
 
-def _name_globals(program: Program, pool: _Pool) -> dict[str, str]:
+def _name_globals(program: Program, pool: _Pool, fixed: set[str]) -> dict[str, str]:
     names: dict[str, str] = dict(program.kept)
     uses: Counter[str] = Counter()
     for _, node in program.statements:
@@ -83,7 +84,7 @@ def _name_globals(program: Program, pool: _Pool) -> dict[str, str]:
     taken = set(names.values())
     for name in sorted(uses):  # what is foreign has a name in the table already
         own = name.rpartition(":")[2].removeprefix("!")
-        if name.startswith("!") and name not in names and own not in taken:
+        if name.startswith("!") and name not in names and own not in taken | fixed:
             names[name] = own
             taken.add(own)
     for name, _ in sorted(uses.items(), key=lambda item: (-item[1], item[0])):
@@ -283,11 +284,14 @@ class _Renamer(ast.NodeVisitor):
         }
         taken = {self._names.get(name, name) for name in used if not name.startswith(("%", "."))}
         taken |= {self._locals[name] for name in used if name in self._locals}
+        outside = frozenset(taken)
         taken |= set(self._named.values())
         order = [arg.arg for arg in arguments]
         for name in [*order, *sorted(inside - set(order))]:
             plain = name.partition(".")[2]
             if name in order and plain in self._named:
+                if self._named[plain] in outside:
+                    raise BuildError(f"an argument {plain} hides what its function uses: name one of them otherwise")
                 self._locals[name] = self._named[plain]
             elif name not in self._locals:
                 self._locals[name] = self._pool.first(taken)

@@ -11,7 +11,7 @@ from typing import IO, Protocol
 
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.errors import UserError
-from strapline_simulator.firmware import APP, compile_firmware
+from strapline_simulator.firmware import compile_firmware
 from strapline_simulator.tools import find_micropython
 from strapline_tag.bench import DONE, Bench
 from strapline_tag.bench_flash import MemoryFlash
@@ -69,7 +69,7 @@ class MicropythonBody:
         self.mpy_total_bytes = compile_firmware(Path(self._folder.name))
         self._words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close(): it lives as long as the process
         self._process = subprocess.Popen(
-            [interpreter, "-X", f"heapsize={heap_size}", "-m", APP],
+            [interpreter, "-X", f"heapsize={heap_size}", "-m", "main"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,

@@ -12,7 +12,7 @@ from real_micropython import interpreter
 from strapline_simulator.firmware import BENCH, BuildError, firmware_sources
 from strapline_simulator.firmware.backtrace import explain
 from strapline_simulator.firmware.bundle import make_bundle
-from strapline_simulator.firmware.image import BENCH_MODULES, compile_bundle, compile_text
+from strapline_simulator.firmware.image import BENCH_MODULES, compile_bundle, write_bundle
 from strapline_simulator.firmware.weight import LIMIT_BYTES, weigh
 
 PROGRAMS = {
@@ -428,8 +428,8 @@ def test_a_bundle_says_what_its_sources_say(title, run, tmp_path):
     said, complaint = run(["-m", "toy.main"])
     assert said, complaint
     bundle = make_bundle(texts, "toy.main")
-    (tmp_path / "strapline_app.mpy").write_bytes(compile_bundle(bundle))
-    assert run(["-m", "strapline_app"]) == (said, ""), bundle.text()
+    write_bundle(tmp_path, bundle, compile_bundle(bundle))
+    assert run(["-m", "main"]) == (said, ""), bundle.text()
 
 
 def bundled(main, **others):
@@ -660,8 +660,15 @@ def test_a_traceback_from_the_board_comes_back_in_our_names(run, tmp_path):
             """,
     })  # fmt: skip
     bundle = make_bundle(texts, "toy.main")
-    (tmp_path / "strapline_app.mpy").write_bytes(compile_text(bundle.text()))
-    _, complaint = run(["-m", "strapline_app"])
+    write_bundle(tmp_path, bundle, compile_bundle(bundle))
+    _, complaint = run(["-m", "main"])
     told = explain(complaint, bundle.map())
     assert "    in toy/main.py:7 Tag.feed\n    in toy/parts.py:5 Battery.sample\nZeroDivisionError" in told
     assert "<module>" in told
+
+
+def test_a_program_begins_when_it_is_called_so_that_its_loading_is_over(run, tmp_path):
+    bundle = make_bundle({"toy.main": "def main(what):\n    print(what)\nmain('begun')\n"}, "toy.main")
+    write_bundle(tmp_path, bundle, compile_bundle(bundle))
+    script = "import strapline_app\nprint('loaded')\nstrapline_app.run()"
+    assert run(["-c", script]) == ("loaded\nbegun\n", "")

@@ -29,7 +29,7 @@ def test_build_writes_a_file_that_a_board_runs_and_the_map_of_its_names(straplin
     assert f"{size:,} bytes" in said
     assert json.loads((tmp_path / "strapline_app.map.json").read_text())["module"] == "strapline_app"
     done = subprocess.run(
-        [interpreter(), "-m", "strapline_app"],
+        [interpreter(), "-m", "main"],
         input="", env={"MICROPYPATH": str(tmp_path)}, capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")  # no message came in, so it ends
@@ -68,10 +68,10 @@ def test_a_tag_past_its_limit_fails(strapline, monkeypatch):
 
 def test_traceback_gives_our_names(strapline, tmp_path):
     made = bundle.make_bundle({"toy.main": "def divide(by):\n    return 1 // by\nprint(divide(0))\n"}, "toy.main")
-    (tmp_path / "strapline_app.mpy").write_bytes(image.compile_bundle(made))
+    image.write_bundle(tmp_path, made, image.compile_bundle(made))
     (tmp_path / "map.json").write_text(json.dumps(made.map()))
     done = subprocess.run(
-        [interpreter(), "-m", "strapline_app"],
+        [interpreter(), "-m", "main"],
         env={"MICROPYPATH": str(tmp_path)}, capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     (tmp_path / "said.txt").write_text(done.stderr)

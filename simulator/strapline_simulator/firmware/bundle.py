@@ -18,6 +18,10 @@ APP = "strapline_app"
 """The module that a board imports."""
 
 
+RUN = "run"
+"""The function in it that begins the program."""
+
+
 class Bundle(NamedTuple):
     """A program in one module, and what became of its names."""
 
@@ -26,6 +30,12 @@ class Bundle(NamedTuple):
     statements: list[Statement]
     names: NameMap
     functions: list[Function]
+
+    @property
+    def launcher(self) -> str:
+        """A board's `main.py`."""
+        begin = f"\n{self.name}.{RUN}()\n" if RUN in self.names.names.values() else ""
+        return f"import {self.name}\n{begin}"
 
     @property
     def modules(self) -> list[str]:
@@ -65,12 +75,33 @@ def make_bundle(texts: Mapping[str, str], root: str, name: str = APP) -> Bundle:
         asked = asked_by_name(program)
         drop_unread(program, foreign, asked)
         drop_unreached(program, foreign, asked)
+    _begin_late(program, root)
     if not program.kept and all(statement.module != root for statement in program.statements):
         raise BuildError(f"{root} does nothing and lists nothing in __all__: nothing of it would be left")
     often_named_first(program)
     named = own_names(program)
     names = shorten(program, foreign, asked_by_name(program))
     return Bundle(name, program.statements, names, short_names(named))
+
+
+def _begin_late(program: Program, root: str) -> None:
+    """Put what the program ends with, `main()`, into a function `run`.
+
+    While a module is imported, all that was made to load it stays alive, a sixth of the heap: a program that ran inside would never
+    get it back.
+    """
+    last = program.statements[-1] if program.statements else None
+    if (
+        last is not None
+        and last.module == root
+        and isinstance(last.node, ast.Expr)
+        and isinstance(last.node.value, ast.Call)
+    ):
+        name = f"{root}:{RUN}()"
+        nothing = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
+        run = ast.FunctionDef(name, nothing, [last.node], [], lineno=last.node.lineno, col_offset=0)
+        program.statements[-1] = Statement(root, run)
+        program.kept[name] = RUN
 
 
 def _printed(program: Program) -> str:

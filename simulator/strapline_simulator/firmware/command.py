@@ -46,10 +46,10 @@ def build(
         return
     bundle = make_bundle(texts, root, image.name_of(root))
     compiled = image.compile_bundle(bundle)
-    target = out / f"{bundle.name}.mpy"
-    target.write_bytes(compiled)
+    target = image.write_bundle(out, bundle, compiled)
     (out / f"{bundle.name}.map.json").write_text(json.dumps(bundle.map(), indent=1) + "\n", encoding="utf-8")
     typer.echo(f"{target}  {len(compiled):,} bytes, of {len(bundle.modules)} sources")
+    typer.echo(f"{out / 'main.py'}  begins it")
     typer.echo(f"{out / f'{bundle.name}.map.json'}  its names, for `strapline firmware traceback`")
 
 

@@ -16,20 +16,28 @@ BENCH_MODULES = frozenset({BENCH, "strapline_tag.bench"})
 
 
 def compile_firmware(folder: Path, root: str = BENCH) -> int:
-    """Write the bundle of `root` to `folder`; gives its size in bytes without the bench program's own modules.
+    """Write the bundle of `root` and a `main.py` to `folder`; gives its size in bytes without the bench program's own modules.
 
     For the figure it is compiled a second time, from the same bundle, without their statements.
     """
-    compiled, size = _compiled(tuple(firmware_sources().items()), root)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{APP}.mpy").write_bytes(compiled)
+    bundle, compiled, size = _compiled(tuple(firmware_sources().items()), root)
+    write_bundle(folder, bundle, compiled)
     return size
 
 
 @cache
-def _compiled(texts: tuple[tuple[str, str], ...], root: str) -> tuple[bytes, int]:
+def _compiled(texts: tuple[tuple[str, str], ...], root: str) -> tuple[Bundle, bytes, int]:
     bundle = make_bundle(dict(texts), root)
-    return compile_bundle(bundle), len(compile_text(bundle.text(without=BENCH_MODULES)))
+    return bundle, compile_bundle(bundle), len(compile_text(bundle.text(without=BENCH_MODULES)))
+
+
+def write_bundle(folder: Path, bundle: Bundle, compiled: bytes) -> Path:
+    """Write the compiled bundle, and a `main.py` that begins it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "main.py").write_text(bundle.launcher, encoding="utf-8")
+    target = folder / f"{bundle.name}.mpy"
+    target.write_bytes(compiled)
+    return target
 
 
 def name_of(root: str) -> str:

@@ -672,3 +672,9 @@ def test_a_program_begins_when_it_is_called_so_that_its_loading_is_over(run, tmp
     write_bundle(tmp_path, bundle, compile_bundle(bundle))
     script = "import strapline_app\nprint('loaded')\nstrapline_app.run()"
     assert run(["-c", script]) == ("loaded\nbegun\n", "")
+
+
+def test_what_others_only_call_gets_no_main_py(tmp_path):
+    bundle = make_bundle(texts_of({"toy.boot": BOOT, "toy.low": COUNTER}), "toy.boot", "strapline_boot")
+    write_bundle(tmp_path, bundle, compile_bundle(bundle))
+    assert [path.name for path in tmp_path.iterdir()] == ["strapline_boot.mpy"]

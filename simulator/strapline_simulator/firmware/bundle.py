@@ -30,12 +30,15 @@ class Bundle(NamedTuple):
     statements: list[Statement]
     names: NameMap
     functions: list[Function]
+    offers: frozenset[str]
+    """The names in it that others use."""
 
     @property
     def launcher(self) -> str:
-        """A board's `main.py`."""
-        begin = f"\n{self.name}.{RUN}()\n" if RUN in self.names.names.values() else ""
-        return f"import {self.name}\n{begin}"
+        """A board's `main.py`; empty where the bundle only offers what others call."""
+        if RUN in self.offers:
+            return f"import {self.name}\n\n{self.name}.{RUN}()\n"
+        return "" if self.offers else f"import {self.name}\n"
 
     @property
     def modules(self) -> list[str]:
@@ -81,7 +84,7 @@ def make_bundle(texts: Mapping[str, str], root: str, name: str = APP) -> Bundle:
     often_named_first(program)
     named = own_names(program)
     names = shorten(program, foreign, asked_by_name(program))
-    return Bundle(name, program.statements, names, short_names(named))
+    return Bundle(name, program.statements, names, short_names(named), frozenset(program.kept.values()))
 
 
 def _begin_late(program: Program, root: str) -> None:

@@ -49,7 +49,8 @@ def build(
     target = image.write_bundle(out, bundle, compiled)
     (out / f"{bundle.name}.map.json").write_text(json.dumps(bundle.map(), indent=1) + "\n", encoding="utf-8")
     typer.echo(f"{target}  {len(compiled):,} bytes, of {len(bundle.modules)} sources")
-    typer.echo(f"{out / 'main.py'}  begins it")
+    if bundle.launcher:
+        typer.echo(f"{out / 'main.py'}  begins it")
     typer.echo(f"{out / f'{bundle.name}.map.json'}  its names, for `strapline firmware traceback`")
 
 

@@ -32,9 +32,10 @@ def _compiled(texts: tuple[tuple[str, str], ...], root: str) -> tuple[Bundle, by
 
 
 def write_bundle(folder: Path, bundle: Bundle, compiled: bytes) -> Path:
-    """Write the compiled bundle, and a `main.py` that begins it."""
+    """Write the compiled bundle, and a `main.py` that begins it where there is something to begin."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "main.py").write_text(bundle.launcher, encoding="utf-8")
+    if bundle.launcher:
+        (folder / "main.py").write_text(bundle.launcher, encoding="utf-8")
     target = folder / f"{bundle.name}.mpy"
     target.write_bytes(compiled)
     return target

@@ -37,7 +37,7 @@ class Bundle(NamedTuple):
     def launcher(self) -> str:
         """A board's `main.py`; empty where the bundle only offers what others call."""
         if RUN in self.offers:
-            return f"import {self.name}\n\n{self.name}.{RUN}()\n"
+            return f"import gc\n\nimport {self.name}\n\ngc.collect()\n{self.name}.{RUN}()\n"
         return "" if self.offers else f"import {self.name}\n"
 
     @property

@@ -1,5 +1,6 @@
 # The bench program: a tag whose sensors, radio and clock are somebody else's. It answers messages (one request, then the outputs that it
 # caused, then DONE), in virtual or real time alike. A host drives it in the same process, in a MicroPython process or over a board's USB.
+import gc
 import json
 from hashlib import sha256
 from struct import pack, unpack_from
@@ -157,6 +158,7 @@ class Bench:
             self._flash = self._make_flash(*shape)
         if "memory" in given or self._memory is None:  # else power is back, and what the tag keeps is as it was
             self._memory = _Memory(given.get("memory", {}))
+        gc.collect()
         self._tag = Tag(secret, self._memory, entropy, self._make_cipher, self._flash, config)
         self._sampler = Sampler(self._tag, self._sensors, config, 0)
         self._now = 0

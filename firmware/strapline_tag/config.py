@@ -19,27 +19,19 @@ class Config:
     strap_open_ohm = 10000  # the loop is 1 kΩ; a cut one reads the pull-up, above 100 kΩ
     strap_tolerance_percent = 20  # R03: a conductor in parallel, or a longer loop, leaves this band
     strap_altered_samples = 3  # R03: so many samples in a row, so that a connector's glitch does not alarm
-    strap_told_openings = (
-        8  # R04: so many one by one; those of a flapping strap then fold into the latest, with the count of all
-    )
+    strap_told_openings = 32  # R04: so many one by one; a flapping strap's fold into the latest, with the count of all
     skin_sample_ms = 10000
     skin_margin_centi_c = 150  # R51: a worn sensor differs from its surroundings by more than 1.5 °C
     skin_lost_s = 600  # R51: heat alone votes after 10 min, and only together with the strap it alarms
     removed_s = 120  # R51: with an open strap the second vote needs 2 min
     skin_back_s = 60  # design goal: a warm breath on the sensor is no body
-    balance_low_centi_c = (
-        3100  # R51: skin lies at 31 °C to 37 °C in comfort and in bed: surroundings as warm say nothing about it
-    )
-    balance_high_centi_c = 3800
-    relaxing_percent = 6  # of the gap in a minute: off the body 60 g close 22 % (time constant 4 min), in frost a limb 1 % to 2 % (model)
+    balance_low_centi_c = 3100  # R51: skin lies at 31 °C to 37 °C in comfort and in bed; where it is as warm, heat says
+    balance_high_centi_c = 3800  # nothing
+    relaxing_percent = 6  # of the gap in a minute: 60 g off the body close 22 %, a limb in frost 1 % to 2 % (model)
     removed_still_s = 1800  # R51: with a silent strap the second vote needs half an hour of rest ...
-    same_centi_c = (
-        80  # ... as warm as the surroundings but for two sensors' errors (MAX30205 data sheet: 0.1 °C near 37 °C) ...
-    )
-    cool_centi_c = 2800  # ... in surroundings that no living limb has for so long: below 28 °C ...
-    followed_centi_c = (
-        400  # ... after it has relaxed as a tag does off the body, or has followed its surroundings over 4 °C
-    )
+    same_centi_c = 80  # ... at the surroundings' temperature, but for two sensors' errors (MAX30205 data sheet) ...
+    cool_centi_c = 2800  # ... below 28 °C, where skin is warmer than what is around it ...
+    followed_centi_c = 400  # ... after it relaxed as a thing does, or has followed its surroundings over 4 °C
     water_excuse_s = 3600  # R51: after going in or coming out; a bucket is no excuse for days
     moving_mg = 15000  # R52: travelled in 10 s; standing 4 to 12 g, walking 20 g and more (docs/decisions/0018)
     motion_wake_mg = 800  # R13: travelled in 1 s; LIS3DH data sheet: steps of 4 mg at ±8 g make 300 mg of noise at most

@@ -46,18 +46,24 @@ class Strap:
                 self._fold_ms = 60000
             self._flaps += 1
             self._opened_at = now
+            # Whoever flaps the strap must not fill the journal: then only the latest is told, ever more seldom, with the count of all.
+            if self._flaps > self._config.strap_told_openings and now - self._told_at < self._fold_ms:
+                self._folded = True
+            else:
+                self._tell_open(now)
+            if self.openings <= 255:  # more of them a heartbeat cannot tell, and flash wears out
+                self._memory.put("openings", self.openings)
         else:
             self._closed_at = now
-        # Whoever flaps the strap must not fill the journal: then only the latest is told, ever more seldom, with the count of all.
+            if not self._folded:
+                self._tell_closed(now)
+
+    def _tell_open(self, now: int) -> None:
+        self._folded = False
+        self._told_at = now
         if self._flaps > self._config.strap_told_openings:
-            self._folded = True
-        elif is_open:
-            self._told_at = now
-            self._tell(frames.EVENT_STRAP_OPEN, now, self.openings, now)
-        else:
-            self._tell_closed(now)
-        if is_open and self.openings <= 255:  # more of them a heartbeat cannot tell, and flash wears out
-            self._memory.put("openings", self.openings)
+            self._fold_ms = min(self._fold_ms * 2, 900000)
+        self._tell(frames.EVENT_STRAP_OPEN, now, self.openings, self._opened_at)
 
     def _tell_closed(self, now: int) -> None:
         self._tell(frames.EVENT_STRAP_CLOSED, now, self._closed_at - self._opened_at, self._closed_at)
@@ -67,10 +73,7 @@ class Strap:
 
     def sample(self, now: int, ohm: int) -> None:
         if self._folded and now - self._told_at >= self._fold_ms:
-            self._folded = False
-            self._told_at = now
-            self._fold_ms = min(self._fold_ms * 2, 900000)
-            self._tell(frames.EVENT_STRAP_OPEN, now, self.openings, self._opened_at)
+            self._tell_open(now)
             if not self.is_open:
                 self._tell_closed(now)
         config = self._config

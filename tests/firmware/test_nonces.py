@@ -49,7 +49,8 @@ def build(uses, tmp_path):
     def make(*, powered=True, **options):
         folder = tmp_path / str(len(built))
         folder.mkdir()
-        built.append(House(uses, folder, **options))
+        every_opening = {"strap_told_openings": 1_000_000}  # a flapping strap makes as many records as it can
+        built.append(House(uses, folder, config=every_opening | options.pop("config", {}), **options))
         if powered:
             built[-1].power()
         return built[-1]

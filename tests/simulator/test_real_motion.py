@@ -24,7 +24,7 @@ pytestmark = [
 
 WINDOW = 10 * RATE_HZ
 MOVES_MG = 200
-"""The reference for the ankle's windows: how much the vector's length varies (standard deviation). Standing it is 25 mg, walking 500 mg."""
+"""The reference for the ankle: how much the length of the vector varies (standard deviation), standing 10 mg, walking 450 mg and more."""
 
 
 def windows():

@@ -132,7 +132,7 @@ MEANINGS = {
     EventCode.SURFACED: Meaning("the tag is out of the water", "time under water, s", ("R51",)),
     EventCode.SKIN_LOST: Meaning("no body heat", "skin, 0.01 °C", ("R51",)),
     EventCode.SKIN_BACK: Meaning("body heat again", "skin, 0.01 °C", ("R51",)),
-    EventCode.REMOVED: Meaning("the tag is off the body: heat agrees with the strap, or with long rest", "skin, 0.01 °C", ("R51",), alarm=True),
+    EventCode.REMOVED: Meaning("off the body: heat agrees with the strap, or with long rest", "skin, 0.01 °C", ("R51",), alarm=True),
     EventCode.TOO_HOT: Meaning("hotter than the tag is built for", "ambient, 0.01 °C", ("R51",)),
     EventCode.LEFT_HOME: Meaning("home is out of reach", "since home was last heard, s", ("R15", "R53")),
     EventCode.CAME_HOME: Meaning("home is in reach again", "", ("R15", "R50")),

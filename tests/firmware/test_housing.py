@@ -16,7 +16,9 @@ class Case(TagPair):
         self.connect()
 
     def told(self):
-        return [(r.name, r.body.detail) for r in self.unique() if r.name not in ("started", "armed", "beacon")]
+        return [
+            (r.name, r.body.detail) for r in self.unique() if r.name not in ("started", "armed", "checked", "beacon")
+        ]
 
 
 @pytest.mark.parametrize(

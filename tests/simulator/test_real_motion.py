@@ -69,7 +69,7 @@ def test_each_ten_seconds_are_classed_as_they_were_recorded_and_nothing_is_told(
             print(f"{where:<10} {activity:<11} {'moving' if moving else 'still':<10} {still:>13}  {moves:>14}")
     assert sum(map(sum, table.values())) == 45
     assert {key for key, row in table.items() if row[not key[2]]} == set()
-    assert told == 2  # started and armed, and neither a tamper nor rest nor anything else
+    assert told == 3  # started, armed and checked, and neither a tamper nor rest nor anything else
 
 
 def test_gravity_is_in_what_the_tag_hears_of_either():

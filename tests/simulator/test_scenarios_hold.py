@@ -38,19 +38,6 @@ def test_strap_cut_gives_the_same_frames_on_both_bodies(seed):
     assert model.report.frames_digest == micropython.report.frames_digest
 
 
-TALKS = [name for name in QUIET if name[:3] in ("r15", "r26", "r27", "r33", "r34", "r46", "r53")]
-LONG = ("r34-seven-points", "r46-time-without-a-line")
-
-
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in TALKS])
-def test_what_centre_and_wearer_say_gives_the_same_frames_on_both_bodies(name):
-    scenario = load_scenario(name)
-    model = run_scenario(scenario, Options(body="model"))
-    micropython = run_scenario(scenario, Options(body="micropython"))
-    assert failed(model) == failed(micropython) == []
-    assert model.report.frames_digest == micropython.report.frames_digest
-
-
 def test_seeds_give_different_frames():
     scenario = load_scenario("strap-cut")
     digests = {run_scenario(scenario, Options(body="model", seed=seed)).report.frames_digest for seed in range(5)}

@@ -192,7 +192,7 @@ def test_what_a_tag_would_refuse_is_refused_here_by_the_name_of_the_place(sealer
         ("curfew", {"changes": ((0, 60), (9, 120), (8, 60))}, "changes[2].from_utc_s: 8"),
         ("curfew", {"changes": ((0, 841),)}, "changes[0].offset_min: 841 is not within -840 … 840 min"),
         ("curfew", {"once": ((0, 9, 9),)}, "once[0].until_utc_s: 9 is not after 9"),
-        ("curfew", {"once": ((0, 5, 9), (2, 5, 9))}, "once[1].window: 2 is none of"),
+        ("curfew", {"once": ((0, 5, 9), (3, 5, 9))}, "once[1].window: 3 is none of"),
         ("curfew", {"weekly": ((7, 0, 1),)}, "weekly[0].window: 7 is none of"),
         ("curfew", {"weekly": ((0, 0, 0),)}, "weekly[0].length_min: 0 is not within 1 … 10080 min"),
         ("config", {"homes": [1, 2, 1]}, "homes[2].gateway: 1 stands in homes[0] already"),

@@ -40,6 +40,10 @@ def test_a_requirements_scenario_holds_and_is_the_same_on_both_bodies(name):
         ("r51-removed-with-the-strap-bypassed", {"take_off": None, "note": "stays on"}, "removed"),
         ("r13-rest-wakes-up", {"motion": "still"}, "moving"),
         ("r06-case-opened", {"case": "closed"}, "case_open"),
+        ("r26-message-answered", {"press_button": None, "note": "nobody presses"}, "message_answered"),
+        ("r26-message-unanswered", {"press_button": None, "note": "nobody ever presses"}, "message_answered"),
+        ("r33-the-doctor", {"curfew": None, "note": "no window for the doctor"}, "curfew_broken"),
+        ("r53-call-in", {"press_button": None, "note": "nobody calls"}, "called_in"),
     ],
 )
 def test_without_its_cause_the_scenario_fails(name, change, told):

@@ -157,7 +157,9 @@ def test_a_heartbeat_a_record_and_a_receipt_pass_between_board_gateway_and_centr
     with PtyBoard(bench.flash) as board:
         bench.provision(board=board.port)
     held = {}
-    memory = SimpleNamespace(get=held.get, put=held.__setitem__)
+    memory = SimpleNamespace(
+        get=held.get, put=held.__setitem__, read=lambda name: held.get(name, b""), write=held.__setitem__
+    )
     tag = Tag(bench.secret, memory, lambda size: bytes(range(size)), HostCipher, Flash())
     home = Home(SimpleNamespace(gateway_keys=bench.gateway[TAG], link=None))
     ledger, key = Ledger(), bytes(range(32))

@@ -25,7 +25,7 @@ def test_json_to_standard_output_is_the_report_and_nothing_else(tmp_path):
     jsonschema.validate(report, json.loads(SCHEMA.read_text()))
     assert report["schema"] == 1
     assert report["ledger"]["missing"] == 0
-    assert [e["code"] for e in report["events"]] == ["started", "armed", "strap_open"]
+    assert [e["code"] for e in report["events"]] == ["started", "armed", "checked", "strap_open"]
     assert "PASSED" in done.stderr
     assert list(tmp_path.iterdir()) == []
 

@@ -10,7 +10,7 @@ local NAMES = {
   event = { [1] = "started", [2] = "armed", [3] = "arm_refused", [4] = "beacon", [5] = "disarmed", [6] = "disarm_refused", [7] = "applied", [8] = "command_refused", [9] = "rekeyed", [10] = "checked", [11] = "clock_untrusted", [12] = "clock_trusted", [13] = "journal_fault", [14] = "counter_low", [16] = "strap_open", [17] = "strap_closed", [18] = "strap_altered", [19] = "case_open", [20] = "case_closed", [21] = "immersed", [22] = "surfaced", [24] = "skin_lost", [25] = "skin_back", [26] = "removed", [27] = "too_hot", [32] = "left_home", [33] = "came_home", [34] = "curfew_broken", [35] = "curfew_kept", [36] = "called_in", [37] = "call_in_missed", [40] = "no_fix", [41] = "moving_without_fix", [42] = "located", [43] = "shielded", [44] = "jammed", [45] = "spoofed", [46] = "sky_back", [48] = "zone_broken", [49] = "zone_kept", [56] = "resting", [57] = "moving", [64] = "battery_low", [65] = "battery_critical", [66] = "battery_last", [67] = "charging", [68] = "unplugged", [72] = "message_shown", [73] = "message_answered", [74] = "message_unanswered", [75] = "vibrated", [76] = "button", [80] = "update_taken", [81] = "update_refused", [82] = "update_undone", [83] = "image_corrupt" },
   refusal = { [1] = "unknown_kind", [2] = "malformed", [3] = "out_of_range", [4] = "not_now", [5] = "too_long", [6] = "old_revision", [7] = "cannot_open", [16] = "unsigned", [17] = "wrong_board", [18] = "expired" },
   rule = { [0] = "stay_in", [1] = "stay_out" },
-  setting = { [1] = "heartbeat_shortest_ms", [2] = "heartbeat_longest_ms", [3] = "beacon_period_s", [4] = "home_silence_s", [5] = "away_fix_s", [6] = "violation_fix_s", [7] = "fix_timeout_s", [8] = "strap_tolerance_percent", [9] = "skin_lost_s", [10] = "removed_s", [11] = "alarm_fallback_ms", [12] = "rest_after_s", [13] = "removed_still_s", [14] = "battery_low_percent", [15] = "battery_critical_percent", [50] = "curfew_grace_s", [51] = "call_in_s" },
+  setting = { [1] = "heartbeat_shortest_ms", [2] = "heartbeat_longest_ms", [3] = "beacon_period_s", [4] = "home_silence_s", [5] = "away_fix_s", [6] = "violation_fix_s", [7] = "fix_timeout_s", [8] = "strap_tolerance_percent", [9] = "skin_lost_s", [10] = "removed_s", [11] = "alarm_fallback_ms", [12] = "rest_after_s", [13] = "removed_still_s", [14] = "battery_low_percent", [15] = "battery_critical_percent", [30] = "mode", [31] = "home_silence_curfew_s", [32] = "locate_at_home", [33] = "zone_points", [34] = "zone_sure_m", [35] = "no_fix_motion_s", [36] = "no_fix_grace_s", [37] = "shield_s", [38] = "jam_limit", [50] = "curfew_grace_s", [51] = "call_in_s" },
   window = { [0] = "may_leave", [1] = "must_leave", [2] = "stay_home" },
 }
 local KINDS = NAMES.kind
@@ -132,6 +132,7 @@ f.state_pending = ProtoField.bool("strapline.state.pending", "pending", 16, nil,
 f.state_alarm_pending = ProtoField.bool("strapline.state.alarm_pending", "alarm pending", 16, nil, 0x0040)
 f.state_clock_trusted = ProtoField.bool("strapline.state.clock_trusted", "clock trusted", 16, nil, 0x0080)
 f.state_gnss_on = ProtoField.bool("strapline.state.gnss_on", "gnss on", 16, nil, 0x0100)
+f.state_asks = ProtoField.bool("strapline.state.asks", "asks", 16, nil, 0x0200)
 strapline.fields = f
 
 local BODIES = {}
@@ -148,6 +149,7 @@ TAKE.heartbeat = function(range, at, tree)
   tree:add(f.state_alarm_pending, range(at, 2))
   tree:add(f.state_clock_trusted, range(at, 2))
   tree:add(f.state_gnss_on, range(at, 2))
+  tree:add(f.state_asks, range(at, 2))
   at = at + 2
   if range:len() < at + 1 then return nil end
   tree:add(f.heartbeat_strap_openings, range(at, 1))

@@ -5,7 +5,10 @@ from strapline_tag.deadline import sooner
 from strapline_tag.uplink import Uplink
 from strapline_wire.compat import const
 
-_DIAL_WAIT_LONGEST_MS = const(3600000)
+# R07: what waits is delivered within 15 min after the line is back. Dialling where there is no network is a search of some 20 s at 60 mA
+# (typical of LTE-M modems): six in an hour take 2 mAh of the 14 that a tag with 72 h on 1,000 mAh has, and only while records wait.
+_DIAL_WAIT_LONGEST_MS = const(600000)
+_RING_PAUSE_MS = const(60000)  # anybody may page a modem: it makes the tag dial no more often
 _DIAL_WAIT_PURSUED_MS = const(
     300000
 )  # somebody who got out of the tag is being looked for: coverage must not be missed for an hour
@@ -27,6 +30,8 @@ class Bearers:
         self._flush = False  # records wait that must not wait for the next beacon
         self._pursued = False  # a violation away from home: the line stays up, and each position goes at once
         self._alarm_overdue = False
+        self._rung = False  # the network has paged: somebody waits at the other end
+        self._rung_at = None
         self._fallback_at = None  # an alarm without a receipt takes the cellular line from then on, even at home
 
     @property
@@ -84,6 +89,13 @@ class Bearers:
             self._dial_at = min(self._dial_at, now + self._dial_wait_ms)
         if alarm and self._fallback_at is None and not self._alarm_overdue:
             self._fallback_at = now + self._config.alarm_fallback_ms
+
+    def ring(self, now: int) -> None:
+        # Nobody has proved anything yet: what it costs is bounded.
+        if self._rung_at is None or now - self._rung_at >= _RING_PAUSE_MS:
+            self._rung_at = now
+            self._rung = True
+            self._dial_at = None
 
     def pursue(self, pursued: bool) -> None:
         self._pursued = pursued
@@ -143,8 +155,9 @@ class Bearers:
     def _want_cellular(self, now: int, away: bool) -> None:
         if self._dial_by is not None or self._hang_up_at is not None:
             self._dial_at = None
+            self._rung = False
             return
-        if not (self._alarm_overdue or (away and self._flush)):
+        if not (self._rung or self._alarm_overdue or (away and self._flush)):
             self._dial_at = None
             self._dial_wait_ms = self._config.cellular_retry_ms
             return

@@ -26,6 +26,7 @@ MOTION = const(
     11
 )  # Hz (1), then x, y, z in mg (2 each, signed) by turns: what the accelerometer says next; after it, it sleeps
 BUTTON = const(12)  # pressed (1)
+RING = const(13)  # nothing: the network has paged the modem
 
 # Answers: code, then `now` (8), then what follows.
 OUTPUT = const(0x80)  # kind (1), then the output's fields
@@ -43,6 +44,8 @@ SENSORS = (
     "case_open",
     "immersed",
     "faults",
+    "jam",
+    "cell_dbm",
 )
 _FIFO = const(32)  # triplets: an older one is lost when the next comes
 
@@ -53,6 +56,8 @@ class _Sensors:
         self.skin_centi_c = 3300
         self.ambient_centi_c = 2200
         self.battery_percent = 100
+        self.jam = 0
+        self.cell_dbm = -85
         self.battery_mv = 3900
         self.charging = self.case_open = self.immersed = self.faults = 0
         self.lie_still()
@@ -200,6 +205,8 @@ class Bench:
             tag.feed_key(now, rest)
         elif code == BUTTON:
             tag.feed_button(now, bool(rest[0]))
+        elif code == RING:
+            tag.feed_ring(now)
 
     def _measured(self) -> dict:
         figures = self._measure() if self._measure else {}

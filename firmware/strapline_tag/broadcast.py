@@ -96,7 +96,7 @@ class Broadcast:
             self.due = now + self._config.burst_spacing_ms
         elif flags & frames.STATE_ALARM_PENDING:
             self._schedule(now, self._quick_interval())
-        elif self._quick and flags & frames.STATE_PENDING:
+        elif self._quick and flags & (frames.STATE_PENDING | frames.STATE_ASKS):
             self._quick -= 1
             self._schedule(now, self._quick_interval())
         else:

@@ -11,10 +11,21 @@ class Config:
     )
     quick_count = 5
     beacon_period_s = 4 * 3600  # R11
-    home_silence_s = 300  # R15: without an authenticated home gateway for so long, the wearer has left
+    mode = 0  # 0 combined: positions when away from home; 1 radio: no receiver; 2 satellite: no base station
+    home_silence_s = 300  # R15: asked for so long without an answer of a home gateway, the wearer has left
+    home_silence_curfew_s = 30  # R15: the same while the curfew says home
     away_fix_s = 180  # R11: 1 min to 3 min
     violation_fix_s = 15  # R11
     fix_timeout_s = 120  # R09: then give up and say so
+    locate_at_home = 0  # R50: presence only; 1 where the law lets an order of the centre ask for more
+    zone_points = 5  # R32: alarm on the 5th point out
+    zone_sure_m = (
+        100  # R32: or on the first so far out, if its accuracy allows: reflections between houses err by tens of metres
+    )
+    no_fix_motion_s = 600  # R14: so long on the move within an hour without a position: a warning
+    no_fix_grace_s = 600  # R14: then so long for the sky to come back
+    shield_s = 300  # R19: longer than a lift's ride or a train between two stations
+    jam_limit = 100  # of 255: jamInd of UBX-MON-RF, 0 without jamming (u-blox M10 interface description)
     strap_sample_ms = 1000  # R01: the loop's resistance at 1 Hz; openings come by the edge latch
     strap_open_ohm = 10000  # the loop is 1 kΩ; a cut one reads the pull-up, above 100 kΩ
     strap_tolerance_percent = 20  # R03: a conductor in parallel, or a longer loop, leaves this band
@@ -59,7 +70,7 @@ class Config:
     cellular_dial_ms = (
         300000  # a modem that says nothing for so long has failed; a cold search for a network takes 2 to 3 min
     )
-    cellular_retry_ms = 10000  # dial again, and back off to one hour; a receipt or a new event makes it soon again
+    cellular_retry_ms = 10000  # dial again, and back off; a receipt or a new event makes it soon again
     time_refresh_s = 6 * 3600  # ask for the time so often; drift of 20 ppm is then below 0.5 s
     curfew_grace_s = 300  # R33: where the curfew changes; a silence of R15's five minutes may still be a way just begun or just ended
     call_in_s = 0  # R53: 300 s in the profile call-in; 0: leaving owes no call

@@ -187,7 +187,7 @@ class NmeaParser(SentenceReader):
             return False
         self._enter(time)
         if north >= 0 and east >= 0:
-            self._deviation_cm = _root(north * north + east * east)
+            self._deviation_cm = root(north * north + east * east)
         return True
 
     def _vtg(self) -> bool:
@@ -224,7 +224,7 @@ class NmeaParser(SentenceReader):
         return True
 
 
-def _root(square: int) -> int:
+def root(square: int) -> int:
     # The integer square root: Newton's method, from above.
     root = square
     following = (root + 1) // 2

@@ -38,3 +38,4 @@ class Sampler:
         if now >= self._skin_at:
             self._skin_at = now + self._config.skin_sample_ms
             tag.feed_skin(now, sensors.skin_centi_c, sensors.ambient_centi_c)
+            tag.feed_radio(now, sensors.jam, sensors.cell_dbm)

@@ -13,7 +13,7 @@ class Situation:
         self.resting = False  # it has lain still for long, and nothing has woken it (motion)
         self.charging = False  # (housing)
         self.immersed = False  # (housing)
-        self.fixed_at = None  # ms since boot of the last position (tag)
+        self.fixed_at = None  # ms since boot of the last position that could be believed (whereabouts)
 
     @property
     def violation(self) -> bool:

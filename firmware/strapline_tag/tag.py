@@ -68,8 +68,10 @@ class Tag:
         self.housing = Housing(config, situation, self.battery, self._tell_armed)
         self.faults = 0  # bits of the sensors that do not answer
         self.parser = NmeaParser()
-        self._positioning = Positioning(config, self.parser, self._on_fix, self._on_no_fix)
-        self._presence = Presence(config, situation, tell)
+        self._positioning = Positioning(
+            config, situation, memory, self.clock, self.parser, recorder, self._broadcast, self._emit
+        )
+        self._presence = Presence(config, situation, tell, self._broadcast.hurry)
         self._beacon = Beacon(config, self.battery, tell)
         self._curfew = Curfew(config, memory, self.clock, situation, tell)
         self.dialogue = Dialogue(config, memory, situation, tell, self._emit)
@@ -88,18 +90,16 @@ class Tag:
             self._parts += (self._update,)
             table.update(self._update.orders())
         self._orders = Orders(self._keys, memory, config.document_limit, table, tell)
-        self._due = 0
+        self._due = self._last = 0
         self._stale = True  # _due is to be worked out again
         self._hellos = 0
         self.unread = 0  # records that the centre has and cannot read
-        self._gnss_was_on = False
         self.strap_ohm = 0
         self.skin_centi_c = 0
         self._felt = False  # the skin sensor has been read
         self._checked_at = 0
         self.reached_at = None  # the last WELCOME, whoever's
         self._journal_faults = 0  # as told
-        self._no_sky = False  # NO_FIX is told; again only after a position, or after home
         self._resume()
         tell(frames.EVENT_STARTED, 0, self._boot)
         self.dialogue.resume()
@@ -123,6 +123,8 @@ class Tag:
             frames.CONFIG: (bytes, self._set),
             frames.CURFEW: (bytes, self._curfew.obey),
             frames.MESSAGE: (bytes, self.dialogue.obey),
+            frames.ZONES: (bytes, self._positioning.zones.obey),  # kept and read as it came
+            frames.LOCATE: (bytes, self._positioning.locate),
         }
 
     def _resume(self) -> None:
@@ -133,6 +135,7 @@ class Tag:
             self.situation.armed = True
             self.strap.resume(nominal_ohm, memory.get("openings", 0), memory.get("altered", 0) == 1)
             self._beacon.start(0)
+            self._presence.arm(0)
 
     @property
     def armed(self) -> bool:
@@ -189,6 +192,15 @@ class Tag:
         self._positioning.feed(now, data)
         self._settle(now)
 
+    def feed_radio(self, now: int, jam: int, cell_dbm: int) -> None:
+        # The receiver's jamming indicator (0 while it is off), and the cell's level; -140: none at all.
+        self._positioning.sample(now, jam, cell_dbm)
+
+    def feed_ring(self, now: int) -> None:
+        # The network has paged the modem: something waits.
+        self._bearers.ring(now)
+        self._settle(now)
+
     def feed_key(self, now: int, sealed: bytes) -> None:
         # The electronic key was held to the tag: a command that the centre sealed for it.
         self._orders.take(now, sealed)
@@ -231,7 +243,7 @@ class Tag:
             soonest = self._broadcast.due
             for part in self._parts:
                 soonest = sooner(soonest, part.next_deadline())
-            self._due = soonest
+            self._due = max(soonest, self._last)  # what has been told may have made something due long ago
         return self._due
 
     def handle_timer(self, now: int) -> None:
@@ -261,6 +273,7 @@ class Tag:
 
     def _on_event(self, now: int, code: int, alarm: bool) -> None:
         self._stale = True
+        self._last = now
         self._bearers.event(now, alarm)
         if alarm:
             self._broadcast.alarm(now)
@@ -273,20 +286,6 @@ class Tag:
     def _tell_armed(self, code: int, now: int, detail: int) -> None:
         if self.situation.armed:
             self._recorder.event(code, now, detail)
-
-    def _on_fix(self, now: int, position) -> None:
-        self._no_sky = False
-        self.situation.fixed_at = now
-        if position.dated:
-            self.clock.confirm(now, position.utc_s)
-        self._recorder.fix(position, now)
-        if self._config.log_every_epoch:
-            self._broadcast.hurry(now)
-
-    def _on_no_fix(self, now: int) -> None:
-        if not self._no_sky:
-            self._no_sky = True
-            self._recorder.event(frames.EVENT_NO_FIX, now, self._config.fix_timeout_s)
 
     # What the centre wants: each gives a refusal reason, or 0 or None.
 
@@ -364,9 +363,8 @@ class Tag:
         if bearer == out.BLE:
             homes = self._config.homes
             is_home = bool(welcome.flags & 1) and (not homes or welcome.gateway in homes)
-            if is_home:
-                self._no_sky = False
-            self._presence.welcomed(now, is_home)
+            if self._presence.welcomed(now, is_home):
+                self._positioning.came_home(now)
         if self.clock.age_s(now) >= self._config.time_refresh_s:
             self._ask_time(now, bearer)
 
@@ -382,29 +380,16 @@ class Tag:
     def _settle(self, now: int) -> None:
         # After anything that may have changed what is wanted: receiver, records on their way, cellular line.
         self._stale = True
+        self._last = now
         self._curfew.pursue(now)
         self.dialogue.pursue(now)
         faults = self.journal.faults
         if faults != self._journal_faults:
             self._journal_faults = faults
             self._recorder.event(frames.EVENT_JOURNAL_FAULT, now, faults)
-        self._want_positions(now)
-        if self._positioning.power != self._gnss_was_on:
-            self._gnss_was_on = self._positioning.power
-            self._emit((out.GNSS_POWER, self._gnss_was_on))
+        self._positioning.want(now)
         self._bearers.pursue(self.situation.violation)
         self._bearers.settle(now, self.situation.away)
-
-    def _want_positions(self, now: int) -> None:
-        situation = self.situation
-        if self._config.log_every_epoch:
-            self._positioning.want(now, 1)
-        elif not (situation.armed and situation.away):
-            self._positioning.want(now, None)
-        elif situation.violation:
-            self._positioning.want(now, self._config.violation_fix_s)
-        else:
-            self._positioning.want(now, self._config.away_fix_s)
 
     def _flags(self, now: int) -> int:
         return (
@@ -417,4 +402,5 @@ class Tag:
             | (frames.STATE_ALARM_PENDING if self.journal.alarms else 0)
             | (frames.STATE_CLOCK_TRUSTED if self.clock.trusted(now) else 0)
             | (frames.STATE_GNSS_ON if self._positioning.power else 0)
+            | (frames.STATE_ASKS if self._presence.asked is not None else 0)
         )

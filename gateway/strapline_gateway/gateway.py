@@ -18,6 +18,7 @@ from strapline_gateway.station import (
     Presence,
     Provisional,
     Record,
+    Ring,
     Station,
     TimeRequest,
     Transmit,
@@ -50,6 +51,8 @@ class Gateway:
         self._stack = AsyncExitStack()
         self.on_event: Callable[[Record | Presence | Provisional], None] | None = None
         """Told of everything that is kept, for a log or a live view."""
+        self.on_ring: Callable[[str], None] | None = None
+        """Has a tag's modem paged, by a short message or as the operator offers it; without it orders wait for the tag's next call."""
 
     def attach(self, relay: Relay) -> None:
         self._relay = relay
@@ -90,6 +93,9 @@ class Gateway:
             elif isinstance(event, TimeRequest):
                 if self._relay is not None:
                     self._relay.ask_time(event)
+            elif isinstance(event, Ring):
+                if self.on_ring is not None:
+                    self.on_ring(event.tag)
             else:
                 self._perform(event)
         if self._relay is not None and (slots := self.station.take_slots()):

@@ -33,6 +33,12 @@ CALLER_PROVE_WITHIN_S = 30.0
 REPLAY_TOLERANCE_S = 30.0
 """A heartbeat whose uptime is further off than this was recorded earlier and sent again."""
 
+_URGENT = (bytes([frames.LOCATE]), bytes([frames.MESSAGE]))
+"""Commands for which a tag is worth waking; the kind is the first byte of the seal's envelope."""
+
+ASKED_AFTER_S = 10.0
+"""A tag that asks for a call so soon after the last contact has not noticed it yet."""
+
 _NEXT = "+"
 """Behind a tag's id, before a generation: the name of its next keys among the pseudonyms."""
 
@@ -101,7 +107,13 @@ class TimeRequest(NamedTuple):
     sealed: bytes
 
 
-Event = Connect | Abandon | Transmit | HangUp | Presence | Provisional | Record | TimeRequest
+class Ring(NamedTuple):
+    """An order waits for a tag that calls us and has no line: have its modem paged. Lost or repeated, it does no harm."""
+
+    tag: str
+
+
+Event = Ring | Connect | Abandon | Transmit | HangUp | Presence | Provisional | Record | TimeRequest
 
 
 class Station:
@@ -259,7 +271,8 @@ class Station:
         enrolled.told_alarm = heartbeat.newest_alarm if State.ALARM_PENDING in state else None
         waiting = State.PENDING in state and now >= enrolled.collect_again_at
         overdue = now - enrolled.contact_at >= CONTACT_PERIOD_S
-        if news or waiting or enrolled.mailbox or overdue or enrolled.offset_s is None:
+        asked = State.ASKS in state and now - enrolled.contact_at >= ASKED_AFTER_S
+        if news or waiting or asked or enrolled.mailbox or overdue or enrolled.offset_s is None:
             self._call_on(tag, address, now)
 
     def _call_on(self, tag: str, address: str, now: float) -> None:
@@ -398,6 +411,8 @@ class Station:
             return False
         enrolled.mailbox.append(sealed)
         self._deliver(tag, now)
+        if enrolled.mailbox and not self._home and enrolled.link is None and sealed[:1] in _URGENT:
+            self._events.append(Ring(tag))
         return True
 
     def _deliver(self, tag: str, now: float) -> None:

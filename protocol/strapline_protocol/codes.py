@@ -143,8 +143,8 @@ MEANINGS = {
     EventCode.NO_FIX: Meaning("no position in the time allowed", "that time, s", ("R09",)),
     EventCode.MOVING_WITHOUT_FIX: Meaning("on the move without positions", "since the last fix, s", ("R14",), alarm=True),
     EventCode.LOCATED: Meaning("the answer to LOCATE has been taken: a fix, or none", "id of the request", ("R08",)),
-    EventCode.SHIELDED: Meaning("radio and sky were taken away at once: foil, not a lift", "level, 0.1 dB", ("R18", "R19"), alarm=True),
-    EventCode.JAMMED: Meaning("the sky is drowned in noise", "level, 0.1 dB", ("R18", "R19"), alarm=True),
+    EventCode.SHIELDED: Meaning("radio and sky were taken away at once: foil, not a lift", "the drop, 0.1 dB", ("R18", "R19"), alarm=True),
+    EventCode.JAMMED: Meaning("the sky is drowned in noise", "the receiver's jamming indicator, 0 to 255", ("R18", "R19"), alarm=True),
     EventCode.SPOOFED: Meaning("positions or their time cannot be genuine", "step, s or m", ("R46",), alarm=True),
     EventCode.SKY_BACK: Meaning("positions again", "without them, s", ("R14", "R19")),
     EventCode.ZONE_BROKEN: Meaning("outside a zone to stay in, or inside one to stay out of", "id of the zone", ("R10", "R32"), alarm=True),
@@ -183,6 +183,8 @@ class State(IntFlag):
     ALARM_PENDING = 1 << 6
     CLOCK_TRUSTED = 1 << 7
     GNSS_ON = 1 << 8
+    ASKS = 1 << 9
+    """A call of a home gateway is wanted, to know whether this is still home."""
 
 
 class ClockQuality(IntEnum):
@@ -240,6 +242,15 @@ class Setting(IntEnum):
     REMOVED_STILL_S = 13
     BATTERY_LOW_PERCENT = 14
     BATTERY_CRITICAL_PERCENT = 15
+    MODE = 30
+    HOME_SILENCE_CURFEW_S = 31
+    LOCATE_AT_HOME = 32
+    ZONE_POINTS = 33
+    ZONE_SURE_M = 34
+    NO_FIX_MOTION_S = 35
+    NO_FIX_GRACE_S = 36
+    SHIELD_S = 37
+    JAM_LIMIT = 38
     CURFEW_GRACE_S = 50
     CALL_IN_S = 51
 
@@ -269,6 +280,15 @@ RANGES = {
     Setting.REMOVED_STILL_S: Range("s", 600, 14400, "R51"),
     Setting.BATTERY_LOW_PERCENT: Range("%", 5, 50, "R23"),
     Setting.BATTERY_CRITICAL_PERCENT: Range("%", 4, 40, "R23"),
+    Setting.MODE: Range("", 0, 2, "R50: 0 combined, 1 radio, 2 satellite"),
+    Setting.HOME_SILENCE_CURFEW_S: Range("s", 15, 1800, "R15"),
+    Setting.LOCATE_AT_HOME: Range("", 0, 1, "R08, R50: whether LOCATE takes a position at home"),
+    Setting.ZONE_POINTS: Range("", 1, 20, "R32"),
+    Setting.ZONE_SURE_M: Range("m", 20, 10000, "R32"),
+    Setting.NO_FIX_MOTION_S: Range("s", 60, 3600, "R14"),
+    Setting.NO_FIX_GRACE_S: Range("s", 60, 3600, "R14"),
+    Setting.SHIELD_S: Range("s", 60, 3600, "R19"),
+    Setting.JAM_LIMIT: Range("", 1, 255, "R19: jamInd of UBX-MON-RF"),
     Setting.CURFEW_GRACE_S: Range("s", 0, 3600, "R33"),
     Setting.CALL_IN_S: Range("s", 0, 3600, "R53; 0: no call is owed"),
 }

@@ -11,6 +11,7 @@ from strapline_wire import documents, frames
 from strapline_wire.errors import LocalProtocolError
 
 _LAYOUTS = {frame.kind: frame.layout for frame in FRAMES}
+_ZONE_LAT_LIMIT_E7 = 850_000_000
 _TO_BE_ACKNOWLEDGED = 1
 _STREAM_LIMIT = 1 << 20
 
@@ -110,6 +111,9 @@ def _zones(zones: documents.Zones) -> None:
     for at, zone in enumerate(zones.zones):
         _check_known(f"zones[{at}].rule", zone.rule, Rule)
         corners = len(zone.vertices)
+        for corner, (lat_e7, _) in enumerate(zone.vertices):
+            if abs(lat_e7) > _ZONE_LAT_LIMIT_E7:
+                raise _fail(f"zones[{at}].vertices[{corner}]", "lies within 5 degrees of a pole: no tag measures there")
         if zone.radius_m and corners != 1:
             raise _fail(f"zones[{at}].vertices", f"a circle (radius_m is {zone.radius_m}) has 1 vertex, not {corners}")
         if not zone.radius_m and corners == 1:

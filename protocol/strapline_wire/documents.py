@@ -30,6 +30,15 @@ SETTING_REST_AFTER_S = const(12)
 SETTING_REMOVED_STILL_S = const(13)
 SETTING_BATTERY_LOW_PERCENT = const(14)
 SETTING_BATTERY_CRITICAL_PERCENT = const(15)
+SETTING_MODE = const(30)
+SETTING_HOME_SILENCE_CURFEW_S = const(31)
+SETTING_LOCATE_AT_HOME = const(32)
+SETTING_ZONE_POINTS = const(33)
+SETTING_ZONE_SURE_M = const(34)
+SETTING_NO_FIX_MOTION_S = const(35)
+SETTING_NO_FIX_GRACE_S = const(36)
+SETTING_SHIELD_S = const(37)
+SETTING_JAM_LIMIT = const(38)
 SETTING_CURFEW_GRACE_S = const(50)
 SETTING_CALL_IN_S = const(51)
 
@@ -50,12 +59,21 @@ SETTING_RANGES = {
     13: (600, 14400),  # removed_still_s
     14: (5, 50),  # battery_low_percent
     15: (4, 40),  # battery_critical_percent
+    30: (0, 2),  # mode
+    31: (15, 1800),  # home_silence_curfew_s
+    32: (0, 1),  # locate_at_home
+    33: (1, 20),  # zone_points
+    34: (20, 10000),  # zone_sure_m
+    35: (60, 3600),  # no_fix_motion_s
+    36: (60, 3600),  # no_fix_grace_s
+    37: (60, 3600),  # shield_s
+    38: (1, 255),  # jam_limit
     50: (0, 3600),  # curfew_grace_s
     51: (0, 3600),  # call_in_s
 }
 
 # The same for a tag, with the name that its configuration gives it: one text takes the least of a board's flash.
-SETTINGS = "1 heartbeat_shortest_ms 500 10000 2 heartbeat_longest_ms 1000 30000 3 beacon_period_s 60 14400 4 home_silence_s 30 1800 5 away_fix_s 15 600 6 violation_fix_s 1 60 7 fix_timeout_s 30 600 8 strap_tolerance_percent 5 50 9 skin_lost_s 60 7200 10 removed_s 30 1800 11 alarm_fallback_ms 1000 180000 12 rest_after_s 60 3600 13 removed_still_s 600 14400 14 battery_low_percent 5 50 15 battery_critical_percent 4 40 50 curfew_grace_s 0 3600 51 call_in_s 0 3600"
+SETTINGS = "1 heartbeat_shortest_ms 500 10000 2 heartbeat_longest_ms 1000 30000 3 beacon_period_s 60 14400 4 home_silence_s 30 1800 5 away_fix_s 15 600 6 violation_fix_s 1 60 7 fix_timeout_s 30 600 8 strap_tolerance_percent 5 50 9 skin_lost_s 60 7200 10 removed_s 30 1800 11 alarm_fallback_ms 1000 180000 12 rest_after_s 60 3600 13 removed_still_s 600 14400 14 battery_low_percent 5 50 15 battery_critical_percent 4 40 30 mode 0 2 31 home_silence_curfew_s 15 1800 32 locate_at_home 0 1 33 zone_points 1 20 34 zone_sure_m 20 10000 35 no_fix_motion_s 60 3600 36 no_fix_grace_s 60 3600 37 shield_s 60 3600 38 jam_limit 1 255 50 curfew_grace_s 0 3600 51 call_in_s 0 3600"
 
 
 Home = record('Home', ('gateway',))

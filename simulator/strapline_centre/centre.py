@@ -6,7 +6,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from strapline_centre.alerts import AlertBook
 from strapline_centre.ledger import Entry, Ledger, Outcome, RefusedEntry
@@ -149,6 +149,17 @@ class Centre:
             return (sealer.message(ident, text, language=language, flags=flags, answer_within_s=answer_within_s),)
 
         return self._order(tag, Kind.MESSAGE, seal)
+
+    def set_zones(self, tag: str, zones: Iterable[Sequence[Any]]) -> int:
+        """As `CommandSealer.zones`; gives their revision."""
+        chosen = tuple(zones)
+        sealer = self.desk.sealer(tag)
+        return self._order(tag, Kind.ZONES, lambda revision: sealer.zones(revision, chosen))
+
+    def locate(self, tag: str, within_s: int) -> int:
+        """Ask for a position now; gives the id under which the answer comes."""
+        sealer = self.desk.sealer(tag)
+        return self._order(tag, Kind.LOCATE, lambda request: (sealer.locate(request, within_s),))
 
     def _order(self, tag: str, kind: Kind, seal: Callable[[int], tuple[bytes, ...]]) -> int:
         # Unix time rises over restarts too.

@@ -42,6 +42,8 @@ class OpenOrders:
             self._drop(lambda order: order.kind == kind and order.identity & 0xFFFFFF == low)
         elif code == EventCode.MESSAGE_SHOWN:
             self._drop(lambda order: order.kind == Kind.MESSAGE and order.identity & 0x7FFFFFFF == detail)
+        elif code == EventCode.LOCATED:
+            self._drop(lambda order: order.kind == Kind.LOCATE and order.identity & 0x7FFFFFFF == detail)
         elif code == EventCode.COMMAND_REFUSED:
             self._drop(lambda order: order.kind == detail >> 8)
 

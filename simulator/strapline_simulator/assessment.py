@@ -62,6 +62,11 @@ def _outcome(scenario: Scenario, e: Expectation, found: Findings) -> Outcome:
         return _plain(
             f"at least {e.positions} positions (there are {found.positions})", passed=found.positions >= e.positions
         )
+    if e.positions_at_most is not None:
+        return _plain(
+            f"at most {e.positions_at_most} positions (there are {found.positions})",
+            passed=found.positions <= e.positions_at_most,
+        )
     return _plain(f"missing: {e.missing} (there are {found.missing})", passed=found.missing == e.missing)
 
 

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Self
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from strapline_centre.centre import Centre, Person
@@ -117,6 +117,16 @@ class Chain:
         self.centre.rekey(TAG)
         self._publish_centre()
 
+    def locate_tag(self, within_s: int) -> None:
+        """The centre asks for a position."""
+        self.centre.locate(TAG, within_s)
+        self._publish_centre()
+
+    def set_zones(self, zones: Sequence[Sequence[Any]]) -> None:
+        """The centre gives the tag its zones."""
+        self.centre.set_zones(TAG, zones)
+        self._publish_centre()
+
     def publish_centre(self) -> None:
         """The centre has something to say."""
         self._publish_centre()
@@ -127,7 +137,7 @@ class Chain:
         self.origin_s = loop.time()
         loop.add_actor(self.tag)
         self._stack.callback(loop.remove_actor, self.tag)
-        self.tag.boot(self.origin_s, self._secret, Draw(self._seed, "tag")(16), self._scenario.tag)
+        self.tag.boot(self.origin_s, self._secret, Draw(self._seed, "tag")(16), self._scenario.settings)
 
     def cut_tag_power(self) -> None:
         """The tag goes dark, and its connections with it."""
@@ -223,6 +233,7 @@ class Chain:
                 on_up=lambda: tag.link_up(CELLULAR),
                 on_data=lambda data: tag.link_data(CELLULAR, data),
                 on_down=lambda: tag.link_down(CELLULAR),
+                on_ring=tag.ring,
             )
         )
 
@@ -231,6 +242,7 @@ class Chain:
             self.cellular.hang_up()
 
         self._drop_lines = drop_lines
+        self.gateways[INGRESS].on_ring = lambda _tag: self.cellular.ring()
         tag.on_advertise = radio.advertise
         tag.on_send = from_tag
         tag.on_dial = lambda _bearer: self.cellular.dial()

@@ -9,6 +9,7 @@ from strapline_simulator.scenario import Journey, Place, Scenario, Step
 from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
 from strapline_simulator.script_dialogue import ScriptDialogue
 from strapline_simulator.script_limb import STRAP_OHM, LimbVerbs
+from strapline_simulator.script_places import PlaceSteps
 from strapline_simulator.world.sky import LogReceiver, Receiver
 from strapline_simulator.world.truth import Truth
 from strapline_simulator.world.wearer import Itinerary, distance_m
@@ -21,6 +22,12 @@ _CONTACT_S = 180.0
 
 _LOCATION_STEP_S = 10.0
 
+_UNASKED_S = 120.0
+"""A base station calls so often on a tag that does not ask for more."""
+
+_RADIO, _SATELLITE = 1, 2
+"""Settings of `mode`: without a receiver, without a base station."""
+
 _TEXTS = {
     "cut_strap": "the strap is cut",
     "close_strap": "the strap is closed",
@@ -32,7 +39,7 @@ _TEXTS = {
 }
 
 
-class Script(LimbVerbs):
+class Script(LimbVerbs, PlaceSteps):
     """Plays one scenario on one chain. `receiver` feeds the tag's UART; `observe(text)` hears of every step."""
 
     def __init__(
@@ -52,6 +59,7 @@ class Script(LimbVerbs):
         self.stimuli: list[tuple[str, float]] = []
         self._home = self.path.at(0)
         self._armed_at: float | None = None
+        self._begin_places()
         self._receiver = make_receiver(self)
         self._dialogue = ScriptDialogue(scenario, chain)
 
@@ -95,6 +103,10 @@ class Script(LimbVerbs):
             return "goes home" if step.go.to == "home" else f"goes to {step.go.to}"
         if step.open_strap is not None:
             return f"the strap opens for {step.open_strap * 1000:g} ms"
+        if step.zones is not None:
+            return f"the centre sets {len(step.zones)} zones"
+        if step.locate is not None:
+            return f"the centre asks for a position within {step.locate:g} s"
         if step.cell is not None:
             return "cellular coverage is back" if step.cell else "no cellular coverage"
         if step.message is not None:
@@ -127,9 +139,6 @@ class Script(LimbVerbs):
     async def _do_go(self, journey: Journey, now: float) -> None:
         self.path.go(now, self._scenario.places[journey.to], journey.within)
 
-    async def _do_cell(self, there: bool, _now: float) -> None:
-        self._chain.cellular.set_coverage(there)
-
     async def _do_radio_loss(self, share: float, _now: float) -> None:
         self._chain.air.loss = share
 
@@ -161,7 +170,7 @@ class Script(LimbVerbs):
     async def _do_new_keys(self, _yes: bool, now: float) -> None:
         self._chain.rekey_tag()
         at_home = distance_m(self.path.at(now), self._home) < _BEYOND_REACH_M
-        period_s = self._scenario.tag.get("beacon_period_s", Config.beacon_period_s)
+        period_s = self._scenario.settings.get("beacon_period_s", Config.beacon_period_s)
         self._expect("rekeyed", now, now + (_CONTACT_S if at_home else period_s + _CONTACT_S), "the tag has new keys")
 
     def _expect(self, code: str, earliest_s: float, latest_s: float, text: str, due_s: float | None = None) -> None:
@@ -182,7 +191,7 @@ class Script(LimbVerbs):
             return
         self._conclude_limb(end_s)
         steps = [t * _LOCATION_STEP_S for t in range(int(end_s / _LOCATION_STEP_S) + 1)]
-        period_s = self._scenario.tag.get("beacon_period_s", Config.beacon_period_s)
+        period_s = self._scenario.settings.get("beacon_period_s", Config.beacon_period_s)
         for k in range(1, int((end_s - self._armed_at) / period_s) + 1):
             at = self._armed_at + k * period_s
             self._expect("beacon", at - 0.001, at + 5, "the beacon is due")
@@ -202,19 +211,24 @@ class Script(LimbVerbs):
         return absences if left is None else [*absences, (left, end_s)]
 
     def _expect_absence(self, left: float, back: float, end_s: float) -> None:
-        silence_s = self._scenario.tag.get("home_silence_s", Config.home_silence_s)
-        noticed = left + silence_s
+        silence_s = self._scenario.settings.get("home_silence_s", Config.home_silence_s)
+        noticed = left + _UNASKED_S + silence_s
+        mode = self._scenario.settings.get("mode", Config.mode)
         if back <= noticed + 60 or (self._armed_at or 0) > left:
             return
-        self._expect("left_home", left, noticed + 15, "the wearer has left home")
-        if back < end_s:
-            self._expect("came_home", left, back + 60, "the wearer is home again")
+        if mode != _SATELLITE:
+            self._expect("left_home", left, noticed + 15, "the wearer has left home")
+            if back < end_s:
+                self._expect("came_home", left, back + _UNASKED_S, "the wearer is home again")
+        if mode == _RADIO:
+            return
         # A position each 3 min: any 4 min between have one. They travel with the next beacon, or when the tag is home again.
-        window_s = self._scenario.tag.get("away_fix_s", Config.away_fix_s) + 60
+        window_s = self._scenario.settings.get("away_fix_s", Config.away_fix_s) + 60
         at = noticed + 60
         while at + window_s <= back:
             due = back + 900 if back < end_s else at + window_s + Config.beacon_period_s + 900
-            self._expect("fix", at, at + window_s, "a position is due", due)
+            if not self._is_dark(at, at + window_s):
+                self._expect("fix", at, at + window_s, "a position is due", due)
             at += window_s
 
 

@@ -157,7 +157,7 @@ class _Run:
         if log is not None:
             return lambda _script: LogReceiver(log, chain.tag.gnss)
         random = Random(f"{self._seed}/sky")
-        return lambda script: Receiver(chain.utc, lambda: script.path.at(chain.now_s()), chain.tag.gnss, random)
+        return lambda script: _receiver_of(script, chain, random)
 
     def _entered(self, chain: Chain, entry: Entry) -> None:
         now = chain.now_s()
@@ -259,6 +259,12 @@ class _Run:
         story.alerts = alerts
         story.alarm_latencies = latencies
         story.states = _states(sorted(events), self._duration_s)
+
+
+def _receiver_of(script: Script, chain: Chain, random: Random) -> Receiver:
+    receiver = Receiver(chain.utc, script.where, chain.tag.gnss, random)
+    receiver.speed_m_s = lambda: script.path.speed_m_s(chain.now_s())
+    return receiver
 
 
 _ALARM_NAMES = {code.name.lower() for code in ALARMS}

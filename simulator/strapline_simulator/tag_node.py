@@ -116,6 +116,10 @@ class TagNode:
     def button(self, *, pressed: bool) -> None:
         self._request(bench.BUTTON, self._now_ms(), bytes([pressed]))
 
+    def ring(self) -> None:
+        """The network pages the modem."""
+        self._request(bench.RING, self._now_ms(), b"")
+
     # The clock's side.
 
     def next_deadline(self) -> float | None:

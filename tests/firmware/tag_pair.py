@@ -22,7 +22,8 @@ from strapline_wire.session import Session, welcome
 
 SECRET = bytes(range(16))
 EPOCH = 1_700_000_000
-UTC_AT_START_S = 1_772_480_000
+UTC_AT_START_S = 1_772_496_000
+"""2026-03-03 00:00 UTC, so that `epoch(now)` tells the time that the centre tells."""
 WORN_OHM = 1000
 OPEN_OHM = 1_000_000
 NAMES = {int(code): code.name.lower() for code in EventCode}
@@ -192,6 +193,8 @@ class TagPair:
         self.battery_mv, self.charging, self.case_open, self.immersed, self.faults = 3900, 0, 0, 0, 0
         self.restless = True
         """The wearer moves all the time: nothing rests."""
+        self.jam, self.cell_dbm = 0, -85
+        self.vibrated: list[tuple[int, int]] = []
         self.sampler = Sampler(self.tag, self, self.config, 0) if sampling else None
 
     # Time.
@@ -241,8 +244,12 @@ class TagPair:
     def armed_away(self) -> None:
         """Armed, and gone from home just now."""
         self.arm()
-        self.run(self.config.home_silence_s)
-        assert self.tag.away
+        self.leave()
+
+    def leave(self) -> None:
+        """Out of home's reach, until the tag is sure of it."""
+        while not self.tag.away:
+            self.run_to(self.tag.next_deadline())
 
     def edge(self, is_open: bool) -> None:
         self.tag.feed_strap_edge(self.now, is_open)
@@ -316,6 +323,8 @@ class TagPair:
         elif kind == out.LINK_CLOSE:
             self.hung_up.append((self.now, fields[0]))
             self.disconnect(fields[0])
+        elif kind == out.VIBRATE:
+            self.vibrated.append((self.now, fields[0]))
         elif kind == out.RESTART:
             self.restarts.append(self.now)
         else:
@@ -430,7 +439,8 @@ def nmea(content: str) -> bytes:
 
 
 def epoch(second: int) -> bytes:
-    """What a receiver says about one second of the day: a position that moves with it."""
+    """What a receiver says about one second of the day: a position that moves with it, at 2 m/s."""
     time = f"{second // 3600 % 24:02}{second // 60 % 60:02}{second % 60:02}"
-    place = f"48{second // 60 % 60:02}.{second % 60:02}00,N,01131.0000,E"
+    minutes = second % 86400 * 10
+    place = f"48{minutes // 10000 % 60:02}.{minutes % 10000:04},N,01131.0000,E"
     return nmea(f"GPRMC,{time},A,{place},1.0,84.4,030326,,,A") + nmea(f"GPGGA,{time},{place},1,08,0.9,545.4,M,46.9,M,,")

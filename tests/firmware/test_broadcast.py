@@ -62,7 +62,7 @@ def test_an_alarm_is_on_the_air_at_once_and_ten_times_more_at_100_ms(phase_ms):
     assert [heard.at - opened_at for heard in burst] == list(range(0, 1001, 100))
     for heard in burst:
         assert heard.heartbeat.newest_alarm == pair.tag.journal.newest_alarm
-        assert State(heard.heartbeat.flags) == (
+        assert State(heard.heartbeat.flags) & ~State.ASKS == (
             State.ARMED
             | State.STRAP_OPEN
             | State.STRAP_LATCHED
@@ -80,7 +80,7 @@ def test_after_the_burst_it_advertises_about_each_second_until_the_alarms_receip
     pair.edge(is_open=True)
     pair.run(1.5)
     pair.run(3600)
-    pending = gaps(pair, since=pair.now - 3_590_000)
+    pending = gaps(pair, since=pair.now - 3_400_000)
     assert 500 <= min(pending) < 510
     assert 980 < sum(pending) / len(pending) < 1020
     longer = [gap for gap in pending if gap >= 1500]  # a new pseudonym begins a rhythm of its own
@@ -89,7 +89,7 @@ def test_after_the_burst_it_advertises_about_each_second_until_the_alarms_receip
     pair.visit()
     pair.advertised.clear()
     pair.run(3600)
-    assert min(gaps(pair)[1:]) >= 1000
+    assert sorted(gaps(pair))[6] >= 1000  # but those with which it asks for home
     assert sum(gaps(pair)) / len(gaps(pair)) > 5000
     assert State.ALARM_PENDING not in State(pair.heard[-1].heartbeat.flags)
 

@@ -197,8 +197,7 @@ def in_parts(pair, kind, body, order=None, transfer=77):
 
 def test_what_a_newer_centre_wants_is_refused_by_name_and_does_no_harm(pair):
     pair.key(pair.centre.seal(0x3D, b"of a later version"))
-    pair.key(pair.centre.seal(frames.ZONES, documents.pack_zones((1, ()))))
-    assert refusals(pair) == [(0x3D, frames.REFUSAL_UNKNOWN_KIND), (frames.ZONES, frames.REFUSAL_UNKNOWN_KIND)]
+    assert refusals(pair) == [(0x3D, frames.REFUSAL_UNKNOWN_KIND)]
     pair.arm()
     assert pair.tag.armed
 
@@ -211,12 +210,12 @@ def test_trailing_fields_of_a_newer_centre_are_passed_over(pair):
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 1, 2, 0)])
 def test_a_body_in_parts_counts_once_it_is_whole(pair, order):
-    sealed = in_parts(pair, frames.ZONES, bytes(1100), order)
+    sealed = in_parts(pair, 0x3D, bytes(1100), order)
     for part in sealed[:-1]:
         pair.key(part)
     assert refusals(pair) == []
     pair.key(sealed[-1])
-    assert refusals(pair) == [(frames.ZONES, frames.REFUSAL_UNKNOWN_KIND)]  # whole, and its kind is not built yet
+    assert refusals(pair) == [(0x3D, frames.REFUSAL_UNKNOWN_KIND)]  # whole, and of no kind that there is
 
 
 def test_a_document_that_began_anew_does_not_mix_with_the_one_before(pair):
@@ -230,16 +229,16 @@ def test_a_document_that_began_anew_does_not_mix_with_the_one_before(pair):
 
 
 def test_parts_of_an_earlier_epoch_do_not_mix_with_those_of_a_later_one_that_counts_alike(pair):
-    old = in_parts(pair, frames.ZONES, bytes(1100))
+    old = in_parts(pair, 0x3D, bytes(1100))
     for part in old[1:]:
         pair.key(part)
     pair.centre.epoch, pair.centre.number = EPOCH + 1, 0
-    new = in_parts(pair, frames.ZONES, bytes(1100))
+    new = in_parts(pair, 0x3D, bytes(1100))
     pair.key(new[0])
     assert refusals(pair) == []
     for part in new[1:]:
         pair.key(part)
-    assert refusals(pair) == [(frames.ZONES, frames.REFUSAL_UNKNOWN_KIND)]
+    assert refusals(pair) == [(0x3D, frames.REFUSAL_UNKNOWN_KIND)]
 
 
 def test_more_than_a_tag_can_hold_is_refused_at_its_first_part(pair):

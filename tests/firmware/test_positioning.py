@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware.tag_pair import WORN_OHM, TagPair, epoch
+from strapline_wire import documents, frames
 
 SPARSE = {"heartbeat_shortest_ms": 60_000, "heartbeat_longest_ms": 60_000}
 
@@ -138,7 +139,7 @@ def test_in_violation_there_is_a_position_every_15_s(how):
     pair.arm()
     if how == "before leaving":
         pair.edge(is_open=True)
-    pair.run(301)
+    pair.leave()
     if how == "while away":
         with_sky(pair, 400)
         pair.edge(is_open=True)
@@ -189,14 +190,144 @@ def test_a_sentence_cut_by_the_last_byte_is_completed_by_silence(away):
 def test_what_a_fix_says(away):
     away.visit(home=False)  # for the time
     away.run(180)
-    away.gnss(epoch(3723))
+    away.gnss(epoch(540))
     away.run(0.3)
     (fix,) = [r.body for r in (fixes(away), away.unique())[1] if r.name == "fix"]
-    assert (fix.boot, fix.uptime_s) == (1, 480)
-    assert fix.utc_s % 86400 == 3723
-    assert (fix.lat_e7, fix.lon_e7) == (480338333, 115166667)
+    assert (fix.boot, fix.uptime_s) == (1, 540)
+    assert fix.utc_s % 86400 == 540
+    assert (fix.lat_e7, fix.lon_e7) == (480090000, 115166667)
     assert (fix.accuracy_dm, fix.speed_dm_s) == (45, 5)
     assert fix.flags == 0b011
+
+
+# LOCATE: R08.
+
+
+def locate(pair, request=7, within_s=180):
+    pair.key(pair.centre.seal(frames.LOCATE, frames.pack_locate((request, within_s))))
+    return pair.now
+
+
+def answers(pair):
+    """What was told after the departure, in the journal's order, and the requests that were answered."""
+    pair.coverage = True
+    pair.visit(home=False)
+    names = [r.name for r in sorted(pair.unique(), key=lambda r: r.sequence) if "clock" not in r.name]
+    details = [r.body.detail for r in pair.unique() if r.name == "located"]
+    return names[names.index("armed") + 1 :], details
+
+
+def test_an_order_brings_a_position_now_and_its_answer_comes_after_it(away):
+    with_sky(away, 100)
+    assert not away.gnss_power[-1][1]
+    asked_at = locate(away)
+    assert away.gnss_power[-1] == (asked_at, True)
+    with_sky(away, 40)
+    assert answers(away) == (["left_home", "fix", "fix", "located"], [7])
+    assert asked_at + 30_000 <= away.times("located")[0] <= asked_at + 32_000
+    with_sky(away, 600)
+    assert answers(away)[1] == [7]
+
+
+def test_an_order_without_sky_is_answered_when_its_time_is_over(away):
+    away.run(130)
+    asked_at = locate(away, within_s=150)
+    away.run(200)
+    assert answers(away)[0] == ["left_home", "no_fix", "located"]
+    assert away.times("located") == [asked_at + 150_000]
+
+
+def test_an_order_takes_the_position_that_is_under_way(away):
+    away.run(10)
+    locate(away)
+    away.gnss(epoch(away.now // 1000))
+    away.run(1)
+    assert answers(away) == (["left_home", "fix", "located"], [7])
+    assert away.gnss_power[-1] == (away.now - 1000 + 300, False)
+
+
+@pytest.mark.parametrize(("allowed", "names"), [(0, ["located"]), (1, ["fix", "located"])])
+def test_at_home_there_is_a_position_only_where_the_deployment_allows_it(allowed, names):
+    pair = TagPair({**SPARSE, "locate_at_home": allowed})
+    pair.arm()
+    pair.visit()
+    locate(pair)
+    assert pair.gnss_power == ([(pair.now, True)] if allowed else [])
+    with_sky(pair, 60, first_fix_s=3)
+    assert answers(pair) == (names, [7])
+    assert not pair.gnss_power or not pair.gnss_power[-1][1]
+    pair.stay_home(3600)
+    assert answers(pair) == (names, [7])
+
+
+def test_whoever_comes_home_meanwhile_is_not_measured_there(away):
+    away.run(130)
+    locate(away)
+    away.run(10)
+    away.visit()
+    assert away.gnss_power[-1] == (away.now, False)
+    away.stay_home(600)
+    assert answers(away)[0] == ["left_home", "no_fix", "came_home", "located"]
+
+
+def test_a_tag_without_a_receiver_says_at_once_that_there_is_none():
+    pair = TagPair({**SPARSE, "mode": 1})
+    pair.armed_away()
+    asked_at = locate(pair)
+    assert answers(pair) == (["left_home", "located"], [7])
+    assert pair.times("located") == [asked_at]
+    pair.run(3600)
+    assert pair.gnss_power == []
+
+
+def test_a_second_order_waits_its_turn_and_one_before_arming_is_refused(away):
+    away.run(130)
+    locate(away, 7)
+    locate(away, 8)
+    away.run(400)
+    assert answers(away)[1] == [7]
+    refused = [r.body.detail for r in away.unique() if r.name == "command_refused"]
+    assert refused == [frames.LOCATE << 8 | frames.REFUSAL_NOT_NOW]
+    pair = TagPair(SPARSE)
+    locate(pair)
+    pair.visit()
+    assert "command_refused" in pair.names()
+    assert pair.gnss_power == []
+
+
+# Zones.
+
+
+def test_a_zone_in_doubt_is_looked_at_each_minute_and_a_broken_one_each_15_s():
+    pair = TagPair({**SPARSE, "zone_sure_m": 10_000})
+    zone = (7, 0, 0, 1000, ((480_090_000, 115_166_667),))
+    pair.key(pair.centre.seal(frames.ZONES, documents.pack_zones((1, (zone,)))))
+    pair.armed_away()
+    with_sky(pair, 2400, first_fix_s=3)
+    waits = [later - sooner for sooner, later in pairwise(on_times(pair))]
+    calm = next(n for n, wait in enumerate(waits) if wait < 180_000)
+    assert calm >= 3
+    assert all(60_000 <= wait < 65_000 for wait in waits[calm : calm + 4])
+    assert set(waits[calm + 5 :]) == {15_000}
+    assert [r.body.detail for r in pair.unique() if r.name == "zone_broken"] == [7]
+    assert fixes(pair)[-1] > 2300
+
+
+def test_the_network_pages_a_sleeping_tag_and_it_calls(away):
+    away.run(600)
+    dialled = len(away.dialled)
+    away.tag.feed_ring(away.now)
+    away.drain()
+    assert len(away.dialled) == dialled + 1
+    for _ in range(5):  # anybody may page
+        away.run(10)
+        away.tag.feed_ring(away.now)
+        away.drain()
+    assert len(away.dialled) == dialled + 1
+    away.run(60)
+    away.tag.feed_ring(away.now)
+    away.drain()
+    assert len(away.dialled) == dialled + 2
 
 
 @settings(deadline=None)

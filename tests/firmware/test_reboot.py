@@ -87,7 +87,7 @@ def test_the_five_minutes_and_the_four_hours_count_from_the_reboot(pair):
     pair.run(200)
     again = rebooted(pair)
     again.run(5 * 3600)
-    assert again.times("left_home") == [300_000]
+    assert again.times("left_home") == [360_000]
     assert again.times("beacon") == [4 * 3600 * 1000]
 
 

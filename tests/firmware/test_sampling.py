@@ -17,10 +17,11 @@ class Reads:
     """A tag and its sensors in one, noting when what was read."""
 
     strap_ohm, skin_centi_c, ambient_centi_c, battery_percent, battery_mv = 1, 2, 3, 4, 5
-    charging, case_open, immersed, faults = 6, 7, 8, 9
+    charging, case_open, immersed, faults, jam, cell_dbm = 6, 7, 8, 9, 10, -11
 
     def __init__(self):
         self.strap, self.skin, self.battery, self.motion, self.housing, self.broken = [], [], [], [], [], []
+        self.radio = []
 
     def read_motion(self, samples):
         assert len(samples) == 96
@@ -45,6 +46,9 @@ class Reads:
     def feed_faults(self, now, bits):
         self.broken.append(bits)
 
+    def feed_radio(self, now, jam, cell_dbm):
+        self.radio.append((now, jam, cell_dbm))
+
 
 def sampled(until, config=None):
     reads = Reads()
@@ -60,6 +64,7 @@ def test_the_strap_is_read_each_second_the_skin_each_ten_and_the_battery_each_mi
     assert reads.skin == [(500 + 10_000 * n, 2, 3) for n in range(12)]
     assert reads.battery == [(4, 5), (4, 5)]
     assert reads.broken == [9, 9]
+    assert reads.radio == [(500 + 10_000 * n, 10, -11) for n in range(12)]
 
 
 def test_motion_and_housing_are_read_each_second_however_often_the_strap_is():
@@ -109,6 +114,7 @@ class Memory:
 class Sensors:
     def __init__(self):
         self.strap_ohm, self.skin_centi_c, self.ambient_centi_c, self.battery_percent = 1000, 3300, 2200, 80
+        self.jam, self.cell_dbm = 0, -85
         self.battery_mv, self.charging, self.case_open, self.immersed, self.faults = 3700, 0, 0, 0, 0
         self.swing = 0
     def read_motion(self, samples):
@@ -122,6 +128,9 @@ class Sensors:
 sensors = Sensors()
 tag = Tag(bytes(16), Memory(), lambda size: bytes(size), CcmCipher, MemoryFlash(12288, 4096), Config())
 tag.situation.armed = True
+tag.situation.away = True
+tag._settle(0)
+tag.take_outputs()
 tag.strap.arm(1000)
 sampler = Sampler(tag, sensors, Config(), 0)
 sampler.handle_timer(0)
@@ -135,6 +144,8 @@ def sample(sampler, tag, sensors):
         sensors.battery_mv = 3200 if now % 180000 < 100000 else 3700
         sensors.ambient_centi_c = 2200 if now % 30000 < 15000 else -1000
         sensors.skin_centi_c = 2300 if now % 20000 < 10000 else 3300
+        sensors.cell_dbm = -140 if now % 30000 < 10000 else -85
+        sensors.jam = 200 if now % 40000 < 10000 else 0
         sampler.next_deadline()
         sampler.handle_timer(now)
         tag.next_deadline()

@@ -9,9 +9,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from strapline_centre.schedule import Window
 from strapline_protocol.definitions import EventCode
+from strapline_protocol.profiles import PROFILES
 from strapline_simulator.scenario.limb import Activity, Drain, Replay, Surroundings
 from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
 from strapline_simulator.scenario.quantities import Moment, Seconds, day_and_time, seconds
+from strapline_simulator.scenario.zones import ZoneSpec
+from strapline_simulator.world.shelter import ShelterName
 from strapline_tag.config import Config
 
 Verb = Literal[
@@ -33,6 +36,8 @@ Verb = Literal[
     "surroundings",
     "cell",
     "radio_loss",
+    "jammer",
+    "locate",
     "new_keys",
     "curfew",
     "config",
@@ -40,6 +45,10 @@ Verb = Literal[
     "press_button",
     "power_cut",
     "note",
+    "shelter",
+    "sky",
+    "spoofer",
+    "zones",
 ]
 
 
@@ -72,6 +81,21 @@ def _code(name: str) -> str:
 
 
 Code = Annotated[str, AfterValidator(_code)]
+
+
+def _locate_within(duration_s: float) -> float:
+    if not 1 <= duration_s <= 600:
+        raise ValueError(f"{duration_s:g} s is no time for LOCATE: write 1s to 10min")
+    return duration_s
+
+
+LocateWithin = Annotated[Seconds, AfterValidator(_locate_within)]
+
+
+def _profile(name: str) -> str:
+    if name not in PROFILES:
+        raise ValueError(f"{name!r} is no profile: choose one of {', '.join(PROFILES)}")
+    return name
 
 
 class _Strict(BaseModel):
@@ -127,6 +151,12 @@ class Step(_Strict):
         default=None, description="the tag is without power for so long, then starts again"
     )
     note: str | None = Field(default=None, description="nothing happens; shown in the timeline")
+    jammer: bool | None = Field(default=None, description="somebody drowns the sky in noise")
+    locate: LocateWithin | None = Field(default=None, description="the centre asks for a position within this time")
+    sky: Literal["open", "indoors", "none"] | None = Field(default=None, description="what the receiver sees")
+    spoofer: str | Literal[False] | None = Field(default=None, description="false signals of this place; false: none")
+    shelter: ShelterName | None = Field(default=None, description="what stands around the tag and takes signals away")
+    zones: tuple[ZoneSpec, ...] | None = Field(default=None, description="the centre sets the tag's zones")
 
     @model_validator(mode="after")
     def _one_verb(self) -> "Step":
@@ -159,6 +189,7 @@ class Expectation(_Strict):
         default=None, description="so many truths of the world are absent from the ledger", ge=0
     )
     positions: int | None = Field(default=None, description="at least so many positions are at the centre", ge=0)
+    positions_at_most: int | None = Field(default=None, description="no more than so many", ge=0)
     absent: Literal[True] | None = Field(default=None, description="the gateway told that the tag has gone")
 
     after: str | None = Field(default=None, description="the step that it must follow")
@@ -168,7 +199,7 @@ class Expectation(_Strict):
 
     @model_validator(mode="after")
     def _one_claim(self) -> "Expectation":
-        claims = ("event", "never", "alert", "no_alert", "missing", "positions", "absent")
+        claims = ("event", "never", "alert", "no_alert", "missing", "positions", "positions_at_most", "absent")
         if sum(getattr(self, claim) is not None for claim in claims) != 1:
             raise ValueError(f"an expectation claims exactly one of {', '.join(claims)}")
         if self.within is not None and self.after is None:
@@ -207,6 +238,9 @@ class Scenario(_Strict):
     places: dict[str, Place] = {}
     wearer: Wearer = Wearer()
     tag: Annotated[dict[str, int], AfterValidator(_settings)] = Field(default={}, description="settings of the tag")
+    profile: Annotated[str, AfterValidator(_profile)] | None = Field(
+        default=None, description="a named set of settings; `tag` goes before it"
+    )
     gnss_log: bool = Field(default=False, description="the receiver's bytes come from the log given with --gnss-log")
     steps: tuple[Step, ...]
     expect: tuple[Expectation, ...] = Field(min_length=1)
@@ -225,9 +259,19 @@ class Scenario(_Strict):
         for step in self.steps:
             if step.go is not None and step.go.to not in self.places:
                 raise ValueError(f"`go: {step.go.to}` names no place: choose one of {', '.join(sorted(self.places))}")
+            named = [step.spoofer or None, *(zone.around for zone in step.zones or ())]
+            for place in named:
+                if place is not None and place not in self.places:
+                    raise ValueError(f"{place!r} names no place: choose one of {', '.join(sorted(self.places))}")
             if not 0 <= self.seconds_of(step.at) <= self.duration_s:
                 raise ValueError(f"step at {step.at} lies outside the scenario's duration ({self.duration})")
         return self
+
+    @property
+    def settings(self) -> dict[str, int]:
+        """Of the tag: the profile's, and `tag` before it."""
+        profile = PROFILES[self.profile] if self.profile else {}
+        return {**{setting.name.lower(): value for setting, value in profile.items()}, **self.tag}
 
     def seconds_of(self, moment: str) -> float:
         """A moment as seconds since the start."""

@@ -10,6 +10,9 @@ from strapline_gateway.stream import StreamLinks
 DIAL_S = 2.0
 """From idle to a standing connection on LTE-M, roughly."""
 
+RING_S = 10.24
+"""Half of an eDRX cycle of 20.48 s (3GPP TS 36.304), in which a sleeping modem listens once."""
+
 NO_COVERAGE_S = 10.0
 LATENCY_S = 0.08
 
@@ -54,11 +57,14 @@ class Cellular:
         on_up: Callable[[], None],
         on_data: Callable[[bytes], None],
         on_down: Callable[[], None],
+        on_ring: Callable[[], None] = lambda: None,
     ) -> None:
         self._links = links
         self._on_up = on_up
         self._on_data = on_data
         self._on_down = on_down
+        self._on_ring = on_ring
+        self._ring_waits = False
         self._stream: _Stream | None = None
         self._tasks = asyncio.TaskGroup()
         self._coverage = True
@@ -80,6 +86,18 @@ class Cellular:
         self._coverage = there
         if not there:
             self.hang_up()
+        elif self._ring_waits:
+            self.ring()
+
+    def ring(self) -> None:
+        """Page the modem; the network keeps it until there is coverage."""
+        self._ring_waits = True
+        asyncio.get_running_loop().call_later(RING_S, self._ring)
+
+    def _ring(self) -> None:
+        if self._ring_waits and self._coverage:
+            self._ring_waits = False
+            self._on_ring()
 
     def dial(self) -> None:
         """The tag wants a connection: `on_up` or `on_down` follows."""

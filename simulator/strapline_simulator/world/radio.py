@@ -23,6 +23,8 @@ class RadioWorld:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._where: dict[str, Callable[[], Point]] = {}
+        self.damping_db = 0.0
+        """What stands around the tag takes this from every signal."""
 
     def place(self, node: str, where: Callable[[], Point]) -> None:
         self._where[node] = where
@@ -33,5 +35,5 @@ class RadioWorld:
             return None
         metres = max(distance_m(self._where[a](), self._where[b]()), 1.0)
         loss = 10 * PATH_LOSS_EXPONENT * math.log10(metres)
-        rssi = round(RSSI_AT_1_M_DBM - loss + self._random.gauss(0, FADING_DB))
+        rssi = round(RSSI_AT_1_M_DBM - self.damping_db - loss + self._random.gauss(0, FADING_DB))
         return rssi if rssi >= SENSITIVITY_DBM else None

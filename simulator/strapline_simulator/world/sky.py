@@ -1,9 +1,11 @@
-"""A GNSS receiver under an open sky: NMEA sentences at 1 Hz while it has power. Or a real receiver's recorded bytes, as they are."""
+"""A GNSS receiver under some sky: NMEA sentences at 1 Hz while it has power. Or a real receiver's recorded bytes, as they are."""
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from random import Random
+from typing import NamedTuple
 
 from strapline_simulator.gnss_log import Epoch
 from strapline_simulator.world.wearer import Point
@@ -15,12 +17,31 @@ HOT_START_S = 2.0
 _EPHEMERIS_S = 2 * 3600.0
 """GPS ephemerides are renewed every two hours: after a longer rest the start is cold again."""
 
-_ERROR_M = 2.5
+_CORRELATION_S = 60.0
+"""Errors of a receiver that stands still change over about a minute: multipath and atmosphere, not noise."""
+
 _METRE_DEG = 1 / 111320
 
 
+class Sky(NamedTuple):
+    """What a receiver makes of its surroundings."""
+
+    error_m: float
+    """Standard deviation per axis; 90 % of positions lie within 2.146 of it."""
+    hdop: float
+    slower: float
+    """How much longer the first position takes; infinite where there is none."""
+
+
+SKIES = {
+    "open": Sky(4.0, 0.8, 1.0),  # R10: 90 % within 8.6 m
+    "indoors": Sky(12.0, 2.4, 3.0),  # R10: 90 % within 26 m
+    "none": Sky(0.0, 99.99, math.inf),
+}
+
+
 class Receiver:
-    """The simulated receiver. `utc()` and `where()` give the true time and position, `emit` takes its bytes."""
+    """The simulated receiver. `utc()` and `where()` give the time and position that its signals tell, `emit` takes its bytes."""
 
     def __init__(
         self,
@@ -33,6 +54,10 @@ class Receiver:
         self._where = where
         self._emit = emit
         self._random = random
+        self.sky = "open"
+        self.speed_m_s: Callable[[], float] = lambda: 0.2
+        self._error = (0.0, 0.0)
+        self._error_at = float("-inf")
         self._on_since: float | None = None
         self._last_fix = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
@@ -52,22 +77,33 @@ class Receiver:
         now = loop.time()
         assert self._on_since is not None
         warm = now - self._last_fix < _EPHEMERIS_S
-        has_fix = now - self._on_since >= (HOT_START_S if warm else COLD_START_S)
+        has_fix = now - self._on_since >= (HOT_START_S if warm else COLD_START_S) * SKIES[self.sky].slower
         self._timer = loop.call_at(now + 1.0, self._epoch)
         if has_fix:
             self._last_fix = now
-        self._emit(self._sentences(has_fix))
+        self._emit(self._sentences(has_fix, now))
 
-    def _sentences(self, has_fix: bool) -> bytes:
+    def _drift(self, now: float) -> tuple[float, float]:
+        # A Gauss-Markov process: what is left of the error of before, and as much new as keeps its size.
+        sigma = SKIES[self.sky].error_m
+        left = math.exp((self._error_at - now) / _CORRELATION_S)
+        new = sigma * math.sqrt(1 - left**2)
+        north, east = (left * old + self._random.gauss(0, new) for old in self._error)
+        self._error, self._error_at = (north, east), now
+        return self._error
+
+    def _sentences(self, has_fix: bool, now: float) -> bytes:
         moment = self._utc().astimezone(UTC)
         clock, date = moment.strftime("%H%M%S.%f")[:9], moment.strftime("%d%m%y")
         if not has_fix:
             return _sentence(f"GNRMC,{clock},V,,,,,,,{date},,,N") + _sentence(f"GNGGA,{clock},,,,,0,00,99.99,,,,,,")
         here = self._where()
-        lat = _angle(here.lat_deg + self._random.gauss(0, _ERROR_M) * _METRE_DEG, 2, "NS")
-        lon = _angle(here.lon_deg + self._random.gauss(0, _ERROR_M) * _METRE_DEG, 3, "EW")
-        hdop = 0.8 + self._random.random() * 0.4
-        return _sentence(f"GNRMC,{clock},A,{lat},{lon},0.4,,{date},,,A") + _sentence(
+        north, east = self._drift(now)
+        lat = _angle(here.lat_deg + north * _METRE_DEG, 2, "NS")
+        lon = _angle(here.lon_deg + east * _METRE_DEG / math.cos(math.radians(here.lat_deg)), 3, "EW")
+        hdop = SKIES[self.sky].hdop * (1 + self._random.random() / 2)
+        knots = self.speed_m_s() * 3600 / 1852
+        return _sentence(f"GNRMC,{clock},A,{lat},{lon},{knots:.1f},,{date},,,A") + _sentence(
             f"GNGGA,{clock},{lat},{lon},1,11,{hdop:.2f},22.0,M,44.0,M,,"
         )
 

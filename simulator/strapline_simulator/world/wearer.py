@@ -33,6 +33,10 @@ class Itinerary:
         self._times = [0.0]
         self._points = [here]
 
+    def speed_m_s(self, t_s: float) -> float:
+        """How fast the wearer goes then."""
+        return distance_m(self.at(t_s), self.at(t_s + 1))
+
     def go(self, now: float, to: Place, duration_s: float) -> None:
         """Leave for a place now and be there after `duration_s`. A journey that was under way ends here."""
         here = self.at(now)

@@ -167,4 +167,4 @@ def test_reading_the_sensors_of_an_armed_tag_allocates_nothing():
     done = subprocess.run(
         [find_micropython(), "-c", ON_A_BOARD], env={"MICROPYPATH": path}, capture_output=True, text=True, check=False
     )
-    assert (done.stdout, done.stderr) == ("read 200000 False False 1\n", "")
+    assert (done.stdout, done.stderr) == ("read 200000 False False 2\n", "")

@@ -7,6 +7,7 @@ import pytest
 from hand_made_tag import ALARM, OTHER_SECRET, OTHER_TAG, HandMadeTag
 from station_home import ADDRESS, Home, connects, facts, known_home
 from strapline_gateway.station import (
+    ASKED_AFTER_S,
     CONTACT_PERIOD_S,
     IDLE_S,
     LEAVE_AFTER_S,
@@ -16,6 +17,8 @@ from strapline_gateway.station import (
     Presence,
     Provisional,
     Record,
+    Ring,
+    Station,
     Transmit,
 )
 from strapline_protocol.definitions import State
@@ -257,6 +260,29 @@ def test_a_tag_that_has_mail_is_called():
     home.now = 1.0
     assert home.station.send_command(tag.ident, b"sealed", home.now)
     assert home.hear(tag.heartbeat(home.now)) == [Connect(tag.ident, ADDRESS)]
+
+
+def test_a_tag_that_asks_for_a_call_is_called_and_not_again_before_it_can_have_noticed():
+    home, tag = known_home()
+    home.now = ASKED_AFTER_S - 1
+    assert home.hear(tag.heartbeat(home.now, State.ASKS)) == []
+    home.now = ASKED_AFTER_S
+    assert home.hear(tag.heartbeat(home.now, State.ASKS)) == [Connect(tag.ident, ADDRESS)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_urgent"), [(frames.LOCATE, True), (frames.MESSAGE, True), (frames.RECEIPT, False)]
+)
+def test_an_order_has_a_tag_paged_that_calls_us_and_has_no_line(kind, is_urgent):
+    tag = HandMadeTag()
+    order = bytes([kind]) + b"sealed"
+    ingress = Station(0x6A7E00CE, [tag.gateway_keys], bytes, home=False)
+    assert ingress.send_command(tag.ident, order, 0.0)
+    assert ingress.next_event() == (Ring(tag.ident) if is_urgent else None)
+    assert ingress.next_event() is None
+    home, tag = known_home()  # a tag that lives here is called over Bluetooth
+    assert home.station.send_command(tag.ident, order, home.now)
+    assert home.station.next_event() is None
 
 
 def test_a_tag_is_never_called_twice_at_once():

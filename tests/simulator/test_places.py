@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
+from typing import get_args
 
 import pytest
 
@@ -15,6 +16,7 @@ from strapline_protocol.keys import centre_keys
 from strapline_protocol.profiles import PROFILES, settings_of
 from strapline_simulator.clock import run_virtual
 from strapline_simulator.scenario import load_scenario
+from strapline_simulator.scenario.places import ShelterName
 from strapline_simulator.simulation import Options, run_scenario
 from strapline_simulator.world.cellular import Cellular
 from strapline_simulator.world.shelter import NO_CELL_DBM, SHELTERS, Cell
@@ -178,3 +180,8 @@ def test_without_its_cause_the_scenario_fails(name, verb, code):
     )
     result = run_scenario(scenario.model_copy(update={"steps": steps}), Options(body="model"))
     assert any(code in outcome.text for outcome in result.report.expectations if not outcome.passed)
+
+
+def test_every_shelter_that_a_scenario_may_name_has_its_figures():
+    assert set(get_args(ShelterName)) == set(SHELTERS)
+    assert {shelter.sky for shelter in SHELTERS.values()} <= set(SKIES)

@@ -12,9 +12,8 @@ from strapline_protocol.definitions import EventCode
 from strapline_protocol.profiles import PROFILES
 from strapline_simulator.scenario.limb import Activity, Drain, Replay, Surroundings
 from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
+from strapline_simulator.scenario.places import ShelterName, ZoneSpec
 from strapline_simulator.scenario.quantities import Moment, Seconds, day_and_time, seconds
-from strapline_simulator.scenario.zones import ZoneSpec
-from strapline_simulator.world.shelter import ShelterName
 from strapline_tag.config import Config
 
 Verb = Literal[

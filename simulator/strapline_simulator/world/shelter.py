@@ -1,8 +1,6 @@
 """What stands around the tag and takes signals away: how much of each, and how suddenly."""
 
-from typing import Literal, NamedTuple
-
-ShelterName = Literal["street", "indoors", "lift", "metro", "car_park", "bath", "foil"]
+from typing import NamedTuple
 
 NO_CELL_DBM = -125
 """Below it a modem has no cell: LTE-M with coverage enhancement ends near there (3GPP TS 36.133)."""

@@ -1,4 +1,4 @@
-"""Zones as a scenario writes them."""
+"""Zones and shelters as a scenario writes them."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from strapline_protocol.codes import Rule
+
+ShelterName = Literal["street", "indoors", "lift", "metro", "car_park", "bath", "foil"]
 
 _Corner = tuple[Annotated[float, Field(ge=-85, le=85)], Annotated[float, Field(ge=-180, le=180)]]
 

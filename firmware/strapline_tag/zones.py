@@ -41,11 +41,12 @@ class Zones:
         # A new document; what was broken is judged anew under it. Gives a refusal reason, or 0.
         refusal = _refusal(document)
         if not refusal:
-            if self._document and document[:4] <= self._document[:4]:
-                return frames.REFUSAL_OLD_REVISION
-            self._memory.put("zones_broken", 0)
-            self._memory.write("zones", document)
-            self._hold(document, 0)
+            if document != self._document:
+                if self._document and document[:4] <= self._document[:4]:
+                    return frames.REFUSAL_OLD_REVISION
+                self._memory.put("zones_broken", 0)
+                self._memory.write("zones", document)
+                self._hold(document, 0)
             self._tell(frames.EVENT_APPLIED, now, frames.ZONES << 24 | int.from_bytes(document[1:4], "big"))
         return refusal
 

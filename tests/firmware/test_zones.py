@@ -276,6 +276,7 @@ def test_a_document_takes_effect_says_so_and_outlives_a_reboot():
 def test_a_revision_only_rises():
     judge = Judge()
     assert judge.zones.obey(0, sealed_body(circle(), revision=300)) == 0
+    assert judge.zones.obey(0, sealed_body(circle(), revision=300)) == 0  # the same, for whoever missed the answer
     for revision in (300, 299, 5):
         assert judge.zones.obey(0, sealed_body(revision=revision)) == frames.REFUSAL_OLD_REVISION
     assert judge.zones.obey(0, sealed_body(revision=301)) == 0

@@ -37,7 +37,17 @@ class World:
 
     def told(self):
         self.pair.visit(home=False)
-        skip = ("started", "armed", "left_home", "came_home", "fix", "beacon", "vibrated", "clock_untrusted", "clock_trusted")
+        skip = (
+            "started",
+            "armed",
+            "left_home",
+            "came_home",
+            "fix",
+            "beacon",
+            "vibrated",
+            "clock_untrusted",
+            "clock_trusted",
+        )
         return [name for name in self.pair.names() if name not in skip]
 
     def detail(self, name):

@@ -66,9 +66,9 @@ class Broadcast:
         self._burst = self._config.burst_count
         self.due = now
 
-    def hurry(self, now: int) -> None:
+    def hurry(self, now: int, count: int = 0) -> None:
         # A record waits for a gateway: one heartbeat tells it, the next is what it connects on.
-        self._quick = self._config.quick_count
+        self._quick = count or self._config.quick_count
         # Drawn, because sensors are sampled at a phase that a tag keeps.
         self.due = min(self.due, now + 1 + self._draw(self._config.quick_spacing_ms))
 

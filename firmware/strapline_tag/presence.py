@@ -6,11 +6,14 @@ from strapline_wire.compat import const
 _CALLED_S = const(120)  # a gateway calls so often without being asked
 _SHORTEST_S = const(15)
 _SHARE = const(5)  # asked this many times in the silence that counts as leaving
+_TRIES = const(
+    25
+)  # quick heartbeats, until a gateway has come: where a third are lost, one silence in curfew hours still has ten
 _SATELLITE = const(2)  # `mode` without a base station
 
 
 class Presence:
-    # tell(code, now, detail): an event; hurry(now): heartbeats at once, for a gateway to hear.
+    # tell(code, now, detail): an event; hurry(now, count): heartbeats at once, for a gateway to hear.
     def __init__(self, config, situation, tell, hurry):
         self._config = config
         self._situation = situation
@@ -60,7 +63,7 @@ class Presence:
             return
         if self.asked is None:
             self.asked = now
-            self._hurry(now)
+            self._hurry(now, _TRIES)
         else:
             self.asked = None
             self._situation.away = True

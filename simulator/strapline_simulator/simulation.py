@@ -124,6 +124,7 @@ class _Run:
                     script.observe = lambda t, text: self._watch(Happening(t, "world", text))
                     tasks = [asyncio.create_task(self._tick(chain)), asyncio.create_task(self._watch_heap(chain))]
                     await script.play(self._duration_s)
+                    self._note_alerts(chain)
                     for task in tasks:
                         task.cancel()
                     measured = chain.tag.measure()
@@ -164,6 +165,11 @@ class _Run:
         self._entries.append((now, entry))
         if entry.kind == "event":
             self._watch(Happening(now, "centre", event_name(entry.fields["code"])))
+        self._note_alerts(chain)
+
+    def _note_alerts(self, chain: Chain) -> None:
+        # Some come with an entry, others with the time.
+        now = chain.now_s()
         for alert in chain.centre.alerts.alerts[self._alerts_told :]:
             self._alerts_told += 1
             self._alerts.append((now, alert.code, alert.text))

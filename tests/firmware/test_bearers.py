@@ -46,7 +46,9 @@ def test_a_tag_asks_for_a_call_and_without_an_answer_for_as_long_as_is_set_the_w
     assert not pair.tag.away
     flags = [(h.at, State.ASKS in State(h.heartbeat.flags)) for h in pair.heard if h.at > heard_at]
     assert all(asks == (at >= asked_at) for at, asks in flags)
-    assert len([at for at, asks in flags if asks and at < asked_at + 8000]) == 6  # quick ones, for a gateway to come on
+    assert (
+        len([at for at, asks in flags if asks and at < asked_at + 30_000]) >= 24
+    )  # quick ones, for a gateway to come on
     pair.run(10)
     left_at = asked_at + silence_s * 1000
     assert pair.times("left_home") == [left_at]

@@ -55,10 +55,11 @@ def test_an_alarm_is_on_the_air_at_once_and_ten_times_more_at_100_ms(phase_ms):
     pair.arm()
     pair.visit()
     pair.run_to(20_000 + phase_ms)
+    before = len(pair.heard)  # one of them may be of this very moment
     pair.edge(is_open=True)
     opened_at = pair.now
     pair.run(2)
-    burst = [heard for heard in pair.heard if heard.at >= opened_at][:11]
+    burst = pair.heard[before:][:11]
     assert [heard.at - opened_at for heard in burst] == list(range(0, 1001, 100))
     for heard in burst:
         assert heard.heartbeat.newest_alarm == pair.tag.journal.newest_alarm
@@ -89,7 +90,7 @@ def test_after_the_burst_it_advertises_about_each_second_until_the_alarms_receip
     pair.visit()
     pair.advertised.clear()
     pair.run(3600)
-    assert sorted(gaps(pair))[6] >= 1000  # but those with which it asks for home
+    assert sorted(gaps(pair))[26] >= 1000  # but those with which it asks for home
     assert sum(gaps(pair)) / len(gaps(pair)) > 5000
     assert State.ALARM_PENDING not in State(pair.heard[-1].heartbeat.flags)
 

@@ -60,7 +60,10 @@ ORDERLY = Faults(
 
 
 class Memory(dict):
-    put = dict.__setitem__
+    put = write = dict.__setitem__
+
+    def read(self, name):
+        return self.get(name, b"")
 
 
 class Recorded(NamedTuple):

@@ -121,7 +121,17 @@ class MicropythonBody:
         self._folder.cleanup()
 
 
-BODIES: dict[str, Callable[[], Body]] = {"model": ModelBody, "micropython": MicropythonBody}
+def _virtual_board() -> Body:
+    from strapline_simulator.board.body import VirtualBoard
+
+    return VirtualBoard()
+
+
+BODIES: dict[str, Callable[[], Body]] = {
+    "model": ModelBody,
+    "micropython": MicropythonBody,
+    "virtual-board": _virtual_board,
+}
 
 
 def make_body(name: str) -> Body:

@@ -39,6 +39,7 @@ class TagNode:
         self.has_power = False
         self.boots: list[float] = []
         """When it started, loop time; each record says which start it counts from."""
+        self._deframers = {outputs.BLE: link.Deframer(), outputs.CELLULAR: link.Deframer()}
         self.on_advertise: Callable[[bytes, bytes], None] = _ignore
         self.on_send: Callable[[int, bytes], None] = _ignore
         self.on_dial: Callable[[int], None] = _ignore
@@ -100,6 +101,7 @@ class TagNode:
             self._request(bench.GNSS, self._now_ms(), data[start : start + _UART_PORTION])
 
     def link_up(self, bearer: int) -> None:
+        self._deframers[bearer] = link.Deframer()
         self._note_line(bearer, up=True)
         self._request(bench.LINK_UP, self._now_ms(), bytes([bearer]))
 
@@ -188,8 +190,9 @@ class TagNode:
     def _count_line(self, content: bytes) -> None:
         # What the link adds depends on which of two things at the same moment a broker lets happen first; the frames do not.
         bearer, line = content[:1], content[1:]
-        if frame := (link.decode(line[1:-1]) or b"")[link.HEADER_SIZE :]:
-            self._count(bearer + frame)
+        for piece in self._deframers[bearer[0]].feed(line):
+            if frame := piece[link.HEADER_SIZE :]:
+                self._count(bearer + frame)
 
 
 def _message(code: int, now_ms: int, content: bytes = b"") -> bytes:

@@ -1,0 +1,30 @@
+# Raspberry Pi Pico W (RP2040, CYW43439), MicroPython 1.29 with MICROPY_PY_BLUETOOTH_ENABLE_HCI_CMD=1 (docs/boards.md). Untried on hardware.
+# Pins are GPIO numbers of its data sheet.
+
+
+class Board:
+    NAME = "pico-w"
+    STRAP_ADC = 26
+    STRAP_EDGE = 15  # the comparator's output: high while the loop is open
+    STRAP_PULL_UP_OHM = 10000
+    BATTERY_ADC = 27
+    BATTERY_FULL_SCALE_MV = 6600  # 3.3 V behind a divider of two equal resistors
+    I2C = 0
+    SDA = 4
+    SCL = 5
+    MOVED = 6  # LIS3DH INT1
+    KEY = 7  # ST25DV GPO, open drain
+    GNSS_UART = 0
+    GNSS_TX = 0
+    GNSS_RX = 1
+    GNSS_BAUD = 9600  # what a MAX-M10S begins with
+    MODEM_UART = 1
+    MODEM_TX = 8
+    MODEM_RX = 9
+    MODEM_KEY = 10  # a transistor pulls PWRKEY to ground
+    CHARGING = 11
+    CASE = 12
+    WATER = 13
+    BUTTON = 14
+    MOTOR = 16
+    WATCHDOG_MS = 8000  # RP2040: 8,388 ms at most

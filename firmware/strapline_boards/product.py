@@ -1,0 +1,224 @@
+# The program of a tag: makes everything, then sleeps until something is due or comes. All that it decides, the tag decides.
+import io
+import json
+import os
+import select
+import sys
+import time
+
+import machine
+import micropython
+
+from strapline_boards.deadlines import NEVER
+from strapline_boards.memory import Memory, read
+from strapline_boards.radio import Radio
+from strapline_boards.sensors import Sensors
+from strapline_boards.sim7080 import Modem
+from strapline_boards.st25dv import KeyMailbox
+from strapline_boards.ublox import Receiver
+from strapline_tag import outputs as out
+from strapline_tag import storage
+from strapline_tag.config import Config
+from strapline_tag.sampling import Sampler
+from strapline_tag.tag import Tag
+from strapline_wire.ccm import CcmCipher
+from strapline_wire.compat import const
+
+try:
+    import bluetooth
+except ImportError:
+    bluetooth = None
+
+_LATE_MS = const(1000)  # inputs that never end do not keep timers waiting for longer
+
+
+class _Wake(io.IOBase):
+    # What a poll can wait for: set in an interrupt.
+    def __init__(self):
+        self.is_set = False
+
+    def __call__(self) -> None:
+        self.is_set = True
+
+    def ioctl(self, request, argument):
+        return argument & 1 if request == 3 and self.is_set else 0  # MP_STREAM_POLL, POLLIN
+
+
+class _Motor:
+    def __init__(self, pin):
+        self._pin = pin
+        self.due = NEVER
+
+    def run(self, now: int, for_ms: int) -> None:
+        if self._pin is not None:
+            self._pin(1)
+            self.due = now + for_ms
+
+    def handle_timer(self, now: int) -> None:
+        self._pin(0)
+        self.due = NEVER
+
+
+class Product:
+    def __init__(self, board, secret: bytes, settings: dict):
+        self._watchdog = machine.WDT(timeout=board.WATCHDOG_MS)
+        self._now = 0
+        self._ticks = time.ticks_ms()
+        self._wake = wake = _Wake()
+        pin = machine.Pin
+        self._edges = self._presses = 0
+        self._edge_pin = pin(board.STRAP_EDGE, pin.IN)
+        self._was_open = False
+        self._edge_pin.irq(self._on_edge, pin.IRQ_RISING | pin.IRQ_FALLING)
+        if board.BUTTON is not None:
+            self._button = pin(board.BUTTON, pin.IN, pin.PULL_UP)
+            self._button.irq(self._on_press, pin.IRQ_RISING | pin.IRQ_FALLING)
+        self._key_held = False
+        self._key_pin = pin(board.KEY, pin.IN, pin.PULL_UP)
+        self._key_pin.irq(self._on_key, pin.IRQ_FALLING)
+        i2c = machine.I2C(board.I2C, sda=pin(board.SDA), scl=pin(board.SCL), freq=400000)
+        self._mailbox = KeyMailbox(i2c)
+        gnss = machine.UART(board.GNSS_UART, board.GNSS_BAUD, tx=pin(board.GNSS_TX), rx=pin(board.GNSS_RX), rxbuf=1024)
+        line = machine.UART(board.MODEM_UART, 115200, tx=pin(board.MODEM_TX), rx=pin(board.MODEM_RX), rxbuf=1024)
+        key = pin(board.MODEM_KEY, pin.OUT, value=0)
+        self._radio = Radio(bluetooth, wake)
+        self._receiver = Receiver(gnss)
+        self._modem = Modem(
+            line, key, settings.get("apn", "").encode(), settings.get("host", "").encode(), settings.get("port", 0)
+        )
+        talking = self._radio, self._receiver, self._modem
+        self._motor = _Motor(None if board.MOTOR is None else pin(board.MOTOR, pin.OUT, value=0))
+        self._sensors = sensors = Sensors(board, machine, i2c, talking)
+        self._parts = talking + (sensors, self._motor)
+        self._poller = select.poll()
+        for source in (wake, gnss, line):
+            self._poller.register(source, select.POLLIN)
+        config = Config(settings.get("config"))
+        sensors.config = config
+        self._try_mailbox(self._mailbox.start)
+        # After the radio: with it off the random numbers of an ESP32 are none.
+        self._tag = Tag(secret, Memory(), os.urandom, CcmCipher, config)
+        for part in talking:
+            part.tag = self._tag
+        self._sampler = Sampler(self._tag, sensors, config, 0)
+
+    # Interrupts: they note and wake, nothing else.
+
+    def _on_edge(self, pin):
+        self._edges += 1
+        self._wake.is_set = True
+
+    def _on_press(self, pin):
+        self._presses += 1
+        self._wake.is_set = True
+
+    def _on_key(self, pin):
+        self._key_held = True
+        self._wake.is_set = True
+
+    # The loop.
+
+    def run(self) -> None:
+        while True:
+            self._watchdog.feed()
+            self._wake.is_set = False
+            ticks = time.ticks_ms()
+            self._now += time.ticks_diff(ticks, self._ticks)
+            self._ticks = ticks
+            now = self._now
+            came = self._inputs(now)
+            if not came or now - self._due() > _LATE_MS:
+                self._timers(now)
+            self._carry_out(now)
+            # What came may have made something due: an instant of sleep lets the radio work before.
+            wait_ms = 0 if came else max(0, self._due() - self._now)
+            for _ in self._poller.ipoll(wait_ms):
+                pass
+
+    def _due(self) -> int:
+        due = min(self._tag.next_deadline(), self._sampler.next_deadline())
+        for part in self._parts:
+            if part.due < due:
+                due = part.due
+        return due
+
+    def _inputs(self, now: int) -> bool:
+        came = False
+        if self._edges:
+            # However late we are: edges without a change are an opening that is over, or a closing.
+            self._edges = 0
+            came = True
+            is_open = self._edge_pin() == 1
+            if is_open == self._was_open:
+                self._tag.feed_strap_edge(now, not is_open)
+            self._was_open = is_open
+            self._tag.feed_strap_edge(now, is_open)
+        if self._presses:
+            self._presses = 0
+            came = True
+        if self._key_held:
+            sealed = self._try_mailbox(self._mailbox.take)
+            if sealed:
+                came = True
+                self._tag.feed_key(now, sealed)
+        for part in (self._radio, self._receiver, self._modem):
+            if part.poll(now):
+                came = True
+        return came
+
+    def _try_mailbox(self, call):
+        # While it serves the field it is silent: then again with the next sample.
+        try:
+            answer = call()
+        except OSError:
+            return None
+        self._key_held = False
+        return answer
+
+    def _timers(self, now: int) -> None:
+        # Both looked at before either runs, as every body does.
+        tag, sampler = self._tag, self._sampler
+        tag_is_due = tag.next_deadline() <= now
+        if sampler.next_deadline() <= now:
+            self._sensors.now = now
+            sampler.handle_timer(now)
+        if tag_is_due:
+            tag.handle_timer(now)
+        for part in self._parts:
+            if part.due <= now:
+                part.handle_timer(now)
+
+    def _carry_out(self, now: int) -> None:
+        tag = self._tag
+        while tag.has_outputs():
+            for output in tag.take_outputs():
+                kind = output[0]
+                if kind == out.ADVERTISE:
+                    self._radio.advertise(now, output[1], output[2])
+                elif kind == out.GNSS_POWER:
+                    self._receiver.power(now, output[1])
+                elif kind == out.LINK_OPEN:
+                    self._modem.dial(now)
+                elif kind == out.LINK_SEND:
+                    self._bearer(output[1]).send(now, output[2])
+                elif kind == out.LINK_CLOSE:
+                    self._bearer(output[1]).hang_up(now)
+
+    def _bearer(self, bearer: int):
+        return self._radio if bearer == out.BLE else self._modem
+
+
+def main(board, production: bool) -> None:
+    # Gives back only where the board is no tag yet: then it waits for `strapline provision`.
+    secret = read(storage.SECRET)
+    if len(secret) != 16:
+        return
+    if production:
+        micropython.kbd_intr(-1)
+        os.dupterm(None)
+    try:
+        Product(board, secret, json.loads(read(storage.SETTINGS) or "{}")).run()
+    except Exception as error:
+        with open(storage.CRASH, "w") as file:
+            sys.print_exception(error, file)
+    machine.reset()

@@ -1,0 +1,1 @@
+"""Chips, as their data sheets describe them, at the level of registers and bytes."""

@@ -73,6 +73,7 @@ class Product:
         if board.BUTTON is not None:
             self._button = pin(board.BUTTON, pin.IN, pin.PULL_UP)
             self._button.irq(self._on_press, pin.IRQ_RISING | pin.IRQ_FALLING)
+        self._was_away = False
         self._key_held = False
         self._key_pin = pin(board.KEY, pin.IN, pin.PULL_UP)
         self._key_pin.irq(self._on_key, pin.IRQ_FALLING)
@@ -130,6 +131,11 @@ class Product:
             if not came or now - self._due() > _LATE_MS:
                 self._timers(now)
             self._carry_out(now)
+            situation = self._tag.situation
+            away = situation.armed and situation.away
+            if away != self._was_away:
+                self._was_away = away
+                self._modem.stand_by(now, away)
             # What came may have made something due: an instant of sleep lets the radio work before.
             wait_ms = 0 if came else max(0, self._due() - self._now)
             for _ in self._poller.ipoll(wait_ms):

@@ -37,11 +37,12 @@ class Radio:
         self.due = NEVER
         self.tag = None
         self.failed = True
-        try:
-            self._start(bluetooth)
-            self.failed = False
-        except (AttributeError, OSError):
-            pass  # a build without it, or a radio that does not start
+        if bluetooth is not None:
+            try:
+                self._start(bluetooth)
+                self.failed = False
+            except OSError:
+                pass  # a radio that does not start
 
     def _start(self, bluetooth) -> None:
         self._ble = ble = bluetooth.BLE()
@@ -132,6 +133,6 @@ class Radio:
             self._ble.gap_advertise(None)
         self._pump(now)
 
-    def hang_up(self) -> None:
+    def hang_up(self, now: int) -> None:
         if self._central is not None:
             self._ble.gap_disconnect(self._central)

@@ -116,7 +116,7 @@ class Processor:
         self.run()
 
     def measure(self) -> dict[str, int]:
-        """What its heap holds, asked in its sleep: which goes on as it was."""
+        """What its heap holds, the stand-ins included, asked in its sleep: which goes on as it was."""
         if not self.ended:
             self._circuit.interrupt(MEASURE, 0)
             self.wake()
@@ -159,7 +159,7 @@ class Processor:
         elif code == "z":
             return bytes([self._cause])
         elif code == "m":
-            self.measured = dict(zip(("heap_used", "heap_free"), struct.unpack("<II", payload), strict=True))
+            self.measured = dict(zip(("board_heap_used", "board_heap_free"), struct.unpack("<II", payload), strict=True))
         elif code == "x":
             raise ResetError(HARD_RESET)
         return b""

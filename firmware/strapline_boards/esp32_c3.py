@@ -1,14 +1,12 @@
 # ESP32-C3-MINI-1, MicroPython 1.29 with MICROPY_PY_BLUETOOTH_ENABLE_HCI_CMD=1 (docs/boards.md). Untried on hardware. It has 15 pins: no
-# button, no motor. GPIO 2, 8 and 9 are read at reset, so 2 and 9 carry what rests high (a UART's output, an open drain).
+# motor. GPIO 2, 8 and 9 are read at reset, so 2 and 9 carry what rests high (a UART's output, an open drain).
 
 
 class Board:
     NAME = "esp32-c3"
-    STRAP_ADC = 0  # ADC1, as 1: ADC2 is of no use beside the radio
+    STRAP_ADC = 0  # ADC1: ADC2 is of no use beside the radio
     STRAP_EDGE = 3
     STRAP_PULL_UP_OHM = 10000
-    BATTERY_ADC = 1
-    BATTERY_FULL_SCALE_MV = 6600
     I2C = 0
     SDA = 4
     SCL = 5
@@ -25,6 +23,6 @@ class Board:
     CHARGING = 8
     CASE = 19
     WATER = 6
-    BUTTON = None
+    BUTTON = 1
     MOTOR = None
     WATCHDOG_MS = 8000

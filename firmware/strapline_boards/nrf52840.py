@@ -7,8 +7,6 @@ class Board:
     STRAP_ADC = 2  # AIN0
     STRAP_EDGE = 3
     STRAP_PULL_UP_OHM = 10000
-    BATTERY_ADC = 4  # AIN2
-    BATTERY_FULL_SCALE_MV = 6600
     I2C = 0
     SDA = 26
     SCL = 27

@@ -7,8 +7,6 @@ class Board:
     STRAP_ADC = 26
     STRAP_EDGE = 15  # the comparator's output: high while the loop is open
     STRAP_PULL_UP_OHM = 10000
-    BATTERY_ADC = 27
-    BATTERY_FULL_SCALE_MV = 6600  # 3.3 V behind a divider of two equal resistors
     I2C = 0
     SDA = 4
     SCL = 5

@@ -63,7 +63,7 @@ class Product:
     def __init__(self, board, secret: bytes, settings: dict):
         self._watchdog = machine.WDT(timeout=board.WATCHDOG_MS)
         self._now = 0
-        self._ticks = time.ticks_ms()
+        self._ticks = time.ticks_ms()  # type: ignore[attr-defined]
         self._wake = wake = _Wake()
         pin = machine.Pin
         self._edges = self._presses = 0
@@ -123,8 +123,8 @@ class Product:
         while True:
             self._watchdog.feed()
             self._wake.is_set = False
-            ticks = time.ticks_ms()
-            self._now += time.ticks_diff(ticks, self._ticks)
+            ticks = time.ticks_ms()  # type: ignore[attr-defined]
+            self._now += time.ticks_diff(ticks, self._ticks)  # type: ignore[attr-defined]
             self._ticks = ticks
             now = self._now
             came = self._inputs(now)
@@ -138,7 +138,7 @@ class Product:
                 self._modem.stand_by(now, away)
             # What came may have made something due: an instant of sleep lets the radio work before.
             wait_ms = 0 if came else max(0, self._due() - self._now)
-            for _ in self._poller.ipoll(wait_ms):
+            for _ in self._poller.ipoll(wait_ms):  # type: ignore[attr-defined]
                 pass
 
     def _due(self) -> int:
@@ -221,10 +221,10 @@ def main(board, production: bool) -> None:
         return
     if production:
         micropython.kbd_intr(-1)
-        os.dupterm(None)
+        os.dupterm(None)  # type: ignore[attr-defined]
     try:
         Product(board, secret, json.loads(read(storage.SETTINGS) or "{}")).run()
     except Exception as error:
         with open(storage.CRASH, "w") as file:
-            sys.print_exception(error, file)
+            sys.print_exception(error, file)  # type: ignore[attr-defined]
     machine.reset()

@@ -1,6 +1,7 @@
 # What the sampler reads, and the chips behind it. A chip that is silent becomes a bit of `faults`, and its last value stays.
 from strapline_boards.deadlines import NEVER
 from strapline_boards.lis3dh import Accelerometer
+from strapline_boards.max17048 import Gauge
 from strapline_boards.max30205 import Thermometer
 from strapline_wire.compat import const
 
@@ -8,39 +9,25 @@ _FAULT_STRAP = const(1)
 _FAULT_SKIN = const(2)
 _FAULT_AMBIENT = const(4)
 _FAULT_MOTION = const(8)
+_FAULT_GAUGE = const(256)
 
 _FULL_SCALE = const(65535)
 _OPEN_OHM = const(1000000)
 _EARLY_MS = const(70)  # a conversion, and some patience
 _REPAIR_MS = const(60000)  # how often a chip that fell silent is set up anew
 
-# A lithium polymer cell's voltage in mV at rest and what is left of its charge, as its makers draw it for 0.2 C and 25 °C; straight
-# between the points.
-CHARGE = ((3300, 0), (3600, 5), (3690, 10), (3750, 25), (3800, 45), (3900, 65), (4000, 80), (4100, 92), (4200, 100))
-
-
-def percent_of(milli_v: int) -> int:
-    below = CHARGE[0]
-    for point in CHARGE:
-        if milli_v < point[0]:
-            span = point[0] - below[0]
-            return below[1] + ((milli_v - below[0]) * (point[1] - below[1]) + span // 2) // span if span else 0
-        below = point
-    return 100
-
 
 class Sensors:
     # machine: the module; parts: drivers that know of themselves that they have failed.
     def __init__(self, board, machine, i2c, parts):
-        adc, pin = machine.ADC, machine.Pin
-        self._strap = adc(pin(board.STRAP_ADC))
-        self._battery = adc(pin(board.BATTERY_ADC))
+        pin = machine.Pin
+        self._strap = machine.ADC(pin(board.STRAP_ADC))
         self._pull_up_ohm = board.STRAP_PULL_UP_OHM
-        self._full_scale_mv = board.BATTERY_FULL_SCALE_MV
         self._charging = pin(board.CHARGING, pin.IN, pin.PULL_UP)  # the charger pulls it low
         self._case = pin(board.CASE, pin.IN, pin.PULL_UP)  # closed it is low
         self._water = pin(board.WATER, pin.IN, pin.PULL_UP)  # water bridges it to ground
         self._thermometers = Thermometer(i2c, 0x48), Thermometer(i2c, 0x49)
+        self._gauge = Gauge(i2c)
         self._motion = Accelerometer(i2c, 0x18, pin(board.MOVED, pin.IN))
         self._parts = parts
         self._faults = 0
@@ -93,13 +80,16 @@ class Sensors:
         above = _FULL_SCALE - level
         return min(level * self._pull_up_ohm // above, _OPEN_OHM) if above else _OPEN_OHM
 
-    @property
-    def battery_mv(self) -> int:
-        return self._battery.read_u16() * self._full_scale_mv // _FULL_SCALE
+    # Percent is asked for before millivolt.
 
     @property
     def battery_percent(self) -> int:
-        return percent_of(self.battery_mv)
+        self._try(_FAULT_GAUGE, self._gauge.read)
+        return self._gauge.percent
+
+    @property
+    def battery_mv(self) -> int:
+        return 0 if self._faults & _FAULT_GAUGE else self._gauge.milli_v
 
     @property
     def charging(self) -> int:

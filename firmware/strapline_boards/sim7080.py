@@ -100,7 +100,7 @@ class Modem:
     def _down(self, now: int) -> None:
         if self._wanted:
             self._wanted = False
-            self.tag.feed_link_down(now, out.CELLULAR)
+            self.tag.feed_link_down(now, out.CELLULAR)  # type: ignore[attr-defined]
 
     def _fail(self, now: int) -> None:
         self._off(now)
@@ -151,7 +151,7 @@ class Modem:
                 part = data[at : at + self._raw]
                 at += len(part)
                 self._raw -= len(part)
-                self.tag.feed_link(now, out.CELLULAR, part)
+                self.tag.feed_link(now, out.CELLULAR, part)  # type: ignore[attr-defined]
                 continue
             byte = data[at : at + 1]
             at += 1
@@ -213,7 +213,7 @@ class Modem:
                 self._busy = False
                 if self._step == _LINE:
                     self.due = NEVER
-                    self.tag.feed_link_up(now, out.CELLULAR)
+                    self.tag.feed_link_up(now, out.CELLULAR)  # type: ignore[attr-defined]
                 else:
                     self.handle_timer(now)
                 return

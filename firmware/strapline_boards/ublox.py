@@ -6,7 +6,7 @@ from strapline_wire.compat import const
 _ACK = b"\xb5\x62\x05\x01\x02\x00\x06\x8a"  # UBX-ACK-ACK for UBX-CFG-VALSET
 _MON_RF = b"\xb5\x62\x0a\x38"
 _JAM_AT = const(26)  # behind the head: jamInd of the first block
-# UBX-CFG-VALSET, version 0, into RAM and the battery-backed layer; then keys (section 6.9) and values, least byte first: a fix a second; GPS,
+# UBX-CFG-VALSET, version 0, into RAM and the battery-backed layer; then keys (section 6.9), values, least byte first: a fix a second; GPS,
 # Galileo and BeiDou, no SBAS, QZSS and GLONASS; of NMEA only RMC and GGA (no GLL, GSA, GSV, VTG); UBX-MON-RF with each fix.
 _SETTINGS = (
     b"\x00\x03\x00\x00"

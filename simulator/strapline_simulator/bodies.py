@@ -11,6 +11,7 @@ from typing import IO, Protocol
 
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.errors import UserError
+from strapline_simulator.body_error import BodyError
 from strapline_simulator.firmware import compile_firmware
 from strapline_simulator.tools import find_micropython
 from strapline_tag.bench import DONE, Bench
@@ -21,10 +22,6 @@ HEAP_SIZE = "192k"
 """The unix port's words are 64 bits wide: this is about 96 KiB on a 32-bit board."""
 
 _ANSWER_LIMIT_S = 30.0
-
-
-class BodyError(Exception):
-    """The interpreter died, hung or said something that is no answer; one line with its last words."""
 
 
 class Body(Protocol):

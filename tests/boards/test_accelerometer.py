@@ -3,10 +3,10 @@
 from array import array
 
 import pytest
-from board_bench import Bus, Desk
 from hypothesis import given
 from hypothesis import strategies as st
 
+from board_bench import Bus, Desk
 from strapline_boards.lis3dh import Accelerometer
 from strapline_simulator.board.chips.lis3dh import STILL, WHO_AM_I, Lis3dh
 

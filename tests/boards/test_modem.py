@@ -1,10 +1,10 @@
 """The SIM7080 and its driver: the dial, the line, and everything that networks and lines do to it."""
 
 import pytest
-from board_bench import Desk, WritingTag
 from hypothesis import given
 from hypothesis import strategies as st
 
+from board_bench import Desk, WritingTag
 from strapline_boards.deadlines import NEVER
 from strapline_boards.sim7080 import Modem
 from strapline_simulator.board.chips.sim7080 import Sim7080

@@ -1,8 +1,8 @@
 """The radio's driver on `bluetooth` as its documentation has it: single events, addresses, and notifications that find no buffer."""
 
 import pytest
-from board_bench import Bluetooth, Desk, WritingTag
 
+from board_bench import Bluetooth, Desk, WritingTag
 from strapline_boards.radio import Radio
 from strapline_simulator.board.chips.radio import Radio as RadioChip
 from strapline_tag.outputs import BLE

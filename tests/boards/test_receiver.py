@@ -1,8 +1,8 @@
 """The u-blox M10 and its driver: settings once, rest between positions, and noise on the line."""
 
 import pytest
-from board_bench import Desk, WritingTag
 
+from board_bench import Desk, WritingTag
 from strapline_boards.deadlines import NEVER
 from strapline_boards.ublox import Receiver
 from strapline_simulator.board.chips.ublox import Ublox, checksum, mon_rf, ubx

@@ -1,10 +1,10 @@
 """The MAX30205 and its driver: one conversion when asked, and what its numbers mean."""
 
 import pytest
-from board_bench import Bus, Desk
 from hypothesis import given
 from hypothesis import strategies as st
 
+from board_bench import Bus, Desk
 from strapline_boards.max30205 import Thermometer
 from strapline_simulator.board.chips.max30205 import CONVERSION_MS, Max30205
 
@@ -56,7 +56,9 @@ def test_every_hundredth_of_a_degree_comes_through(centi_c):
     assert thermometer.read() == centi_c
 
 
-@pytest.mark.parametrize("raw, centi_c", [(b"\x25\x00", 3700), (b"\xff\xff", 0), (b"\xff\x00", -100), (b"\x7f\xff", 12800)])
+@pytest.mark.parametrize(
+    "raw, centi_c", [(b"\x25\x00", 3700), (b"\xff\xff", 0), (b"\xff\x00", -100), (b"\x7f\xff", 12800)]
+)
 def test_registers_of_the_data_sheet(raw, centi_c):
     class Chip:
         def transfer(self, data, size):

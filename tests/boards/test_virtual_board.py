@@ -4,11 +4,13 @@ import json
 import struct
 
 import pytest
-from real_micropython import interpreter
 
-from strapline_simulator.board.body import VirtualBoard
+from real_micropython import interpreter
+from strapline_simulator.board.body import VirtualBoard, compile_product
+from strapline_simulator.board.chips.radio import RefusedError
 from strapline_simulator.board.process import HARD_RESET, WDT_RESET
 from strapline_simulator.bodies import make_body
+from strapline_simulator.body_error import BodyError
 from strapline_simulator.scenario import load_scenario
 from strapline_simulator.simulation import Options, run_scenario
 from strapline_tag import bench, outputs, storage
@@ -16,10 +18,17 @@ from strapline_tag import bench, outputs, storage
 SECRET = bytes(range(16))
 
 
-@pytest.fixture
-def board():
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
     interpreter()
-    board = VirtualBoard()
+    folder = tmp_path_factory.mktemp("program")
+    compile_product(folder)
+    return folder
+
+
+@pytest.fixture
+def board(program):
+    board = VirtualBoard(program)
     yield board
     board.close()
 
@@ -76,7 +85,6 @@ def test_a_power_cut_leaves_its_memory(board):
 
 @pytest.mark.parametrize("bits", [2, 4, 8, 16, 2 | 4 | 8 | 16 | 32])
 def test_silent_chips_are_no_crash(board, bits):
-    board.sense_before_boot = None
     _boot(board)
     _ask(board, bench.SENSOR, 0, struct.pack(">Bi", bench.SENSORS.index("strap_ohm"), 1000))
     board.wiring.sense("faults", bits)
@@ -103,22 +111,25 @@ def test_a_product_closes_its_console(board):
 def test_a_memory_that_cannot_be_read_is_never_begun_anew(board):
     _boot(board)
     _advance(board, 5000)
-    (board.flash / storage.MEMORY).write_bytes(b'{"counter": 40')
-    with pytest.raises(Exception, match="again and again"):
+    torn = b'{"counter": 40'
+    (board.flash / storage.MEMORY).write_bytes(torn)
+    with pytest.raises(BodyError, match=r"again and again.*ValueError"):
         _boot(board)
-    assert (board.flash / storage.MEMORY).read_bytes() == b'{"counter": 40'
+    assert (board.flash / storage.MEMORY).read_bytes() == torn
 
 
 def test_a_crash_leaves_its_traceback_and_starts_anew(board):
     _boot(board)
     _advance(board, 5000)
-    board.wiring.gnss.emit = None
-    broken = board.wiring.circuit.transfer
-    board.wiring.circuit.analog.clear()
-    board.wiring.circuit.analog[26] = lambda: 1 // 0
-    with pytest.raises(ZeroDivisionError):
-        _advance(board, 10_000)
-    assert broken
+
+    def fails(_size):
+        raise RefusedError(5)
+
+    board._running()._entropy = fails
+    said = _advance(board, 60_000)
+    assert board.resets == [HARD_RESET]
+    assert "EIO" in (board.flash / storage.CRASH).read_text()
+    assert len(_heartbeats(said)) > 3
 
 
 def test_a_program_that_hangs_is_reset_by_the_watchdog(board):
@@ -140,6 +151,3 @@ def test_what_the_tag_sends_over_cellular_is_what_the_model_sends(board):
         _boot(body, home_silence_s=10)
         kinds.append([kind for _, kind, _ in _advance(body, 30_000) if kind != outputs.GNSS_POWER])
     assert kinds[0] == kinds[1]
-
-
-assert HARD_RESET

@@ -10,7 +10,7 @@ from strapline_boards.pico_w import Board
 from strapline_protocol.errors import UserError
 from strapline_simulator.board.process import HARD_RESET, PWRON_RESET, Processor, ResetError, compile_stand_ins
 from strapline_simulator.board.wiring import Wiring
-from strapline_simulator.bodies import BodyError
+from strapline_simulator.body_error import BodyError
 from strapline_simulator.firmware import compile_firmware
 from strapline_tag import bench, outputs, storage
 
@@ -20,9 +20,16 @@ ROOT = "strapline_boards.main_pico_w"
 HEAP_SIZE = "320k"
 """As the other bodies, and 32 KiB for the stand-ins, which no board has."""
 
+_STAND_INS = "stand-ins"
 _FOREVER = 1 << 62
 MOTION, BUTTON = 11, 12
 _RESETS_AT_ONCE = 5
+
+
+def compile_product(folder: Path) -> None:
+    """The product build of the virtual board, and beside it what stands in for a board's own modules."""
+    compile_firmware(folder, ROOT)
+    compile_stand_ins(folder / _STAND_INS)
 
 
 class VirtualBoard:
@@ -30,14 +37,15 @@ class VirtualBoard:
 
     name = "virtual-board"
 
-    def __init__(self) -> None:
+    def __init__(self, program: Path | None = None) -> None:
+        """`program`: a folder that `compile_product` has filled; without one it is compiled."""
         self._folder = tempfile.TemporaryDirectory(prefix="strapline-board-")
-        self._program = Path(self._folder.name, "program")
         self.flash = Path(self._folder.name, "flash")
-        self._program.mkdir()
         self.flash.mkdir()
-        self.mpy_total_bytes = compile_firmware(self._program, ROOT)
-        self._stand_ins = compile_stand_ins(Path(self._folder.name, "stand-ins"))
+        if program is None:
+            program = Path(self._folder.name, "program")
+            compile_product(program)
+        self._program = program
         self._processor: Processor | None = None
         self.wiring = Wiring(Board)
         self._seed = b""
@@ -86,7 +94,7 @@ class VirtualBoard:
         self._processor = Processor(
             self.wiring.circuit,
             self.wiring.radio,
-            stand_ins=self._stand_ins,
+            stand_ins=self._program / _STAND_INS,
             program=self._program,
             root=ROOT,
             flash=self.flash,

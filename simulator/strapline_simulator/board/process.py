@@ -1,4 +1,4 @@
-"""The board's processor: a MicroPython process on stand-ins for `machine` and `bluetooth`, and the answers to what it asks of its circuit."""
+"""The board's processor: a MicroPython process on stand-ins for `machine` and `bluetooth`; what it asks, the circuit answers."""
 
 import os
 import select
@@ -13,7 +13,7 @@ from typing import IO
 from strapline_protocol.errors import UserError
 from strapline_simulator.board.chips.radio import Radio, RefusedError
 from strapline_simulator.board.circuit import ENODEV, MEASURE, Circuit, NackError
-from strapline_simulator.bodies import BodyError
+from strapline_simulator.body_error import BodyError
 from strapline_simulator.tools import find_micropython, find_mpy_cross
 
 _STAND_INS = Path(__file__).with_name("stand-ins")
@@ -22,7 +22,7 @@ PWRON_RESET, HARD_RESET, WDT_RESET = 1, 2, 3
 _ANSWER_LIMIT_S = 30.0
 
 
-def compile_stand_ins(folder: Path) -> Path:
+def compile_stand_ins(folder: Path) -> None:
     """The stand-ins, compiled: as text they would need the heap that the program is given."""
     mpy_cross = find_mpy_cross()
     if mpy_cross is None:
@@ -30,7 +30,6 @@ def compile_stand_ins(folder: Path) -> Path:
     folder.mkdir()
     for source in sorted(_STAND_INS.glob("*.py")):
         subprocess.run([mpy_cross, "-O1", "-s", source.name, "-o", folder / f"{source.stem}.mpy", source], check=True)
-    return folder
 
 
 class ResetError(Exception):
@@ -75,7 +74,7 @@ class Processor:
         self._answers, answers_there = _pipe_towards()
         self._requests, requests_there = os.pipe()
         self._process = subprocess.Popen(
-            [interpreter, "-X", f"heapsize={heap_size}", _STAND_INS / "start.py"]
+            [str(interpreter), "-X", f"heapsize={heap_size}", str(_STAND_INS / "start.py")]
             + [str(part) for part in (stand_ins, program, flash, root, answers_there, requests_there)],
             stdin=subprocess.DEVNULL,
             stdout=self._words,
@@ -159,7 +158,9 @@ class Processor:
         elif code == "z":
             return bytes([self._cause])
         elif code == "m":
-            self.measured = dict(zip(("board_heap_used", "board_heap_free"), struct.unpack("<II", payload), strict=True))
+            self.measured = dict(
+                zip(("board_heap_used", "board_heap_free"), struct.unpack("<II", payload), strict=True)
+            )
         elif code == "x":
             raise ResetError(HARD_RESET)
         return b""
@@ -209,6 +210,6 @@ class Processor:
 
 
 def _pipe_towards() -> tuple[int, int]:
-    """(the end to write, the end to read)"""
+    """The end to write, and the end to read."""
     there, here = os.pipe()
     return here, there

@@ -3,8 +3,9 @@
 import struct
 from collections.abc import Callable
 
-from strapline_boards.sensors import CHARGE
+from strapline_boards.pico_w import Board
 from strapline_simulator.board.chips.lis3dh import Lis3dh
+from strapline_simulator.board.chips.max17048 import Max17048
 from strapline_simulator.board.chips.max30205 import Max30205
 from strapline_simulator.board.chips.radio import Radio
 from strapline_simulator.board.chips.sim7080 import Sim7080
@@ -20,14 +21,14 @@ _ADC_BITS = 12
 class Wiring:
     """One board with its chips, from power-on."""
 
-    def __init__(self, board: type) -> None:
+    def __init__(self, board: type[Board]) -> None:
         self.circuit = circuit = Circuit()
         self._pins = board
         self.strap_ohm = 1000
-        self.battery_mv = 4200
+        self.gauge = Max17048()
         self.skin, self.ambient = Max30205(circuit, 3300), Max30205(circuit, 2200)
         self.motion = Lis3dh(circuit)
-        self.key = St25dv(circuit, board.KEY)  # type: ignore[attr-defined]
+        self.key = St25dv(circuit, board.KEY)
         self._wire()
 
     def _wire(self) -> None:
@@ -51,14 +52,13 @@ class Wiring:
             on_send=say(out.LINK_SEND, cellular),
             on_close=lambda: circuit.output(out.LINK_CLOSE, cellular),
         )
-        circuit.bus = {0x48: self.skin, 0x49: self.ambient, 0x18: self.motion, 0x53: self.key}
+        circuit.bus = {0x48: self.skin, 0x49: self.ambient, 0x18: self.motion, 0x36: self.gauge, 0x53: self.key}
         circuit.uarts = {pins.GNSS_UART: self.gnss, pins.MODEM_UART: self.modem}
         circuit.on_pin = {pins.MODEM_KEY: self.modem.key}
         circuit.driven = {pins.MOVED: self.motion.moved}
         circuit.levels |= {pins.STRAP_EDGE: 0, pins.CASE: 0, pins.CHARGING: 1, pins.WATER: 1}
         circuit.analog = {
             pins.STRAP_ADC: lambda: _adc(self.strap_ohm, self.strap_ohm + pins.STRAP_PULL_UP_OHM),
-            pins.BATTERY_ADC: lambda: _adc(self.battery_mv, pins.BATTERY_FULL_SCALE_MV),
         }
         circuit.output(out.GNSS_POWER, b"\x01")  # a receiver starts with the supply
 
@@ -72,9 +72,9 @@ class Wiring:
         elif sensor == "ambient_centi_c":
             self.ambient.centi_c = value
         elif sensor == "battery_percent":
-            self.battery_mv = milli_v_of(value)
+            self.gauge.percent = value
         elif sensor == "battery_mv":
-            self.battery_mv = value
+            self.gauge.milli_v = value
         elif sensor == "charging":
             circuit.drive(pins.CHARGING, 1 - value)
         elif sensor == "case_open":
@@ -87,7 +87,7 @@ class Wiring:
     def _break(self, bits: int) -> None:
         """Chips that fall silent; the strap's ADC and the flash are parts of the processor, and stay."""
         for bit, chip in ((2, self.skin), (4, self.ambient), (8, self.motion), (16, self.gnss), (32, self.modem)):
-            chip.present = not bits & bit  # type: ignore[attr-defined]
+            chip.present = not bits & bit
 
     def strap_edge(self, is_open: bool) -> None:
         self.circuit.drive(self._pins.STRAP_EDGE, int(is_open))
@@ -105,11 +105,3 @@ class Wiring:
 def _adc(part: int, whole: int) -> int:
     level = min(part * ((1 << _ADC_BITS) - 1) // whole, (1 << _ADC_BITS) - 1)
     return level << (16 - _ADC_BITS) | level >> (2 * _ADC_BITS - 16)
-
-
-def milli_v_of(percent: int) -> int:
-    """The lowest voltage that the board takes for so much charge."""
-    for (low_mv, low), (high_mv, high) in zip(CHARGE, CHARGE[1:], strict=False):
-        if percent <= high:
-            return low_mv + (high_mv - low_mv) * (percent - low) // (high - low)
-    return CHARGE[-1][0]

@@ -1,4 +1,4 @@
-"""LIS3DH: ST DocID17530. Output, FIFO and one interrupt generator behind its high-pass filter; what the board asks for otherwise is kept."""
+"""LIS3DH: ST DocID17530. Output, FIFO and one interrupt generator behind its high-pass filter; other registers are kept, no more."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ STILL: Sample = (0, 0, 1000)
 
 
 class Lis3dh:
-    """`play(rate, samples)` moves it from now on; before and after it lies still."""
+    """`play(rate, samples)` moves it, behind what it was given before and has not yet done; else it lies still."""
 
     def __init__(self, circuit: Circuit) -> None:
         self._circuit = circuit
@@ -44,7 +44,14 @@ class Lis3dh:
 
     def play(self, rate_hz: int, samples: Sequence[Sample]) -> None:
         self._catch_up()
-        self._played, self._played_rate, self._played_since = samples, rate_hz, self._circuit.now
+        now = self._circuit.now
+        if self._played_out(now):
+            self._played, self._played_since = list(samples), now
+        else:
+            done = (now - self._played_since) * self._played_rate // 1000
+            self._played_since += done * 1000 // self._played_rate
+            self._played = [*self._played[done:], *samples]
+        self._played_rate = rate_hz or 1
 
     def moved(self) -> int:
         """The pin INT1."""

@@ -108,6 +108,7 @@ class BLE:
 
     def gatts_set_buffer(self, handle, size, append=False):
         self._limits[handle] = size
+        self._values[handle] = b""  # as both stacks have it
         if append:
             self._appends.add(handle)
 

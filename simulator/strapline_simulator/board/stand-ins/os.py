@@ -1,6 +1,6 @@
 # MicroPython's `os`, and random bytes that a scenario's seed repeats.
 import silicon
-from uos import *  # noqa: F403
+from uos import *
 
 
 def urandom(size):

@@ -12,7 +12,10 @@ from strapline_simulator.firmware.command import firmware
 
 Body = Annotated[
     str,
-    typer.Option("--on", help="What runs the firmware: micropython (the real interpreter) or model (this CPython)."),
+    typer.Option(
+        "--on",
+        help="What runs the firmware: micropython (the real interpreter), model (this CPython) or virtual-board (the product build).",
+    ),
 ]
 Seed = Annotated[
     int | None, typer.Option(min=0, help="The seed of every random choice; the scenario's own without it.")

@@ -9,12 +9,11 @@ import time
 import machine
 import micropython
 
-from strapline_boards.deadlines import NEVER
+from strapline_boards import st25dv
 from strapline_boards.memory import Memory, read
 from strapline_boards.radio import Radio
 from strapline_boards.sensors import Sensors
 from strapline_boards.sim7080 import Modem
-from strapline_boards.st25dv import KeyMailbox
 from strapline_boards.ublox import Receiver
 from strapline_tag import outputs as out
 from strapline_tag import storage
@@ -37,26 +36,8 @@ class _Wake(io.IOBase):
     def __init__(self):
         self.is_set = False
 
-    def __call__(self) -> None:
-        self.is_set = True
-
     def ioctl(self, request, argument):
         return argument & 1 if request == 3 and self.is_set else 0  # MP_STREAM_POLL, POLLIN
-
-
-class _Motor:
-    def __init__(self, pin):
-        self._pin = pin
-        self.due = NEVER
-
-    def run(self, now: int, for_ms: int) -> None:
-        if self._pin is not None:
-            self._pin(1)
-            self.due = now + for_ms
-
-    def handle_timer(self, now: int) -> None:
-        self._pin(0)
-        self.due = NEVER
 
 
 class Product:
@@ -78,7 +59,7 @@ class Product:
         self._key_pin = pin(board.KEY, pin.IN, pin.PULL_UP)
         self._key_pin.irq(self._on_key, pin.IRQ_FALLING)
         i2c = machine.I2C(board.I2C, sda=pin(board.SDA), scl=pin(board.SCL), freq=400000)
-        self._mailbox = KeyMailbox(i2c)
+        self._i2c = i2c
         gnss = machine.UART(board.GNSS_UART, board.GNSS_BAUD, tx=pin(board.GNSS_TX), rx=pin(board.GNSS_RX), rxbuf=1024)
         line = machine.UART(board.MODEM_UART, 115200, tx=pin(board.MODEM_TX), rx=pin(board.MODEM_RX), rxbuf=1024)
         key = pin(board.MODEM_KEY, pin.OUT, value=0)
@@ -88,15 +69,14 @@ class Product:
             line, key, settings.get("apn", "").encode(), settings.get("host", "").encode(), settings.get("port", 0)
         )
         talking = self._radio, self._receiver, self._modem
-        self._motor = _Motor(None if board.MOTOR is None else pin(board.MOTOR, pin.OUT, value=0))
-        self._sensors = sensors = Sensors(board, machine, i2c, talking)
-        self._parts = talking + (sensors, self._motor)
+        self._motor = None if board.MOTOR is None else pin(board.MOTOR, pin.OUT, value=0)
+        config = Config(settings.get("config"))
+        self._sensors = sensors = Sensors(board, machine, i2c, talking, config)
+        self._parts = talking + (sensors,)
         self._poller = select.poll()
         for source in (wake, gnss, line):
             self._poller.register(source, select.POLLIN)
-        config = Config(settings.get("config"))
-        sensors.config = config
-        self._try_mailbox(self._mailbox.start)
+        self._try_mailbox(st25dv.start)
         # After the radio: with it off the random numbers of an ESP32 are none.
         self._tag = Tag(secret, Memory(), os.urandom, CcmCipher, config)
         for part in talking:
@@ -163,7 +143,7 @@ class Product:
             self._presses = 0
             came = True
         if self._key_held:
-            sealed = self._try_mailbox(self._mailbox.take)
+            sealed = self._try_mailbox(st25dv.take)
             if sealed:
                 came = True
                 self._tag.feed_key(now, sealed)
@@ -175,7 +155,7 @@ class Product:
     def _try_mailbox(self, call):
         # While it serves the field it is silent: then again with the next sample.
         try:
-            answer = call()
+            answer = call(self._i2c)
         except OSError:
             return None
         self._key_held = False
@@ -186,7 +166,7 @@ class Product:
         tag, sampler = self._tag, self._sampler
         tag_is_due = tag.next_deadline() <= now
         if sampler.next_deadline() <= now:
-            self._sensors.now = now
+            self._sensors.sample(now)
             sampler.handle_timer(now)
         if tag_is_due:
             tag.handle_timer(now)

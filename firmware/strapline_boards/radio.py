@@ -25,7 +25,7 @@ _WRITE = const(0x0C)  # with and without a response
 class Radio:
     fault = 64
 
-    # bluetooth: the module, or None; wake(): something has come.
+    # bluetooth: the module, or None; wake.is_set is set when something has come.
     def __init__(self, bluetooth, wake):
         self._wake = wake
         self._central = None
@@ -71,7 +71,7 @@ class Radio:
             self._room = data[1] - 3
         elif event == _GATTS_WRITE and None not in self._events:
             self._events.append(None)
-        self._wake()
+        self._wake.is_set = True
 
     def poll(self, now: int) -> bool:
         # Hands on what has come; False where nothing has.

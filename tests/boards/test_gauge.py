@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from board_bench import Bus, Desk
-from strapline_boards.max17048 import Gauge
+from strapline_boards import max17048
 from strapline_simulator.board.chips.max17048 import Max17048
 
 
@@ -14,9 +14,7 @@ def test_millivolt_and_percent_come_through(milli_v, percent):
     desk = Desk()
     desk.circuit.bus[0x36] = chip = Max17048()
     chip.milli_v, chip.percent = milli_v, percent
-    gauge = Gauge(Bus(desk.circuit))
-    gauge.read()
-    assert (gauge.milli_v, gauge.percent) == (milli_v, percent)
+    assert max17048.read(Bus(desk.circuit), 0x36) == (percent, milli_v)
 
 
 def test_registers_of_the_data_sheet():
@@ -27,11 +25,9 @@ def test_registers_of_the_data_sheet():
 
     desk = Desk()
     desk.circuit.bus[0x36] = Chip()
-    gauge = Gauge(Bus(desk.circuit))
-    gauge.read()
-    assert (gauge.milli_v, gauge.percent) == (3840, 100)
+    assert max17048.read(Bus(desk.circuit), 0x36) == (100, 3840)
 
 
 def test_a_silent_gauge_is_an_oserror():
     with pytest.raises(OSError, match="19"):
-        Gauge(Bus(Desk().circuit)).read()
+        max17048.read(Bus(Desk().circuit), 0x36)

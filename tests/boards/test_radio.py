@@ -24,13 +24,10 @@ class _Desk(Desk):
         self.chip.central_mtu = mtu
         self.chip.present = present
         self.bluetooth = Bluetooth(self.chip, hci=hci)
-        self.woken = 0
-        self.radio = Radio(self.bluetooth, self._wake)
+        self.is_set = False
+        self.radio = Radio(self.bluetooth, self)
         self.radio.tag = self.tag = WritingTag()
         self.drivers = [self.radio]
-
-    def _wake(self):
-        self.woken += 1
 
     def _hang_up(self):
         self.hung_up += 1
@@ -86,7 +83,7 @@ def test_what_a_central_writes_reaches_the_tag_whole(desk):
     desk.chip.written(line)
     desk.run(1)
     assert desk.tag.said == [("up", BLE), (BLE, line)]
-    assert desk.woken
+    assert desk.is_set
 
 
 def test_notifications_fill_the_mtu_and_no_more(desk):
@@ -150,7 +147,7 @@ def test_hanging_up_is_told_when_it_has_happened(desk):
 @pytest.mark.parametrize("has_module", [True, False])
 def test_no_radio_is_a_fault_and_silence(has_module):
     desk = _Desk(present=False)
-    radio = desk.radio if has_module else Radio(None, lambda: None)
+    radio = desk.radio if has_module else Radio(None, desk)
     assert radio.failed
     radio.advertise(0, ADDRESS, FRAME)
     radio.send(0, b"nobody")

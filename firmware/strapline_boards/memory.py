@@ -8,11 +8,10 @@ from strapline_tag import storage
 _PREFIX = "strapline_"
 
 
-def _write(name: str, mode: str, content) -> None:
-    written = name + ".new"
-    with open(written, mode) as file:
+def write(name: str, content: bytes) -> None:
+    with open(".new", "wb") as file:
         file.write(content)
-    os.rename(written, name)
+    os.rename(".new", name)
 
 
 def read(name: str) -> bytes:
@@ -38,11 +37,11 @@ class Memory:
     def put(self, name: str, value: int) -> None:
         held = dict(self._held)
         held[name] = value
-        _write(storage.MEMORY, "w", json.dumps(held))
+        write(storage.MEMORY, json.dumps(held).encode())
         self._held = held  # only what is on flash counts
 
     def read(self, name: str) -> bytes:
         return read(_PREFIX + name)
 
     def write(self, name: str, value: bytes) -> None:
-        _write(_PREFIX + name, "wb", value)
+        write(_PREFIX + name, value)

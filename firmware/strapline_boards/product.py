@@ -32,12 +32,21 @@ _LATE_MS = const(1000)  # inputs that never end do not keep timers waiting for l
 
 
 class _Wake(io.IOBase):
-    # What a poll can wait for: set in an interrupt.
+    # What a poll can wait for: set in an interrupt. Those of pins note which, and nothing else.
     def __init__(self):
-        self.is_set = False
+        self.is_set = self.edge = self.press = self.key = False
 
     def ioctl(self, request, argument):
         return argument & 1 if request == 3 and self.is_set else 0  # MP_STREAM_POLL, POLLIN
+
+    def on_edge(self, pin):
+        self.is_set = self.edge = True
+
+    def on_press(self, pin):
+        self.is_set = self.press = True
+
+    def on_key(self, pin):
+        self.is_set = self.key = True
 
 
 class Product:
@@ -47,17 +56,14 @@ class Product:
         self._ticks = time.ticks_ms()  # type: ignore[attr-defined]
         self._wake = wake = _Wake()
         pin = machine.Pin
-        self._edges = self._presses = 0
         self._edge_pin = pin(board.STRAP_EDGE, pin.IN)
         self._was_open = False
-        self._edge_pin.irq(self._on_edge, pin.IRQ_RISING | pin.IRQ_FALLING)
+        self._edge_pin.irq(wake.on_edge, pin.IRQ_RISING | pin.IRQ_FALLING)
         if board.BUTTON is not None:
             self._button = pin(board.BUTTON, pin.IN, pin.PULL_UP)
-            self._button.irq(self._on_press, pin.IRQ_RISING | pin.IRQ_FALLING)
+            self._button.irq(wake.on_press, pin.IRQ_RISING | pin.IRQ_FALLING)
         self._was_away = False
-        self._key_held = False
-        self._key_pin = pin(board.KEY, pin.IN, pin.PULL_UP)
-        self._key_pin.irq(self._on_key, pin.IRQ_FALLING)
+        pin(board.KEY, pin.IN, pin.PULL_UP).irq(wake.on_key, pin.IRQ_FALLING)
         i2c = machine.I2C(board.I2C, sda=pin(board.SDA), scl=pin(board.SCL), freq=400000)
         self._i2c = i2c
         gnss = machine.UART(board.GNSS_UART, board.GNSS_BAUD, tx=pin(board.GNSS_TX), rx=pin(board.GNSS_RX), rxbuf=1024)
@@ -65,9 +71,7 @@ class Product:
         key = pin(board.MODEM_KEY, pin.OUT, value=0)
         self._radio = Radio(bluetooth, wake)
         self._receiver = Receiver(gnss)
-        self._modem = Modem(
-            line, key, settings.get("apn", "").encode(), settings.get("host", "").encode(), settings.get("port", 0)
-        )
+        self._modem = Modem(line, key, settings)
         talking = self._radio, self._receiver, self._modem
         self._motor = None if board.MOTOR is None else pin(board.MOTOR, pin.OUT, value=0)
         config = Config(settings.get("config"))
@@ -82,20 +86,6 @@ class Product:
         for part in talking:
             part.tag = self._tag
         self._sampler = Sampler(self._tag, sensors, config, 0)
-
-    # Interrupts: they note and wake, nothing else.
-
-    def _on_edge(self, pin):
-        self._edges += 1
-        self._wake.is_set = True
-
-    def _on_press(self, pin):
-        self._presses += 1
-        self._wake.is_set = True
-
-    def _on_key(self, pin):
-        self._key_held = True
-        self._wake.is_set = True
 
     # The loop.
 
@@ -130,19 +120,20 @@ class Product:
 
     def _inputs(self, now: int) -> bool:
         came = False
-        if self._edges:
+        wake = self._wake
+        if wake.edge:
             # However late we are: edges without a change are an opening that is over, or a closing.
-            self._edges = 0
+            wake.edge = False
             came = True
             is_open = self._edge_pin() == 1
             if is_open == self._was_open:
                 self._tag.feed_strap_edge(now, not is_open)
             self._was_open = is_open
             self._tag.feed_strap_edge(now, is_open)
-        if self._presses:
-            self._presses = 0
+        if wake.press:
+            wake.press = False
             came = True
-        if self._key_held:
+        if wake.key:
             sealed = self._try_mailbox(st25dv.take)
             if sealed:
                 came = True
@@ -158,7 +149,7 @@ class Product:
             answer = call(self._i2c)
         except OSError:
             return None
-        self._key_held = False
+        self._wake.key = False
         return answer
 
     def _timers(self, now: int) -> None:
@@ -185,13 +176,12 @@ class Product:
                     self._receiver.power(now, output[1])
                 elif kind == out.LINK_OPEN:
                     self._modem.dial(now)
-                elif kind == out.LINK_SEND:
-                    self._bearer(output[1]).send(now, output[2])
-                elif kind == out.LINK_CLOSE:
-                    self._bearer(output[1]).hang_up(now)
-
-    def _bearer(self, bearer: int):
-        return self._radio if bearer == out.BLE else self._modem
+                else:
+                    bearer = self._radio if output[1] == out.BLE else self._modem
+                    if kind == out.LINK_SEND:
+                        bearer.send(now, output[2])
+                    else:
+                        bearer.hang_up(now)
 
 
 def main(board, production: bool) -> None:

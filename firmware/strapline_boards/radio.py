@@ -99,7 +99,7 @@ class Radio:
             # `config` cannot set the address: LE Set Random Address (Core 5.4, 7.8.4 of Vol 4, Part E), which a controller refuses while
             # it advertises. Stock builds lack hci_cmd: there the stack draws an address of its own at each change.
             if hasattr(ble, "hci_cmd"):
-                ble.hci_cmd(8, 5, bytes([address[5 - i] for i in range(6)]), bytearray(1))
+                ble.hci_cmd(8, 5, bytes(reversed(address)), bytearray(1))
             else:
                 ble.config(addr_mode=1)
         # Flags (general discoverable, no BR/EDR), service data of a 16-bit UUID.

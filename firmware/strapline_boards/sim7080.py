@@ -14,14 +14,14 @@ _SEARCH_MS = const(300000)  # where there was no network, standing by looks agai
 
 # What opens a line: the command, what must be heard beside OK, how often it is asked, and how long each time.
 _DIAL = (
-    (b"AT", b"", 20, 1000),  # it answers some 2 s after the key
-    (b"ATE0", b"", 3, 1000),
-    (b"AT+CPIN?", b"READY", 10, 1000),
-    (b'AT+CNCFG=0,1,"%s"', b"", 3, 2000),  # context 0, IPv4, access point
-    (b"AT+CSQ", b"+CSQ: ", 3, 1000),
-    (b"AT+CEREG?", b"0,1\n|0,5\n", 280, 1000),  # registered at home, roaming: a cold search takes 2 to 3 min
-    (b"AT+CNACT=0,1", b"0,ACTIVE", 3, 30000),
-    (b'AT+CAOPEN=0,0,"TCP","%s",%d', b"+CAOPEN: 0,0\n", 1, 60000),
+    ("AT", b"", 20, 1000),  # it answers some 2 s after the key
+    ("ATE0", b"", 3, 1000),
+    ("AT+CPIN?", b"READY", 10, 1000),
+    ('AT+CNCFG=0,1,"%s"', b"", 3, 2000),  # context 0, IPv4, access point
+    ("AT+CSQ", b"+CSQ: ", 3, 1000),
+    ("AT+CEREG?", b"0,1\n|0,5\n", 280, 1000),  # registered at home, roaming: a cold search takes 2 to 3 min
+    ("AT+CNACT=0,1", b"0,ACTIVE", 3, 30000),
+    ('AT+CAOPEN=0,0,"TCP","%s",%d', b"+CAOPEN: 0,0\n", 1, 60000),
 )
 _OFF = const(-2)
 _KEY = const(-1)
@@ -29,14 +29,18 @@ _READY = const(7)  # all but the line
 _LINE = const(8)
 
 
+def _number(text: bytes) -> int:
+    return int(text) if text.isdigit() and len(text) < 5 else 0
+
+
 class Modem:
     fault = 32
 
     # key: the pin that pulls PWRKEY low while it is 1; tag: who is called back.
-    def __init__(self, uart, key, access_point: bytes, host: bytes, port: int):
+    def __init__(self, uart, key, settings: dict):
         self._uart = uart
         self._key = key
-        self._arguments = {3: access_point, 7: (host, port)}
+        self._arguments = {3: (settings.get("apn", ""),), 7: (settings.get("host"), settings.get("port"))}
         self.tag = None
         self.failed = False
         self.cell_dbm = 0
@@ -72,6 +76,9 @@ class Modem:
             self.handle_timer(now)
 
     def _switch_on(self, now: int) -> None:
+        if not self._arguments[7][0]:
+            self._end(now, _OFF, b"")  # a tag without a cellular ingress
+            return
         self._forget(_KEY)
         self._key(1)
         self.due = now + _KEY_MS
@@ -83,28 +90,23 @@ class Modem:
 
     def hang_up(self, now: int) -> None:
         if self._step == _LINE and self._stands_by:
-            self._forget(_READY)
-            self._uart.write(b"AT+CACLOSE=0\r")
+            self._end(now, _READY, b"AT+CACLOSE=0\r")
         else:
             self._off(now)
-        self._down(now)
 
     def _off(self, now: int) -> None:
         # It closes the connection as it goes.
-        if self._step != _OFF:
-            self._key(0)
-            self._forget(_OFF)
-            self._uart.write(b"AT+CPOWD=1\r")
-        self.due = now + _SEARCH_MS if self._stands_by else NEVER
+        self._key(0)
+        self._end(now, _OFF, b"AT+CPOWD=1\r")
+        if self._stands_by:
+            self.due = now + _SEARCH_MS
 
-    def _down(self, now: int) -> None:
+    def _end(self, now: int, step: int, command: bytes) -> None:
+        self._forget(step)
+        self._uart.write(command)
         if self._wanted:
             self._wanted = False
             self.tag.feed_link_down(now, out.CELLULAR)  # type: ignore[attr-defined]
-
-    def _fail(self, now: int) -> None:
-        self._off(now)
-        self._down(now)
 
     def handle_timer(self, now: int) -> None:
         self.due = NEVER
@@ -119,7 +121,7 @@ class Modem:
                 self.failed = True
             elif self._step < _READY:
                 self.cell_dbm = -140  # no network
-            self._fail(now)
+            self._off(now)
             return
         if self._step == _READY and not self._wanted:
             return
@@ -128,10 +130,10 @@ class Modem:
         arguments = self._arguments.get(self._step)
         self._command(now, command % arguments if arguments else command, wait_ms)
 
-    def _command(self, now: int, command: bytes, wait_ms: int) -> None:
+    def _command(self, now: int, command: str, wait_ms: int) -> None:
         self._heard = b""
         self._busy = True
-        self._uart.write(command + b"\r")
+        self._uart.write((command + "\r").encode())
         self.due = now + wait_ms
 
     def poll(self, now: int) -> bool:
@@ -159,8 +161,7 @@ class Modem:
                 self._uart.write(self._sending)
                 self._sending = b""
             elif byte == b"," and self._line.startswith(b"+CARECV: "):
-                size = self._line[9:]
-                self._raw = int(size) if size.isdigit() and len(size) < 5 else 0
+                self._raw = _number(self._line[9:])
                 self._more = True  # until it says that there is nothing left
                 self._line = b""
             elif byte == b"\n" or byte == b"\r":
@@ -174,14 +175,14 @@ class Modem:
     def _answer(self, now: int, line: bytes) -> None:
         in_line = self._step == _LINE
         if line == b"NORMAL POWER DOWN" or line.startswith(b"+APP PDP: 0,DEACT"):
-            self._fail(now)
+            self._off(now)
             return
         if in_line and line.startswith(b"+CASTATE: 0,0"):
             self.hang_up(now)
             return
         if line == b"ERROR" or line.startswith(b"+CME ERROR"):
             if in_line:
-                self._fail(now)
+                self._off(now)
             elif self._busy:
                 self._busy = False
                 self.due = now + _ERROR_MS
@@ -207,9 +208,9 @@ class Modem:
                 self._tries = 0
                 self._step += 1
                 self.failed = False
-                at = heard.find(b"+CSQ: ")
-                if at >= 0:
-                    self._level(heard[at + 6 :].split(b",")[0])
+                if text == b"+CSQ: ":  # 0 to 31 in steps of 2 dB from -113 dBm; 99: nothing can be told
+                    level = _number(heard[heard.find(text) + 6 :].split(b",")[0])
+                    self.cell_dbm = 2 * level - 113 if level < 32 else -140
                 self._busy = False
                 if self._step == _LINE:
                     self.due = NEVER
@@ -218,12 +219,7 @@ class Modem:
                     self.handle_timer(now)
                 return
         if b"+CAOPEN" in heard:
-            self._fail(now)  # it was refused
-
-    def _level(self, text: bytes) -> None:
-        # 0 to 31 in steps of 2 dB from -113 dBm; 99: nothing can be told.
-        level = int(text) if text.isdigit() else 99
-        self.cell_dbm = 2 * level - 113 if level < 32 else -140
+            self._off(now)  # it was refused
 
     def _work(self, now: int) -> None:
         # The next command on a line that stands: what has come first, so that the modem's buffer does not fill.
@@ -231,8 +227,8 @@ class Modem:
             return
         if self._more:
             self._more = False
-            self._command(now, b"AT+CARECV=0,%d" % _PORTION, _ANSWER_MS)
+            self._command(now, "AT+CARECV=0,%d" % _PORTION, _ANSWER_MS)
         elif self._queue:
             self._sending = self._queue[:_PORTION]
             self._queue = self._queue[_PORTION:]
-            self._command(now, b"AT+CASEND=0,%d" % len(self._sending), _ANSWER_MS)
+            self._command(now, "AT+CASEND=0,%d" % len(self._sending), _ANSWER_MS)

@@ -31,7 +31,7 @@ def _desk(split=0):
         desk.circuit, 1, on_open=opened, on_send=sent, on_close=lambda: desk.closed.append(desk.circuit.now)
     )
     desk.circuit.uarts[1] = desk.chip
-    desk.modem = Modem(desk.line(1), desk.chip.key, b"iot", b"ingress", 7070)
+    desk.modem = Modem(desk.line(1), desk.chip.key, {"apn": "iot", "host": "ingress", "port": 7070})
     desk.modem.tag = desk.tag = WritingTag()
     desk.drivers = [desk.modem]
     return desk
@@ -244,3 +244,15 @@ def test_standing_by_without_a_network_looks_again_later():
     desk.modem.dial(desk.circuit.now)
     desk.run(1000)
     assert desk.tag.turns() == ["up"]
+
+
+def test_without_an_ingress_there_is_no_line():
+    desk = _desk()
+    desk.modem = Modem(desk.line(1), desk.chip.key, {})
+    desk.modem.tag = desk.tag
+    desk.drivers = [desk.modem]
+    desk.modem.stand_by(0, True)
+    desk.modem.dial(0)
+    desk.run(_DIAL_MS)
+    assert desk.tag.turns() == ["down"]
+    assert not desk.chip.is_on

@@ -11,18 +11,18 @@ from strapline_protocol.errors import UserError
 from strapline_simulator.board.process import HARD_RESET, PWRON_RESET, Processor, ResetError, compile_stand_ins
 from strapline_simulator.board.wiring import Wiring
 from strapline_simulator.body_error import BodyError
-from strapline_simulator.firmware import compile_firmware
+from strapline_simulator.firmware import APP, compile_firmware
 from strapline_tag import bench, outputs, storage
 
 ROOT = "strapline_boards.main_pico_w"
 """The program; its pins are the virtual board's."""
 
-HEAP_SIZE = "320k"
-"""As the other bodies, and 32 KiB for the stand-ins, which no board has."""
+HEAP_SIZE = "256k"
+"""As the other bodies, and 64 KiB for the stand-ins and what they carry across, which no board has."""
 
 _STAND_INS = "stand-ins"
 _FOREVER = 1 << 62
-MOTION, BUTTON = 11, 12
+BUTTON = 12
 _RESETS_AT_ONCE = 5
 
 
@@ -96,7 +96,7 @@ class VirtualBoard:
             self.wiring.radio,
             stand_ins=self._program / _STAND_INS,
             program=self._program,
-            root=ROOT,
+            root=APP,
             flash=self.flash,
             heap_size=HEAP_SIZE,
             entropy=self._entropy,
@@ -171,7 +171,7 @@ class VirtualBoard:
             wiring.gnss.emit(rest)
         elif code == bench.KEY:
             wiring.key.hold(rest)
-        elif code == MOTION:
+        elif code == bench.MOTION:
             wiring.move(rest)
         elif code == BUTTON:
             wiring.button(pressed=bool(rest[0]))

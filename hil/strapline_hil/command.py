@@ -6,7 +6,10 @@ from typing import Annotated
 import typer
 
 from strapline_hil.boards import Board, find_boards
+from strapline_hil.flash_command import flash
 from strapline_hil.provision_command import provision
+
+__all__ = ["flash", "register"]  # `flash` hands itself to the group `firmware`
 
 
 def register(app: typer.Typer) -> None:

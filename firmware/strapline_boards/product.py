@@ -56,14 +56,19 @@ class Product:
         self._ticks = time.ticks_ms()  # type: ignore[attr-defined]
         self._wake = wake = _Wake()
         pin = machine.Pin
-        self._edge_pin = pin(board.STRAP_EDGE, pin.IN)
-        self._was_open = False
-        self._edge_pin.irq(wake.on_edge, pin.IRQ_RISING | pin.IRQ_FALLING)
-        if board.BUTTON is not None:
-            self._button = pin(board.BUTTON, pin.IN, pin.PULL_UP)
-            self._button.irq(wake.on_press, pin.IRQ_RISING | pin.IRQ_FALLING)
-        self._was_away = False
-        pin(board.KEY, pin.IN, pin.PULL_UP).irq(wake.on_key, pin.IRQ_FALLING)
+        self._was_open = self._was_away = False
+        pins = []
+        for number, noted in (
+            (board.STRAP_EDGE, wake.on_edge),
+            (board.KEY, wake.on_key),
+            (board.BUTTON, wake.on_press),
+        ):
+            if number is not None:
+                watched = pin(number, pin.IN, pin.PULL_UP)
+                watched.irq(noted, pin.IRQ_RISING | pin.IRQ_FALLING)
+                pins.append(watched)
+        self._edge_pin = pins[0]
+        self._button = pins[-1]
         i2c = machine.I2C(board.I2C, sda=pin(board.SDA), scl=pin(board.SCL), freq=400000)
         self._i2c = i2c
         gnss = machine.UART(board.GNSS_UART, board.GNSS_BAUD, tx=pin(board.GNSS_TX), rx=pin(board.GNSS_RX), rxbuf=1024)

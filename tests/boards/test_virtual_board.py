@@ -65,6 +65,18 @@ def test_the_strap_is_cut_on_the_product_build_and_the_centre_knows():
     assert reports[0].events == reports[1].events
 
 
+@pytest.mark.slow
+def test_away_from_home_the_modem_brings_what_the_model_brings():
+    # The modem takes its own time from a dial to a line, so that the frames are others; what they say is the same.
+    interpreter()
+    runs = [run_scenario(load_scenario("strap-cut-away"), Options(body=body)) for body in ("virtual-board", "model")]
+    reports = [run.report for run in runs]
+    assert all(run.passed for run in runs), reports[0].expectations
+    said = [[(event.t_s, event.code) for event in report.events] for report in reports]
+    assert said[0] == said[1]
+    assert reports[0].positions == reports[1].positions
+
+
 def test_it_beats_as_the_model_does_across_the_wrap_of_ticks(board):
     # The board's ticks wrap 30 s after its start.
     model = make_body("model")

@@ -10,6 +10,7 @@ import machine
 import micropython
 
 from strapline_boards import st25dv
+from strapline_boards.deadlines import NEVER
 from strapline_boards.memory import Memory, read
 from strapline_boards.radio import Radio
 from strapline_boards.sensors import Sensors
@@ -50,13 +51,14 @@ class _Wake(io.IOBase):
 
 
 class Product:
-    def __init__(self, board, secret: bytes, settings: dict):
+    # slots: the boot program's, or None.
+    def __init__(self, board, secret: bytes, settings: dict, slots):
         self._watchdog = machine.WDT(timeout=board.WATCHDOG_MS)
         self._now = 0
         self._ticks = time.ticks_ms()  # type: ignore[attr-defined]
         self._wake = wake = _Wake()
         pin = machine.Pin
-        self._was_open = self._was_away = False
+        self._was_away = False
         pins = []
         for number, noted in (
             (board.STRAP_EDGE, wake.on_edge),
@@ -68,6 +70,7 @@ class Product:
                 watched.irq(noted, pin.IRQ_RISING | pin.IRQ_FALLING)
                 pins.append(watched)
         self._edge_pin = pins[0]
+        self._was_open = pins[0]() == 1
         self._button = pins[-1]
         i2c = machine.I2C(board.I2C, sda=pin(board.SDA), scl=pin(board.SCL), freq=400000)
         self._i2c = i2c
@@ -81,13 +84,14 @@ class Product:
         self._motor = None if board.MOTOR is None else pin(board.MOTOR, pin.OUT, value=0)
         config = Config(settings.get("config"))
         self._sensors = sensors = Sensors(board, machine, i2c, talking, config)
-        self._parts = talking + (sensors,)
+        self._parts = talking + (sensors, self)
+        self.due = NEVER  # the motor stops
         self._poller = select.poll()
         for source in (wake, gnss, line):
             self._poller.register(source, select.POLLIN)
         self._try_mailbox(st25dv.start)
         # After the radio: with it off the random numbers of an ESP32 are none.
-        self._tag = Tag(secret, Memory(), os.urandom, CcmCipher, config)
+        self._tag = Tag(secret, Memory(), os.urandom, CcmCipher, config, slots)
         for part in talking:
             part.tag = self._tag
         self._sampler = Sampler(self._tag, sensors, config, 0)
@@ -138,6 +142,7 @@ class Product:
         if wake.press:
             wake.press = False
             came = True
+            self._tag.feed_button(now, not self._button())
         if wake.key:
             sealed = self._try_mailbox(st25dv.take)
             if sealed:
@@ -156,6 +161,10 @@ class Product:
             return None
         self._wake.key = False
         return answer
+
+    def handle_timer(self, now: int) -> None:
+        self._motor(0)
+        self.due = NEVER
 
     def _timers(self, now: int) -> None:
         # Both looked at before either runs, as every body does.
@@ -181,7 +190,13 @@ class Product:
                     self._receiver.power(now, output[1])
                 elif kind == out.LINK_OPEN:
                     self._modem.dial(now)
-                else:
+                elif kind == out.VIBRATE:
+                    if self._motor:
+                        self._motor(1)
+                        self.due = now + output[1]
+                elif kind == out.RESTART:
+                    machine.reset()
+                elif kind != out.SHOW:  # no board here has a display
                     bearer = self._radio if output[1] == out.BLE else self._modem
                     if kind == out.LINK_SEND:
                         bearer.send(now, output[2])
@@ -198,7 +213,8 @@ def main(board, production: bool) -> None:
         micropython.kbd_intr(-1)
         os.dupterm(None)  # type: ignore[attr-defined]
     try:
-        Product(board, secret, json.loads(read(storage.SETTINGS) or "{}")).run()
+        boot = sys.modules.get("strapline_boot")  # it has started us where there is one, and left its slots there
+        Product(board, secret, json.loads(read(storage.SETTINGS) or "{}"), getattr(boot, "slots", None)).run()
     except Exception as error:
         with open(storage.CRASH, "w") as file:
             sys.print_exception(error, file)  # type: ignore[attr-defined]

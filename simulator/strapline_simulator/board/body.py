@@ -22,7 +22,6 @@ HEAP_SIZE = "256k"
 
 _STAND_INS = "stand-ins"
 _FOREVER = 1 << 62
-BUTTON = 12
 _RESETS_AT_ONCE = 5
 
 
@@ -33,7 +32,7 @@ def compile_product(folder: Path) -> None:
 
 
 class VirtualBoard:
-    """A `Body`. A second BOOT is a power cut: what is on its flash stays, time begins anew."""
+    """A `Body`. A BOOT without memory is the end of a power cut: what is on its flash stays, time begins anew."""
 
     name = "virtual-board"
 
@@ -80,11 +79,14 @@ class VirtualBoard:
     def _boot(self, given: dict[str, object]) -> None:
         self._seed = bytes.fromhex(str(given["seed"]))
         self._draws = 0
+        if "memory" in given:
+            for kept in self.flash.iterdir():
+                kept.unlink()
         (self.flash / storage.SECRET).write_bytes(bytes.fromhex(str(given["secret"])))
         settings = {"config": given["config"], "apn": "iot.example", "host": "ingress.example", "port": 7070}
         (self.flash / storage.SETTINGS).write_text(json.dumps(settings), encoding="utf-8")
         self.resets = []
-        self.wiring = Wiring(Board)
+        self.wiring = Wiring(Board, self.wiring)
         self._start(PWRON_RESET)
 
     def _start(self, cause: int) -> None:
@@ -173,7 +175,7 @@ class VirtualBoard:
             wiring.key.hold(rest)
         elif code == bench.MOTION:
             wiring.move(rest)
-        elif code == BUTTON:
+        elif code == bench.BUTTON:
             wiring.button(pressed=bool(rest[0]))
         elif bearer == outputs.BLE:
             self._stimulate_radio(code, rest[1:])

@@ -21,7 +21,8 @@ _ADC_BITS = 12
 class Wiring:
     """One board with its chips, from power-on."""
 
-    def __init__(self, board: type[Board]) -> None:
+    def __init__(self, board: type[Board], before: "Wiring | None" = None) -> None:
+        """`before`: the same board before power was cut; what is around it is as it was."""
         self.circuit = circuit = Circuit()
         self._pins = board
         self.strap_ohm = 1000
@@ -29,7 +30,29 @@ class Wiring:
         self.skin, self.ambient = Max30205(circuit, 3300), Max30205(circuit, 2200)
         self.motion = Lis3dh(circuit)
         self.key = St25dv(circuit, board.KEY)
+        self._motor_since: int | None = None
         self._wire()
+        if before is not None:
+            self._take_over(before)
+
+    def _take_over(self, before: "Wiring") -> None:
+        pins, levels = self._pins, before.circuit.levels
+        self.strap_ohm = before.strap_ohm
+        for mine, its in ((self.skin, before.skin), (self.ambient, before.ambient)):
+            mine.centi_c, mine.present = its.centi_c, its.present
+        self.gauge.percent, self.gauge.milli_v = before.gauge.percent, before.gauge.milli_v
+        self.motion.present, self.gnss.present = before.motion.present, before.gnss.present
+        self.modem.present, self.radio.present = before.modem.present, before.radio.present
+        self.circuit.levels |= {pin: levels[pin] for pin in (pins.CASE, pins.CHARGING, pins.WATER)}
+        self.circuit.levels[pins.STRAP_EDGE] = int(self.strap_ohm > pins.STRAP_PULL_UP_OHM)
+
+    def _motor(self, level: int) -> None:
+        now = self.circuit.now
+        if level:
+            self._motor_since = now
+        elif self._motor_since is not None:
+            self.circuit.output(out.VIBRATE, struct.pack(">H", min(now - self._motor_since, 0xFFFF)))
+            self._motor_since = None
 
     def _wire(self) -> None:
         circuit, pins = self.circuit, self._pins
@@ -54,7 +77,7 @@ class Wiring:
         )
         circuit.bus = {0x48: self.skin, 0x49: self.ambient, 0x18: self.motion, 0x36: self.gauge, 0x53: self.key}
         circuit.uarts = {pins.GNSS_UART: self.gnss, pins.MODEM_UART: self.modem}
-        circuit.on_pin = {pins.MODEM_KEY: self.modem.key}
+        circuit.on_pin = {pins.MODEM_KEY: self.modem.key, pins.MOTOR: self._motor}
         circuit.driven = {pins.MOVED: self.motion.moved}
         circuit.levels |= {pins.STRAP_EDGE: 0, pins.CASE: 0, pins.CHARGING: 1, pins.WATER: 1}
         circuit.analog = {
@@ -83,6 +106,8 @@ class Wiring:
             circuit.drive(pins.WATER, 1 - value)
         elif sensor == "faults":
             self._break(value)
+        else:
+            raise ValueError(f"the virtual board has no {sensor}")
 
     def _break(self, bits: int) -> None:
         """Chips that fall silent; the strap's ADC and the flash are parts of the processor, and stay."""

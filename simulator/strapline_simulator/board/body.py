@@ -45,6 +45,7 @@ class VirtualBoard:
             program = Path(self._folder.name, "program")
             compile_product(program)
         self._program = program
+        self._factory: set[Path] | None = None  # what was on the flash before it was a tag
         self._processor: Processor | None = None
         self.wiring = Wiring(Board)
         self._seed = b""
@@ -79,8 +80,10 @@ class VirtualBoard:
     def _boot(self, given: dict[str, object]) -> None:
         self._seed = bytes.fromhex(str(given["seed"]))
         self._draws = 0
+        if self._factory is None:
+            self._factory = set(self.flash.iterdir())
         if "memory" in given:
-            for kept in self.flash.iterdir():
+            for kept in set(self.flash.iterdir()) - self._factory:
                 kept.unlink()
         (self.flash / storage.SECRET).write_bytes(bytes.fromhex(str(given["secret"])))
         settings = {"config": given["config"], "apn": "iot.example", "host": "ingress.example", "port": 7070}
@@ -98,7 +101,7 @@ class VirtualBoard:
             self.wiring.radio,
             stand_ins=self._program / _STAND_INS,
             program=self._program,
-            root=APP,
+            root="main" if (self.flash / "main.py").exists() else APP,
             flash=self.flash,
             heap_size=HEAP_SIZE,
             entropy=self._entropy,

@@ -63,6 +63,7 @@ class Processor:
         self._radio = radio
         self._entropy = entropy
         self._cause = cause
+        self._began = circuit.now  # its own time counts from here
         self._watchdog_ms = 0
         self._bites_at: int | None = None
         self.wakes_at: int | None = None
@@ -98,7 +99,7 @@ class Processor:
             code, payload = request
             if code == "S":
                 until = struct.unpack("<q", payload)[0]
-                self.wakes_at = None if until < 0 else until
+                self.wakes_at = None if until < 0 else self._began + until
                 return
             try:
                 self._send(0, self._obey(code, payload))
@@ -111,7 +112,7 @@ class Processor:
         if self._bites_at is not None and circuit.now > self._bites_at:
             raise ResetError(WDT_RESET)
         events, circuit.interrupts = circuit.interrupts, []
-        self._send(0, struct.pack("<q", circuit.now) + b"".join(events))
+        self._send(0, struct.pack("<q", circuit.now - self._began) + b"".join(events))
         self.run()
 
     def measure(self) -> dict[str, int]:

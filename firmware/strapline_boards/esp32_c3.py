@@ -26,3 +26,8 @@ class Board:
     BUTTON = 1
     MOTOR = None
     WATCHDOG_MS = 8000
+
+    def journal(size: int):
+        from esp32 import Partition
+
+        return Partition.find(Partition.TYPE_DATA, label="journal")[0]

@@ -1,5 +1,8 @@
 # nRF52840 (Nordic's DK, or any module with its pins), MicroPython 1.29 from its nrf port. Stock builds lack `cryptolib` and rotate no
 # address: docs/boards.md says which build it needs. Untried, the build included. Pins are P0.x, 32 + x for P1.x.
+from strapline_wire.compat import const
+
+_JOURNAL_AT = const(0xE0000)  # above the file system, below the boot loader's settings
 
 
 class Board:
@@ -26,3 +29,8 @@ class Board:
     BUTTON = 25
     MOTOR = 13
     WATCHDOG_MS = 8000
+
+    def journal(size: int):
+        from nrf import Flash
+
+        return Flash(start=_JOURNAL_AT, len=size)

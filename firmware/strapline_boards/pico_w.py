@@ -1,5 +1,9 @@
 # Raspberry Pi Pico W (RP2040, CYW43439), MicroPython 1.29 with MICROPY_PY_BLUETOOTH_ENABLE_HCI_CMD=1 (docs/boards.md). Untried on hardware.
 # Pins are GPIO numbers of its data sheet.
+from strapline_boards.pages import Pages
+from strapline_wire.compat import const
+
+_FLASH_BYTES = const(0x200000)  # of which the build leaves the last 64 KiB out of the file system
 
 
 class Board:
@@ -26,3 +30,8 @@ class Board:
     BUTTON = 14
     MOTOR = 16
     WATCHDOG_MS = 8000  # RP2040: 8,388 ms at most
+
+    def journal(size: int):
+        from rp2 import Flash
+
+        return Pages(Flash(start=_FLASH_BYTES - size, len=size))

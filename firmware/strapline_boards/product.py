@@ -91,7 +91,7 @@ class Product:
             self._poller.register(source, select.POLLIN)
         self._try_mailbox(st25dv.start)
         # After the radio: with it off the random numbers of an ESP32 are none.
-        self._tag = Tag(secret, Memory(), os.urandom, CcmCipher, config, slots)
+        self._tag = Tag(secret, Memory(), os.urandom, CcmCipher, board.journal(config.journal_bytes), config, slots)
         for part in talking:
             part.tag = self._tag
         self._sampler = Sampler(self._tag, sensors, config, 0)

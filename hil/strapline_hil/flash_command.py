@@ -26,8 +26,9 @@ def flash(
 
     texts = sources.firmware_sources()
     root = sources.find_root(texts, kind, None)
-    compiled = image.compile_bundle(make_bundle(texts, root, image.name_of(root)))
+    bundle = make_bundle(texts, root, image.name_of(root))
+    compiled = image.compile_bundle(bundle)
     with open_board(board) as files:
-        write(files, compiled)
+        write(files, compiled, bundle.launcher)
     typer.echo(f"{APP_FILE} ({len(compiled):,} bytes) is on the board at {board}, read back and right")
     typer.echo("It starts at the next power-on, where the board has its secret: strapline provision.")

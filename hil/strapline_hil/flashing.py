@@ -6,16 +6,15 @@ import hmac
 from strapline_hil.board_files import BoardError, BoardFiles
 
 APP_FILE, START_FILE = "strapline_app.mpy", "main.py"
-_START = b"import strapline_app\n"
 
 
-def flash(board: BoardFiles, image: bytes) -> None:
-    """Write the program, read it back, and have it start at the next power-on.
+def flash(board: BoardFiles, image: bytes, launcher: str) -> None:
+    """Write the program, read it back, and have it start at the next power-on by the launcher as `main.py`.
 
     Cut off anywhere, the board has the old program or the new one or none that starts, and its secret and memory are as they were.
     """
     _place(board, APP_FILE, image)
-    _place(board, START_FILE, _START)
+    _place(board, START_FILE, launcher.encode())
 
 
 def _place(board: BoardFiles, name: str, data: bytes) -> None:

@@ -19,7 +19,7 @@ from update_bench import QuickKey, signed
 BOARD, CAPACITY = "pico-w", 65536
 KEY = QuickKey("board")
 _BOOT_PY = f"import strapline_boot\nstrapline_boot.slots = strapline_boot.boot(b'{BOARD}', {CAPACITY}, '')\n"
-_MAIN_PY = "import strapline_boot\nif strapline_boot.slots:\n    import strapline_app\n"
+_MAIN_PY = "import strapline_boot\nif strapline_boot.slots:\n    import strapline_app\n    strapline_app.run()\n"
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,8 @@ def program(tmp_path_factory):
     folder = tmp_path_factory.mktemp("program")
     compile_product(folder)
     product = (folder / f"{APP}.mpy").read_bytes()
-    (folder / f"{APP}.mpy").unlink()  # only what lies in a slot may run
+    for name in (f"{APP}.mpy", "main.py"):
+        (folder / name).unlink()  # only what lies in a slot may run
     texts = firmware_sources()
     boot = compile_bundle(make_bundle(texts, "strapline_boot.boot", "strapline_boot"))
     assert ROOT in texts

@@ -11,7 +11,7 @@ from strapline_protocol.errors import UserError
 from strapline_simulator.board.process import HARD_RESET, PWRON_RESET, Processor, ResetError, compile_stand_ins
 from strapline_simulator.board.wiring import Wiring
 from strapline_simulator.body_error import BodyError
-from strapline_simulator.firmware import APP, compile_firmware
+from strapline_simulator.firmware import compile_firmware
 from strapline_tag import bench, outputs, storage
 
 ROOT = "strapline_boards.main_pico_w"
@@ -101,7 +101,7 @@ class VirtualBoard:
             self.wiring.radio,
             stand_ins=self._program / _STAND_INS,
             program=self._program,
-            root="main" if (self.flash / "main.py").exists() else APP,
+            root="main",
             flash=self.flash,
             heap_size=HEAP_SIZE,
             entropy=self._entropy,

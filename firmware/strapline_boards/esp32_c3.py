@@ -27,6 +27,7 @@ class Board:
     MOTOR = None
     WATCHDOG_MS = 8000
 
+    @staticmethod
     def journal(size: int):
         from esp32 import Partition
 

@@ -30,6 +30,7 @@ class Board:
     MOTOR = 13
     WATCHDOG_MS = 8000
 
+    @staticmethod
     def journal(size: int):
         from nrf import Flash
 

@@ -31,6 +31,7 @@ class Board:
     MOTOR = 16
     WATCHDOG_MS = 8000  # RP2040: 8,388 ms at most
 
+    @staticmethod
     def journal(size: int):
         from rp2 import Flash
 

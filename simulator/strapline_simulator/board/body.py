@@ -17,8 +17,8 @@ from strapline_tag import bench, outputs, storage
 ROOT = "strapline_boards.main_pico_w"
 """The program; its pins are the virtual board's."""
 
-HEAP_SIZE = "256k"
-"""As the other bodies, and 64 KiB for the stand-ins and what they carry across, which no board has."""
+HEAP_SIZE = "208k"
+"""As the other bodies, and 16 KiB for the stand-ins, which no board has."""
 
 _STAND_INS = "stand-ins"
 _FOREVER = 1 << 62

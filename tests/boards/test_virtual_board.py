@@ -6,9 +6,12 @@ import struct
 import pytest
 
 from real_micropython import interpreter
+from strapline_protocol.codes import EventCode
+from strapline_simulator import simulation
 from strapline_simulator.board.body import VirtualBoard, compile_product
 from strapline_simulator.board.chips.radio import RefusedError
 from strapline_simulator.board.process import HARD_RESET, WDT_RESET
+from strapline_simulator.board.wiring import Wiring
 from strapline_simulator.bodies import make_body
 from strapline_simulator.body_error import BodyError
 from strapline_simulator.scenario import load_scenario
@@ -103,6 +106,27 @@ def test_silent_chips_are_no_crash(board, bits):
     said = _advance(board, 120_000)
     assert board.resets == []
     assert len(_heartbeats(said)) > 10
+
+
+@pytest.mark.parametrize("silent, failed", [((), 0), (("skin", "motion", "gnss"), 0b0011010)])
+def test_silent_chips_are_told_by_the_check_before_arming(monkeypatch, silent, failed):
+    interpreter()
+    found, wire, entered = [], Wiring._wire, simulation._Run._entered
+
+    def wire_without(self):
+        wire(self)
+        for name in silent:
+            getattr(self, name).present = False
+
+    def noted(self, chain, entry):
+        if entry.kind == "event" and entry.fields["code"] == EventCode.CHECKED:
+            found.append(entry.fields["detail"])
+        entered(self, chain, entry)
+
+    monkeypatch.setattr(Wiring, "_wire", wire_without)
+    monkeypatch.setattr(simulation._Run, "_entered", noted)
+    assert run_scenario(load_scenario("strap-cut"), Options(body="virtual-board")).passed
+    assert found == [failed]
 
 
 def test_without_a_secret_it_is_no_tag_and_says_nothing(board):

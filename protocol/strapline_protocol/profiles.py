@@ -26,7 +26,7 @@ PROFILES: Mapping[str, Mapping[Setting, int]] = {
     # The receiver in the bracelet, and no base station.
     "one-piece": {Setting.MODE: Mode.SATELLITE, Setting.AWAY_FIX_S: 180},
     # The simplest: whoever leaves calls in.
-    "call-in": {Setting.MODE: Mode.RADIO},
+    "call-in": {Setting.MODE: Mode.RADIO, Setting.CALL_IN_S: 300},
     # Many readers in a building: one or other of them is always near, and who leaves is missed within a minute.
     "facility": {Setting.MODE: Mode.RADIO, Setting.HOME_SILENCE_S: 60, Setting.HEARTBEAT_LONGEST_MS: 3000},
 }

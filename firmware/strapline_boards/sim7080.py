@@ -9,6 +9,7 @@ _PORTION = const(512)  # AT+CASEND takes 1,459
 _LINE_LIMIT = const(100)
 _QUEUE_LIMIT = const(4096)
 _ERROR_MS = const(1000)
+_LEVEL_MS = const(10000)
 _ANSWER_MS = const(15000)
 _SEARCH_MS = const(300000)  # where there was no network, standing by looks again so much later
 
@@ -124,6 +125,7 @@ class Modem:
             self._off(now)
             return
         if self._step == _READY and not self._wanted:
+            self._command(now, "AT+CSQ", _LEVEL_MS)  # standing by: how well it hears
             return
         self._tries += 1
         command, _, _, wait_ms = _DIAL[self._step]
@@ -203,15 +205,19 @@ class Modem:
         heard = self._heard
         if b"OK\n" not in heard:
             return
+        at = heard.find(b"+CSQ: ")
+        if at >= 0:  # 0 to 31 in steps of 2 dB from -113 dBm; 99: nothing can be told
+            level = _number(heard[at + 6 :].split(b",")[0])
+            self.cell_dbm = 2 * level - 113 if level < 32 else -140
+        if self._step == _READY and not self._wanted:
+            self._busy = False
+            self.due = now + _LEVEL_MS
+            return
         for text in _DIAL[self._step][1].split(b"|"):
             if text in heard:
                 self._tries = 0
                 self._step += 1
-                self.failed = False
-                if text == b"+CSQ: ":  # 0 to 31 in steps of 2 dB from -113 dBm; 99: nothing can be told
-                    level = _number(heard[heard.find(text) + 6 :].split(b",")[0])
-                    self.cell_dbm = 2 * level - 113 if level < 32 else -140
-                self._busy = False
+                self._busy = self.failed = False
                 if self._step == _LINE:
                     self.due = NEVER
                     self.tag.feed_link_up(now, out.CELLULAR)  # type: ignore[attr-defined]

@@ -256,3 +256,18 @@ def test_without_an_ingress_there_is_no_line():
     desk.run(_DIAL_MS)
     assert desk.tag.turns() == ["down"]
     assert not desk.chip.is_on
+
+
+def test_standing_by_it_tells_how_well_it_hears():
+    desk = _desk()
+    desk.modem.stand_by(0, True)
+    desk.run(_DIAL_MS)
+    desk.chip.hears(-101)
+    desk.run(25_000)
+    assert desk.modem.cell_dbm == -101
+    desk.chip.hears(-140)
+    desk.run(25_000)
+    assert desk.modem.cell_dbm == -140
+    desk.modem.dial(desk.circuit.now)
+    desk.run(1000)
+    assert desk.tag.turns() == ["up"]

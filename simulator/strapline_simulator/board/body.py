@@ -173,7 +173,7 @@ class VirtualBoard:
         elif code == bench.STRAP_EDGE:
             wiring.strap_edge(is_open=bool(rest[0]))
         elif code == bench.GNSS:
-            wiring.gnss.emit(rest)
+            wiring.gnss.epoch(rest)
         elif code == bench.KEY:
             wiring.key.hold(rest)
         elif code == bench.MOTION:

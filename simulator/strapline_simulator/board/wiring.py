@@ -41,6 +41,11 @@ class Wiring:
         for mine, its in ((self.skin, before.skin), (self.ambient, before.ambient)):
             mine.centi_c, mine.present = its.centi_c, its.present
         self.gauge.percent, self.gauge.milli_v = before.gauge.percent, before.gauge.milli_v
+        self.gnss.jam, self.modem.level, self.modem.registered = (
+            before.gnss.jam,
+            before.modem.level,
+            before.modem.registered,
+        )
         self.motion.present, self.gnss.present = before.motion.present, before.gnss.present
         self.modem.present, self.radio.present = before.modem.present, before.radio.present
         self.circuit.levels |= {pin: levels[pin] for pin in (pins.CASE, pins.CHARGING, pins.WATER)}
@@ -106,6 +111,10 @@ class Wiring:
             circuit.drive(pins.WATER, 1 - value)
         elif sensor == "faults":
             self._break(value)
+        elif sensor == "jam":
+            self.gnss.jam = value
+        elif sensor == "cell_dbm":
+            self.modem.hears(value)
         else:
             raise ValueError(f"the virtual board has no {sensor}")
 

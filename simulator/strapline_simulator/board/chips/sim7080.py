@@ -10,6 +10,9 @@ ON_MS, OFF_MS = 1000, 1200
 
 BOOT_MS = 1900
 _ANSWER_MS = 5
+_SENSITIVITY_DBM = -125
+"""LTE-M finds a cell down to about here, as SIMCom states for the module."""
+
 _SEND_LIMIT, _READ_LIMIT = 1459, 1459
 
 
@@ -78,6 +81,11 @@ class Sim7080:
             self._on_close()
 
     # The network's side.
+
+    def hears(self, dbm: int) -> None:
+        """The level at its antenna; below -113 dBm there is nothing to tell."""
+        self.level = max(0, min((dbm + 113) // 2, 31)) if dbm >= -113 else 99
+        self.registered = dbm >= _SENSITIVITY_DBM
 
     def opened(self) -> None:
         if self._state == "opening":

@@ -8,6 +8,7 @@ WAKE_MS = 100
 """After the edge that wakes it: what comes sooner is lost."""
 
 _ANSWER_MS = 10
+_MON_RF_UART1 = 0x2091035A
 _VALSET, _PMREQ = (0x06, 0x8A), (0x02, 0x41)
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8}
 """Bytes of a value by bits 30 to 28 of its key."""
@@ -26,6 +27,13 @@ class Ublox:
         self._held = b""
         self.settings: dict[int, int] = {}
         self.refused = 0
+        self.jam = 0
+
+    def epoch(self, data: bytes) -> None:
+        """What it says of itself where it was asked to, then an epoch's sentences."""
+        if self.settings.get(_MON_RF_UART1) and data.startswith(b"$"):
+            self.emit(mon_rf(self.jam))
+        self.emit(data)
 
     def emit(self, data: bytes) -> None:
         if self.present and self.awake:

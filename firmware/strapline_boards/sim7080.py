@@ -104,6 +104,8 @@ class Modem:
 
     def _end(self, now: int, step: int, command: bytes) -> None:
         self._forget(step)
+        if step == _READY:
+            self.due = now + _LEVEL_MS
         self._uart.write(command)
         if self._wanted:
             self._wanted = False

@@ -265,9 +265,10 @@ def test_standing_by_it_tells_how_well_it_hears():
     desk.chip.hears(-101)
     desk.run(25_000)
     assert desk.modem.cell_dbm == -101
+    desk.modem.dial(desk.circuit.now)
+    desk.run(1000)
+    desk.modem.hang_up(desk.circuit.now)
+    assert desk.tag.turns() == ["up", "down"]
     desk.chip.hears(-140)
     desk.run(25_000)
     assert desk.modem.cell_dbm == -140
-    desk.modem.dial(desk.circuit.now)
-    desk.run(1000)
-    assert desk.tag.turns() == ["up"]

@@ -1,6 +1,7 @@
 # MicroPython's `rp2.Flash`: a part of the board's flash as a block device, in a file. It programs whole pages and only clears bits.
 _BLOCK = 4096
 _PAGE = 256
+_BLANK = b"\xff" * _PAGE
 _NAME = "rp2_flash"
 
 
@@ -11,8 +12,8 @@ class Flash:
             self._file = open(_NAME, "r+b")
         except OSError:
             with open(_NAME, "wb") as file:
-                for _ in range(len // _BLOCK):
-                    file.write(b"\xff" * _BLOCK)
+                for _ in range(len // _PAGE):
+                    file.write(_BLANK)
             self._file = open(_NAME, "r+b")
 
     def readblocks(self, block, data, offset=0):
@@ -36,5 +37,6 @@ class Flash:
             return _BLOCK
         if op == 6:
             self._file.seek(argument * _BLOCK)
-            self._file.write(b"\xff" * _BLOCK)
+            for _ in range(_BLOCK // _PAGE):
+                self._file.write(_BLANK)
         return 0

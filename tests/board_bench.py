@@ -117,6 +117,9 @@ class WritingTag:
     def feed_link_down(self, now, bearer):
         self.said.append(("down", bearer))
 
+    def feed_ring(self, now):
+        self.said.append(("ring", None))
+
     def feed_gnss(self, now, data):
         self.said.append(("gnss", bytes(data)))
 

@@ -46,7 +46,7 @@ class Modem:
         self.failed = False
         self.cell_dbm = 0
         self._wanted = False  # the tag waits for a line, or has one
-        self._stands_by = False
+        self._stands_by = self._rung = False
         self._forget(_OFF)
 
     def _forget(self, step: int) -> None:
@@ -127,7 +127,9 @@ class Modem:
             self._off(now)
             return
         if self._step == _READY and not self._wanted:
-            self._command(now, "AT+CSQ", _LEVEL_MS)  # standing by: how well it hears
+            # Standing by: short messages go, so that there is room for the next, or else how well it hears.
+            self._command(now, "AT+CMGD=1,4" if self._rung else "AT+CSQ", _LEVEL_MS)
+            self._rung = False
             return
         self._tries += 1
         command, _, _, wait_ms = _DIAL[self._step]
@@ -197,6 +199,9 @@ class Modem:
                 self.due = NEVER
         elif line.startswith(b"+CADATAIND: 0"):
             self._more = True
+        elif line.startswith(b"+CMTI"):  # a short message is there, and what it says is of no matter
+            self._rung = True
+            self.tag.feed_ring(now)  # type: ignore[attr-defined]
         if in_line:
             self._work(now)
         elif self._busy and len(self._heard) < _LINE_LIMIT:

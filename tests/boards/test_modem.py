@@ -272,3 +272,13 @@ def test_standing_by_it_tells_how_well_it_hears():
     desk.chip.hears(-140)
     desk.run(25_000)
     assert desk.modem.cell_dbm == -140
+
+
+def test_short_messages_ring_and_never_fill_its_memory():
+    desk = _desk()
+    desk.modem.stand_by(0, True)
+    desk.run(_DIAL_MS)
+    for _ in range(30):
+        desk.chip.ring()
+        desk.run(25_000)
+    assert desk.tag.said == [("ring", None)] * 30

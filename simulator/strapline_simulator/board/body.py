@@ -178,6 +178,8 @@ class VirtualBoard:
             wiring.key.hold(rest)
         elif code == bench.MOTION:
             wiring.move(rest)
+        elif code == bench.RING:
+            wiring.modem.ring()
         elif code == bench.BUTTON:
             wiring.button(pressed=bool(rest[0]))
         elif bearer == outputs.BLE:

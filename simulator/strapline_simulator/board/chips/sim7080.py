@@ -13,6 +13,7 @@ _ANSWER_MS = 5
 _SENSITIVITY_DBM = -125
 """LTE-M finds a cell down to about here, as SIMCom states for the module."""
 
+_MESSAGES = 10
 _SEND_LIMIT, _READ_LIMIT = 1459, 1459
 
 
@@ -36,6 +37,7 @@ class Sim7080:
         self.registered = True
         self.level = 20
         """What AT+CSQ gives."""
+        self.messages = 0
         self.errors: list[bytes] = []
         """Commands that are answered with ERROR, once each, by their beginning."""
         self._key_since: int | None = None
@@ -86,6 +88,12 @@ class Sim7080:
         """The level at its antenna; below -113 dBm there is nothing to tell."""
         self.level = max(0, min((dbm + 113) // 2, 31)) if dbm >= -113 else 99
         self.registered = dbm >= _SENSITIVITY_DBM
+
+    def ring(self) -> None:
+        """A short message for it, where it is on and the network has it and its memory has room."""
+        if self._ready and self.registered and self.messages < _MESSAGES:
+            self.messages += 1
+            self._say(b'+CMTI: "SM",%d' % self.messages)
 
     def opened(self) -> None:
         if self._state == "opening":
@@ -156,6 +164,9 @@ class Sim7080:
             self._say(b"+CSQ: %d,99" % self.level, b"OK")
         elif command == b"AT+CEREG?":
             self._say(b"+CEREG: 0,1" if self.registered else b"+CEREG: 0,2", b"OK")
+        elif command == b"AT+CMGD=1,4":
+            self.messages = 0
+            self._say(b"OK")
         elif command == b"AT+CPOWD=1":
             self._power_down()
         else:

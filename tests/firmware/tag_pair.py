@@ -100,6 +100,7 @@ class Centre:
         """Sequences by journal id, in the ledger and to be receipted."""
         self.floor = 1
         """Every sequence below it counts as held."""
+        self.utc_at_start_s = UTC_AT_START_S
 
     def seal(self, kind: int, body: bytes, *, number: int | None = None, epoch: int | None = None) -> bytes:
         if number is None:
@@ -112,7 +113,7 @@ class Centre:
         return self.seal(frames.ARM, frames.pack_arm((key_id, UTC_AT_START_S)))
 
     def time(self, nonce: bytes, now: int) -> bytes:
-        utc_ms = UTC_AT_START_S * 1000 + now
+        utc_ms = self.utc_at_start_s * 1000 + now
         return self.seal(frames.TIME, frames.pack_time((nonce, utc_ms // 1000, utc_ms % 1000)))
 
     def receipt(self, journal: int, number: int = 0) -> bytes:

@@ -195,15 +195,16 @@ def test_nothing_in_the_firmware_takes_in_sound():
 def leaving(config=None):
     wearer = Wearer({"call_in_s": 300, "home_silence_s": 300} | (config or {}))
     wearer.pair.disconnect()
-    wearer.pair.run(299.999)
+    while not wearer.pair.tag.away:
+        wearer.pair.run_to(wearer.pair.tag.next_deadline())
     return wearer
 
 
 def test_who_leaves_is_reminded_and_has_five_minutes_to_call():
     wearer = leaving()
-    assert wearer.shakes == []
     wearer.pair.run(1)
     assert len(wearer.shakes) == 1
+    assert wearer.shakes[0][0] == wearer.pair.times("left_home")[0]
     wearer.pair.run(100)
     wearer.press()
     wearer.pair.run(600)

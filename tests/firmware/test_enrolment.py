@@ -94,7 +94,8 @@ def test_disarm_ends_monitoring_and_all_that_goes_with_it():
     pair = ready()
     arm(pair)
     pair.edge(is_open=True)
-    pair.run(301)
+    pair.leave()
+    pair.run(1)
     assert pair.tag.situation.violation
     assert pair.gnss_power[-1][1]
     disarm(pair)

@@ -605,7 +605,7 @@ def test_the_map_gives_each_short_name_back(firmware):
     names = firmware.map()
     assert names["module"] == "strapline_app"
     assert "strapline_tag.tag.Tag" in names["globals"].values()
-    assert any("alarm_pending" in owners for owners in names["attributes"].values())
+    assert any("receipt_far" in owners for owners in names["attributes"].values())
     places = [place for _, _, place, _ in names["functions"]]
     assert any(place.startswith("strapline_tag/tag.py:") and place.endswith(" Tag.handle_timer") for place in places)
 

@@ -38,7 +38,7 @@ def test_build_writes_a_file_that_a_board_runs_and_the_map_of_its_names(straplin
 def test_a_debug_build_has_names_and_lines(strapline, tmp_path):
     status, said, _ = strapline("build", "--debug", "-o", tmp_path)
     assert (status, "module by module" in said) == (0, True)
-    assert b"alarm_pending" in (tmp_path / "strapline_tag" / "journal.mpy").read_bytes()
+    assert b"receipt_far" in (tmp_path / "strapline_tag" / "journal.mpy").read_bytes()
     script = "from strapline_tag.deadline import sooner\nsooner('text', 1)"
     done = subprocess.run(
         [interpreter(), "-c", script],

@@ -32,6 +32,7 @@ class Activity(NamedTuple):
     gnss_s: float
     dials: float
     line_s: float
+    standby_s: float
     strap_samples: float
     skin_samples: float
 
@@ -85,6 +86,7 @@ def count_activities(body: str = "model") -> dict[str, Activity]:
     found = {}
     for state, (start_s, end_s) in STATES.items():
         hours = (end_s - start_s) / _HOUR_S
+        line_s = meter.on_s("line", start_s, end_s) / hours
         found[state] = Activity(
             advertisements=meter.count("advertisement", start_s, end_s) / hours,
             connections=meter.count("connection", start_s, end_s) / hours,
@@ -93,7 +95,10 @@ def count_activities(body: str = "model") -> dict[str, Activity]:
             records=sum(1 for t_s in made if start_s <= t_s < end_s) / hours,
             gnss_s=meter.on_s("gnss", start_s, end_s) / hours,
             dials=meter.count("dial", start_s, end_s) / hours,
-            line_s=meter.on_s("line", start_s, end_s) / hours,
+            line_s=line_s,
+            standby_s=0.0
+            if state == "home"
+            else _HOUR_S - line_s,  # away the modem listens, so that the network can page it
             strap_samples=_HOUR_S * 1000 / Config.strap_sample_ms,
             skin_samples=_HOUR_S * 1000 / Config.skin_sample_ms,
         )

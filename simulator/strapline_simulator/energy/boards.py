@@ -38,6 +38,7 @@ class Chip(_Strict):
     search_ma: float = 0.0
     search_s: float = 0.0
     line_ma: float = 0.0
+    standby_ma: float = 0.0
 
 
 class Board(_Strict):

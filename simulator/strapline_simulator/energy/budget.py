@@ -46,7 +46,8 @@ def hour_of(activity: Activity, board: Board, profile: Profile, figures: Figures
         parts["gnss"] += activity.gnss_s * figures.chips["gnss"].on_ma / 3600
     if has_modem:
         modem = figures.chips["modem"]
-        parts["modem"] += (activity.dials * modem.search_s * modem.search_ma + activity.line_s * modem.line_ma) / 3600
+        used_mas = activity.dials * modem.search_s * modem.search_ma + activity.line_s * modem.line_ma
+        parts["modem"] += (used_mas + activity.standby_s * modem.standby_ma) / 3600
     return parts
 
 

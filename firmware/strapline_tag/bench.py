@@ -7,6 +7,7 @@ from struct import pack, unpack_from
 
 from strapline_tag import outputs as out
 from strapline_tag.config import Config
+from strapline_tag.journal import Journal
 from strapline_tag.sampling import Sampler
 from strapline_tag.tag import Tag
 from strapline_wire.compat import const
@@ -47,6 +48,7 @@ SENSORS = (
     "jam",
     "cell_dbm",
 )
+_JOURNAL_HEAD = const(4)  # kind of the slot that a block of the journal begins with
 _FIFO = const(32)  # triplets: an older one is lost when the next comes
 
 
@@ -163,10 +165,18 @@ class Bench:
             self._flash = self._make_flash(*shape)
         if "memory" in given or self._memory is None:  # else power is back, and what the tag keeps is as it was
             self._memory = _Memory(given.get("memory", {}))
+        if "noted" in given.get("memory", ()):
+            self._count_from(self._memory.get("noted", 0))
         gc.collect()
         self._tag = Tag(secret, self._memory, entropy, self._make_cipher, self._flash, config)
         self._sampler = Sampler(self._tag, self._sensors, config, 0)
         self._now = 0
+
+    def _count_from(self, noted: int) -> None:
+        # A journal that stands at this number already: a blank flash would begin a new one at 1.
+        journal = Journal(self._flash, noted >> 32, 0, 0)
+        journal.newest = noted & 0xFFFFFFFF
+        journal._open(_JOURNAL_HEAD, journal.newest)
 
     def _advance(self, until: int) -> None:
         tag, sampler = self._tag, self._sampler

@@ -133,11 +133,11 @@ class Chain:
 
     def start_tag(self) -> None:
         """Power for the tag: this moment is the scenario's start."""
-        loop = virtual_loop()
+        loop, scenario = virtual_loop(), self._scenario
         self.origin_s = loop.time()
         loop.add_actor(self.tag)
         self._stack.callback(loop.remove_actor, self.tag)
-        self.tag.boot(self.origin_s, self._secret, Draw(self._seed, "tag")(16), self._scenario.settings)
+        self.tag.boot(self.origin_s, self._secret, Draw(self._seed, "tag")(16), scenario.settings, scenario.tag_memory.held)
 
     def cut_tag_power(self) -> None:
         """The tag goes dark, and its connections with it."""
@@ -148,7 +148,7 @@ class Chain:
         """The tag starts again, and knows what it kept, and no time."""
         loop = virtual_loop()
         seed = Draw(self._seed, f"tag-{len(self.tag.boots)}")(16)
-        self.tag.boot(loop.time(), self._secret, seed, self._scenario.tag)
+        self.tag.boot(loop.time(), self._secret, seed, self._scenario.settings)
 
     async def _start_centre(self, stack: AsyncExitStack) -> None:
         client = self._client("centre", centre_subscriptions())

@@ -226,7 +226,7 @@ class _Run:
     def _since_start_s(self, entry: Entry) -> float:
         """A record counts from the start of the tag that it names."""
         fields = entry.fields
-        booted_s = self._boots_s[fields["boot"] - 1]
+        booted_s = self._boots_s[(fields["boot"] - 1 - self._scenario.tag_memory.boot) & 0xFFFF]
         return float(round(booted_s + fields["uptime_s"] + fields.get("uptime_ms", 0) / 1000, 3))
 
     def _event(self, entry: Entry) -> CentreEvent:

@@ -51,14 +51,21 @@ class TagNode:
         self.on_show: Callable[[str], None] = _ignore
         """Told of what is on the display from now on; empty: nothing."""
 
-    def boot(self, now: float, secret: bytes, seed: bytes, config: Mapping[str, int]) -> None:
+    def boot(
+        self,
+        now: float,
+        secret: bytes,
+        seed: bytes,
+        config: Mapping[str, int],
+        memory: Mapping[str, int] | None = None,
+    ) -> None:
         """Start the firmware at this loop time. The secret stays between this process and the body.
 
-        What it kept in an earlier life is there again.
+        What it kept in an earlier life is there again; `memory` stands for one before the first start.
         """
         given: dict[str, Any] = {"secret": secret.hex(), "seed": seed.hex(), "config": dict(config)}
         if not self.boots:
-            given["memory"] = {}
+            given["memory"] = dict(memory or {})
         self._boot_s = now
         self.boots.append(now)
         self.has_power = True

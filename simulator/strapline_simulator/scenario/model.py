@@ -206,6 +206,20 @@ class Expectation(_Strict):
         return self
 
 
+class TagMemory(_Strict):
+    """What the tag has counted before the scenario begins."""
+
+    counter: int = Field(default=0, description="heartbeats", ge=0, le=0xFFFFFFFF)
+    boot: int = Field(default=0, description="starts", ge=0, le=0x7FFFFF00)
+    records: int = Field(default=0, description="of its journal", ge=0, le=0xFFFFFFF0)
+
+    @property
+    def held(self) -> dict[str, int]:
+        """As the tag keeps it."""
+        held = {"counter": self.counter, "boot": self.boot}
+        return held | ({"noted": 1 << 32 | self.records} if self.records else {})
+
+
 class Wearer(_Strict):
     """The wearer's circumstances."""
 
@@ -237,6 +251,7 @@ class Scenario(_Strict):
     places: dict[str, Place] = {}
     wearer: Wearer = Wearer()
     tag: Annotated[dict[str, int], AfterValidator(_settings)] = Field(default={}, description="settings of the tag")
+    tag_memory: TagMemory = TagMemory()
     profile: Annotated[str, AfterValidator(_profile)] | None = Field(
         default=None, description="a named set of settings; `tag` goes before it"
     )

@@ -6,6 +6,7 @@ from hashlib import sha256
 from struct import pack, unpack_from
 
 from strapline_tag import outputs as out
+from strapline_tag.bench_flash import SlotStore
 from strapline_tag.config import Config
 from strapline_tag.journal import Journal
 from strapline_tag.sampling import Sampler
@@ -28,6 +29,12 @@ MOTION = const(
 )  # Hz (1), then x, y, z in mg (2 each, signed) by turns: what the accelerometer says next; after it, it sleeps
 BUTTON = const(12)  # pressed (1)
 RING = const(13)  # nothing: the network has paged the modem
+FACTORY = const(14)  # area (1), at (4), bytes: for the boot program's store, before BOOT, or to spoil what is there
+
+BOARD = b"bench"  # the board class of its images
+# Areas of FACTORY beside the store's own.
+KEYS = const(4)  # a public key for images
+RUNNING = const(255)  # the slot that runs
 
 # Answers: code, then `now` (8), then what follows.
 OUTPUT = const(0x80)  # kind (1), then the output's fields
@@ -127,8 +134,13 @@ class _Entropy:
 
 class Bench:
     # make_flash(bytes, bytes of a block): the journal's block device, which keeps what it holds as long as it has the same size
-    def __init__(self, make_cipher, make_flash, measure=None):
+    # make_slots(store, keys, board): the boot program's Slots, to try updates. They judge and choose as on a board; in either slot it is
+    # this program that runs.
+    def __init__(self, make_cipher, make_flash, measure=None, make_slots=None):
         self._make_cipher = make_cipher
+        self._make_slots = make_slots
+        self._store = self._slots = None
+        self._keys = b""
         self._make_flash = make_flash
         self._flash = self._shape = None
         self._measure = measure  # what the interpreter can say of itself
@@ -142,6 +154,9 @@ class Bench:
         code = message[0]
         now = unpack_from(">Q", message, 1)[0]
         rest = message[9:]
+        if code == FACTORY:
+            self._write(rest[0], unpack_from(">L", rest, 1)[0], rest[5:])
+            return [bytes((DONE,)) + pack(">QQ", now, now)]
         if code == BOOT:
             self._boot(json.loads(rest))
         elif code == ADVANCE:
@@ -168,15 +183,29 @@ class Bench:
         if "noted" in given.get("memory", ()):
             self._count_from(self._memory.get("noted", 0))
         gc.collect()
-        self._tag = Tag(secret, self._memory, entropy, self._make_cipher, self._flash, config)
+        slots = None
+        if self._keys:
+            slots = self._make_slots(self._store, [self._keys], BOARD)
+            if slots.start() is None:
+                raise ValueError("no slot holds a genuine image")
+        self._slots = slots
+        self._tag = Tag(secret, self._memory, entropy, self._make_cipher, self._flash, config, slots)
         self._sampler = Sampler(self._tag, self._sensors, config, 0)
         self._now = 0
+
+    def _write(self, area: int, at: int, data: bytes) -> None:
+        if area == KEYS:
+            self._keys = data
+            return
+        if not self._store:
+            self._store = SlotStore(self._make_flash)
+        self._store.write(self._slots.running if area == RUNNING else area, at, data)
 
     def _count_from(self, noted: int) -> None:
         # A journal that stands at this number already: a blank flash would begin a new one at 1.
         journal = Journal(self._flash, noted >> 32, 0, 0)
         journal.newest = noted & 0xFFFFFFFF
-        journal._open(_JOURNAL_HEAD, journal.newest)
+        journal._open(_JOURNAL_HEAD, journal.newest)  # noqa: SLF001 - a journal itself begins at 1 and nowhere else
 
     def _advance(self, until: int) -> None:
         tag, sampler = self._tag, self._sampler

@@ -1,4 +1,5 @@
 # Flash for the bench program: the block device of a journal, in memory or in a file. Programming only clears bits, as in NOR flash.
+from strapline_wire import manifest
 from strapline_wire.compat import const
 
 _BLOCKS = const(4)  # ioctl of MicroPython's block devices
@@ -35,7 +36,7 @@ class _Flash:
 
 
 class MemoryFlash(_Flash):
-    def __init__(self, size, block_size):
+    def __init__(self, size, block_size, path=""):
         super().__init__(size, block_size)
         self._held = bytearray(b"\xff" * size)
 
@@ -62,3 +63,27 @@ class FileFlash(_Flash):
     def _put(self, start, data):
         self._file.seek(start)
         self._file.write(data)
+
+
+_BLOCK = const(4096)
+_STARTS = (0, 2, 4, 5, 6)  # blocks: two slots of 8 KiB, and the two places of the record
+
+
+class SlotStore:
+    # The boot program's areas (strapline_boot/slots.py), one behind the other on a flash of their own.
+    def __init__(self, make_flash):
+        self._flash = make_flash(_STARTS[4] * _BLOCK, _BLOCK, "slots")
+        self.capacity = _STARTS[1] * _BLOCK - manifest.HEAD
+
+    def read(self, area, at, size):
+        room = (_STARTS[area + 1] - _STARTS[area]) * _BLOCK - at
+        data = bytearray(max(0, min(size, room)))
+        self._flash.readblocks(_STARTS[area], data, at)
+        return bytes(data)
+
+    def write(self, area, at, data):
+        self._flash.writeblocks(_STARTS[area], data, at)
+
+    def erase(self, area, at):
+        for block in range(_STARTS[area] + at // _BLOCK, _STARTS[area + 1]):
+            self._flash.ioctl(_ERASE, block)

@@ -4,6 +4,7 @@ import sys
 
 import micropython
 
+from strapline_boot.slots import Slots
 from strapline_tag.bench import Bench
 from strapline_tag.bench_flash import FileFlash
 from strapline_wire import link
@@ -44,7 +45,7 @@ def main():
     micropython.kbd_intr(-1)  # a frame may hold the byte of Ctrl-C
     receive, send = sys.stdin.buffer.read, sys.stdout.buffer.write
     deframer = link.Deframer()
-    bench = Bench(CcmCipher, FileFlash, measure)
+    bench = Bench(CcmCipher, FileFlash, measure, Slots)
     line = b""
     while True:
         byte = receive(1)

@@ -265,9 +265,13 @@ class Desk:
         after a restart of the desk, say it again: the tag goes on where it was. LocalProtocolError for what is no signed image.
         """
         delivery = Delivery(self.sealer(tag), stream, ident)
+        self.deliver(tag, gateway, delivery)
+        return delivery
+
+    def deliver(self, tag: str, gateway: str, delivery: Delivery) -> None:
+        """As `update`, with a delivery that is there already."""
         self.send(tag, gateway, *delivery.begin())
         self._deliveries[tag] = delivery
-        return delivery
 
     # New keys.
 

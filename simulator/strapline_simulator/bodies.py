@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
 
+from strapline_boot.slots import Slots
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.errors import UserError
 from strapline_simulator.body_error import BodyError
@@ -42,7 +43,7 @@ class ModelBody:
     name = "model"
 
     def __init__(self) -> None:
-        self._bench = Bench(HostCipher, MemoryFlash)
+        self._bench = Bench(HostCipher, MemoryFlash, make_slots=Slots)
 
     def request(self, message: bytes) -> list[bytes]:
         return self._bench.handle(message)

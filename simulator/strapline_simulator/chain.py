@@ -27,11 +27,15 @@ from strapline_simulator.bodies import Body
 from strapline_simulator.brokers import Broker
 from strapline_simulator.flight import FlightControl
 from strapline_simulator.scenario import Scenario
+from strapline_simulator.scenario.model import UpdateKind
 from strapline_simulator.tag_node import TagNode, virtual_loop
 from strapline_simulator.taps import MqttTap, TappedClient
+from strapline_simulator.updates import AnyDelivery, Images
 from strapline_simulator.world.cellular import Cellular
 from strapline_simulator.world.radio import RadioWorld
+from strapline_tag import bench
 from strapline_tag.outputs import BLE, CELLULAR
+from strapline_wire import manifest
 
 TAG = "7a900001"
 HOME = "6a7e0001"
@@ -73,6 +77,8 @@ class Chain:
         self.on_gatt: Callable[[bool, bytes], None] | None = None
         """Told of all bytes on the BLE connection: (towards the gateway?, data)."""
         self.on_truth: Callable[[float, str], None] | None = None
+        self._made: Images | None = None
+        self._updates = 0
         self.gateways: dict[str, Gateway] = {}
         self._flights: FlightControl
         self._keys = {gateway: Draw(seed, f"gateway-{gateway}")(32) for gateway in (HOME, INGRESS)}
@@ -127,6 +133,22 @@ class Chain:
         self.centre.set_zones(TAG, zones)
         self._publish_centre()
 
+    def update_tag(self, kind: UpdateKind) -> None:
+        """The centre sends an image: good, or as its kind says."""
+        self._updates += 1
+        desk = self.centre.desk
+        desk.deliver(TAG, HOME, AnyDelivery(desk.sealer(TAG), self._images().make(kind, self.utc()), self._updates))
+        self._publish_centre()
+
+    def _images(self) -> Images:
+        if self._made is None:
+            self._made = Images(self._seed)
+        return self._made
+
+    def spoil_image(self) -> None:
+        """The first byte of the image that runs loses its bits."""
+        self.tag.write_store(bench.RUNNING, b"\0", manifest.HEAD)
+
     def publish_centre(self) -> None:
         """The centre has something to say."""
         self._publish_centre()
@@ -137,7 +159,12 @@ class Chain:
         self.origin_s = loop.time()
         loop.add_actor(self.tag)
         self._stack.callback(loop.remove_actor, self.tag)
-        self.tag.boot(self.origin_s, self._secret, Draw(self._seed, "tag")(16), scenario.settings, scenario.tag_memory.held)
+        if any(step.update or step.spoil_image for step in scenario.steps):
+            self.tag.write_store(bench.KEYS, self._images().public_key)
+            self.tag.write_store(0, self._images().first())
+        self.tag.boot(
+            self.origin_s, self._secret, Draw(self._seed, "tag")(16), scenario.settings, scenario.tag_memory.held
+        )
 
     def cut_tag_power(self) -> None:
         """The tag goes dark, and its connections with it."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from strapline_simulator.chain import TAG, Chain
 from strapline_simulator.report import Story
 from strapline_simulator.scenario import Journey, Place, Scenario, Step
+from strapline_simulator.scenario.model import UpdateKind
 from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
 from strapline_simulator.script_dialogue import ScriptDialogue
 from strapline_simulator.script_limb import STRAP_OHM, LimbVerbs
@@ -25,6 +26,8 @@ _LOCATION_STEP_S = 10.0
 _UNASKED_S = 120.0
 """A base station calls so often on a tag that does not ask for more."""
 
+_RESTART_S = 1.0
+
 _RADIO, _SATELLITE = 1, 2
 """Settings of `mode`: without a receiver, without a base station."""
 
@@ -33,6 +36,7 @@ _TEXTS = {
     "close_strap": "the strap is closed",
     "take_off": "the tag is taken off",
     "put_on": "the tag is put on",
+    "spoil_image": "a byte of the image that runs is worn out",
     "new_keys": "the centre begins to give the tag new keys",
     "curfew": "the centre sends the wearer's schedule",
     "config": "the centre sends settings",
@@ -74,6 +78,7 @@ class Script(LimbVerbs, PlaceSteps):
         self._sense("strap_ohm", STRAP_OHM)
         self._expect("started", 0.0, 1.0, "the tag starts")
         by_itself = [asyncio.create_task(self._carry_heat()), asyncio.create_task(self._carry_motion())]
+        chain.tag.on_restart = lambda: by_itself.append(asyncio.create_task(self._restart()))
         try:
             for step in sorted(self._scenario.steps, key=lambda s: self._scenario.seconds_of(s.at)):
                 await self._until(self._scenario.seconds_of(step.at))
@@ -115,6 +120,8 @@ class Script(LimbVerbs, PlaceSteps):
             return f"the electronic key {step.present_key}s the tag"
         if step.power_cut is not None:
             return f"the tag is without power for {step.power_cut:g} s"
+        if step.update is not None:
+            return f"the centre sends a firmware image: {step.update.replace('_', ' ')}"
         if step.press_button is not None:
             return "the wearer presses the button"
         return step.note or _TEXTS.get(step.verb) or f"{step.verb.replace('_', ' ')} {step.argument}"
@@ -152,13 +159,27 @@ class Script(LimbVerbs, PlaceSteps):
         self._dialogue.send_message(order)
 
     async def _do_power_cut(self, for_s: float, now: float) -> None:
+        await self._start_again(for_s, now)
+
+    async def _do_update(self, kind: UpdateKind, _now: float) -> None:
+        self._chain.update_tag(kind)
+
+    async def _do_spoil_image(self, _yes: bool, _now: float) -> None:
+        self._chain.spoil_image()
+
+    async def _restart(self) -> None:
+        now = self._chain.now_s()
+        self._tell(now, "the tag restarts")
+        await self._start_again(_RESTART_S, now)
+
+    async def _start_again(self, for_s: float, now: float) -> None:
         self._conclude_monitoring(now)
         was_armed, self._armed_at = self._armed_at is not None, None
         self._chain.cut_tag_power()
         await asyncio.sleep(for_s)
         self._chain.restore_tag_power()
         back = self._chain.now_s()
-        self._expect("started", back, back + 1, "the tag starts again")
+        self._expect("started", back - 0.001, back + 1, "the tag starts again")  # a start is told to the millisecond
         if was_armed:
             self._armed_at = back
 

@@ -14,6 +14,7 @@ from strapline_wire import link
 
 _ROUNDING_S = 1e-7
 _UART_PORTION = 256
+_STORE_PORTION = 256
 _MOTION_PORTION = 480
 """Bytes; whole vectors, within a line's limit."""
 
@@ -48,6 +49,8 @@ class TagNode:
         self.meter: Meter | None = None
         self.on_vibrate: Callable[[int], None] = _ignore
         """Told of each vibration: ms."""
+        self.on_restart: Callable[[], None] = lambda: None
+        """Told that it wants to start again."""
         self.on_show: Callable[[str], None] = _ignore
         """Told of what is on the display from now on; empty: nothing."""
 
@@ -70,6 +73,12 @@ class TagNode:
         self.boots.append(now)
         self.has_power = True
         self._request(bench.BOOT, 0, json.dumps(given, sort_keys=True).encode())
+
+    def write_store(self, area: int, data: bytes, at: int = 0) -> None:
+        """Into the boot program's store, as `bench.FACTORY` has it; bits can only be cleared."""
+        for start in range(0, len(data), _STORE_PORTION):
+            portion = struct.pack(">BI", area, at + start) + data[start : start + _STORE_PORTION]
+            self.body.request(_message(bench.FACTORY, 0, portion))
 
     def lose_power(self) -> None:
         """From now on until the next `boot` it says nothing and hears nothing; its sensors go on."""
@@ -187,6 +196,8 @@ class TagNode:
             self.on_gnss_power(bool(content[0]))
         elif kind == outputs.VIBRATE:
             self.on_vibrate(int.from_bytes(content, "big"))
+        elif kind == outputs.RESTART:
+            self.on_restart()
         elif kind == outputs.SHOW:
             self.on_show(content.decode())
 

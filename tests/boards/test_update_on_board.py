@@ -13,8 +13,9 @@ from strapline_simulator.board.process import HARD_RESET
 from strapline_simulator.firmware import APP, firmware_sources
 from strapline_simulator.firmware.bundle import make_bundle
 from strapline_simulator.firmware.image import compile_bundle
+from strapline_simulator.quick_key import QuickKey
 from strapline_tag import bench, outputs
-from update_bench import QuickKey, signed
+from update_bench import signed
 
 BOARD, CAPACITY = "pico-w", 65536
 KEY = QuickKey("board")

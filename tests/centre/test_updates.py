@@ -9,9 +9,10 @@ from hand_made_tag import TAG
 from house import HOME, House, note_all
 from strapline_boot.slots import Slots
 from strapline_protocol.codes import EventCode
+from strapline_simulator.quick_key import QuickKey
 from strapline_tag import outputs
 from strapline_tag.tag import Tag
-from update_bench import BOARD, Flash, QuickKey, image_of, signed
+from update_bench import BOARD, Flash, image_of, signed
 
 KEY = QuickKey()
 OLD, NEW = image_of("old", 5_000), image_of("new", 20_000)

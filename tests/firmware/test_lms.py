@@ -9,7 +9,7 @@ import pytest
 
 from real_micropython import run_on_micropython
 from strapline_boot import lms
-from update_bench import QuickKey
+from strapline_simulator.quick_key import QuickKey
 
 RFC8554 = json.loads((Path(__file__).parents[1] / "vectors" / "rfc8554.json").read_text())
 TYPES = pyhsslms.lms_sha256_m32_h10, pyhsslms.lmots_sha256_n32_w4

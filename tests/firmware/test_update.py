@@ -7,9 +7,10 @@ import pytest
 
 from strapline_boot.slots import Slots
 from strapline_protocol.codes import EventCode, Kind, Refusal
+from strapline_simulator.quick_key import QuickKey
 from strapline_tag import outputs as out
 from strapline_wire import frames, manifest
-from update_bench import BOARD, Life, QuickKey, image_of, record_events, signed
+from update_bench import BOARD, Life, image_of, record_events, signed
 
 KEY, OTHER_KEY = QuickKey(), QuickKey("other")
 OLD, NEW = image_of("old", 500), image_of("new", 600)

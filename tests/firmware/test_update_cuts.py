@@ -5,8 +5,9 @@ import random
 import pytest
 
 from strapline_protocol.codes import EventCode
+from strapline_simulator.quick_key import QuickKey
 from strapline_wire import manifest
-from update_bench import Life, Power, PowerCut, QuickKey, image_of, record_events, signed
+from update_bench import Life, Power, PowerCut, image_of, record_events, signed
 
 KEY = QuickKey()
 OLD, NEW = image_of("old", 500), image_of("new", 600)

@@ -8,9 +8,10 @@ from strapline_protocol.codes import EventCode, Kind, Refusal
 from strapline_protocol.commands import CommandSealer
 from strapline_protocol.keys import centre_keys
 from strapline_protocol.updates import WINDOW, Delivery, Manifest, SignedImage
+from strapline_simulator.quick_key import QuickKey
 from strapline_wire import frames, manifest
 from strapline_wire.errors import LocalProtocolError
-from update_bench import BOARD, Flash, QuickKey, image_of, signed
+from update_bench import BOARD, Flash, image_of, signed
 
 KEY = QuickKey()
 OLD, NEW = image_of("old", 5_000), image_of("new", 30_000)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from strapline_protocol.codes import EventCode, Refusal
-from update_bench import Life, Power, PowerCut, QuickKey, image_of, signed
+from strapline_simulator.quick_key import QuickKey
+from update_bench import Life, Power, PowerCut, image_of, signed
 
 KEY, STRANGER = QuickKey(), QuickKey("stranger")
 

@@ -8,7 +8,8 @@ import pytest
 from real_micropython import run_on_micropython
 from strapline_boot.files import IMAGE, Files
 from strapline_boot.slots import Slots
-from update_bench import BOARD, QuickKey, image_of, signed
+from strapline_simulator.quick_key import QuickKey
+from update_bench import BOARD, image_of, signed
 
 KEY = QuickKey()
 OLD, NEW = image_of("old", 700), image_of("new", 1500)

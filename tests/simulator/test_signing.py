@@ -19,8 +19,9 @@ from strapline_protocol.command import main
 from strapline_protocol.errors import UserError
 from strapline_protocol.updates import Manifest, SignedImage
 from strapline_simulator.firmware import signing
+from strapline_simulator.quick_key import QuickKey
 from strapline_wire import manifest
-from update_bench import Life, QuickKey, image_of
+from update_bench import Life, image_of
 
 IMAGE = image_of("application", 900)
 

@@ -9,8 +9,9 @@ from strapline_boot.slots import Slots
 from strapline_simulator.firmware import image, sources
 from strapline_simulator.firmware.bundle import make_bundle
 from strapline_simulator.firmware.names import foreign_names, offered_names
+from strapline_simulator.quick_key import QuickKey
 from strapline_wire import manifest
-from update_bench import BOARD, QuickKey, signed
+from update_bench import BOARD, signed
 
 KEY = QuickKey()
 CAPACITY = 60_000

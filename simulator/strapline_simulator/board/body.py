@@ -58,6 +58,8 @@ class VirtualBoard:
     def request(self, message: bytes) -> list[bytes]:
         code, now = struct.unpack_from(">BQ", message)
         rest = message[9:]
+        if code == bench.FACTORY:
+            raise UserError("--on virtual-board: scenarios with updates run on model and micropython")
         if code == bench.BOOT:
             self._boot(json.loads(rest))
         elif code == bench.ADVANCE:

@@ -12,7 +12,10 @@ from strapline_simulator.firmware.modules import board_sources
 from strapline_simulator.firmware.sources import BENCH, PACKAGES, BuildError, firmware_sources
 from strapline_simulator.tools import find_mpy_cross
 
-BENCH_MODULES = frozenset({BENCH, "strapline_tag.bench"})
+BENCH_MODULES = frozenset(
+    {BENCH, "strapline_tag.bench", "strapline_tag.bench_flash", "strapline_boot.slots", "strapline_boot.lms"}
+)
+"""What a tag's own program has not: the bench, and the boot program's part, which lies beside the application on a board."""
 
 
 def compile_firmware(folder: Path, root: str = BENCH) -> int:

@@ -43,6 +43,8 @@ Verb = Literal[
     "message",
     "press_button",
     "power_cut",
+    "update",
+    "spoil_image",
     "note",
     "shelter",
     "sky",
@@ -78,6 +80,8 @@ def _code(name: str) -> str:
         raise ValueError(f"{name!r} is no event: choose one of {known}")
     return name
 
+
+UpdateKind = Literal["good", "unsigned", "wrong_key", "older", "wrong_board", "expired", "truncated", "flipped"]
 
 Code = Annotated[str, AfterValidator(_code)]
 
@@ -149,6 +153,8 @@ class Step(_Strict):
     power_cut: Seconds | None = Field(
         default=None, description="the tag is without power for so long, then starts again"
     )
+    update: UpdateKind | None = Field(default=None, description="the centre sends a firmware image")
+    spoil_image: Literal[True] | None = Field(default=None, description="a byte of the image that runs is worn out")
     note: str | None = Field(default=None, description="nothing happens; shown in the timeline")
     jammer: bool | None = Field(default=None, description="somebody drowns the sky in noise")
     locate: LocateWithin | None = Field(default=None, description="the centre asks for a position within this time")

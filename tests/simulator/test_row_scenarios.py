@@ -45,7 +45,7 @@ def test_a_requirements_scenario_holds_and_is_the_same_on_both_bodies(name):
         ("r33-the-doctor", {"curfew": None, "note": "no window for the doctor"}, "curfew_broken"),
         ("r37-update-is-taken", {"update": "unsigned"}, "update_taken"),
         ("r37-refusals", {"update": "flipped"}, "update_taken"),
-        ("r38-undone", {"radio_loss": 0.0}, "update_undone"),
+        ("r38-undone", {"update": "unsigned"}, "update_undone"),
         ("r38-worn-image", {"spoil_image": None, "note": "the image is whole"}, "image_corrupt"),
         ("r53-call-in", {"press_button": None, "note": "nobody calls"}, "called_in"),
     ],

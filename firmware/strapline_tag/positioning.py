@@ -60,9 +60,10 @@ class Positioning:
         return 0
 
     def _may_seek(self) -> bool:
-        # At home only where the deployment allows it (R50).
+        # At home only where the deployment allows it (R50), and of nobody who is not monitored.
         config = self._config
-        return config.mode != _RADIO and (self._situation.away or config.locate_at_home)
+        situation = self._situation
+        return situation.armed and config.mode != _RADIO and (situation.away or config.locate_at_home)
 
     def want(self, now: int) -> None:
         # After anything that may have changed what is wanted.

@@ -37,10 +37,15 @@ class Positioning:
     def sample(self, now: int, jam: int, cell_dbm: int) -> None:
         self._sky.sample(now, jam, cell_dbm, self.power, self._interval_ms is not None)
 
-    def came_home(self, now: int) -> None:
-        # Or is still there: home was heard.
+    def arm(self) -> None:
+        # Also at home: what was told before is told again where it happens again.
         self._no_sky = False
         self._sky.clear()
+        self._sky.told = 0
+
+    def came_home(self, now: int) -> None:
+        # Or is still there: home was heard.
+        self.arm()
         self.zones.judge(now)
 
     # What is wanted.

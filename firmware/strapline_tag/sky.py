@@ -35,7 +35,7 @@ class Sky:
         self._minute = 0
         self._minute_at = 0
         self._warned_at = None
-        self._told = 0  # bits, by their codes: alarms that hold until the next position
+        self.told = 0  # bits, by their codes: alarms that hold until the next position, or home
         self._anchor = None  # (now, latitude, longitude) of the last position
 
     def sample(self, now: int, jam: int, cell_dbm: int, is_on: bool, is_wanted: bool) -> None:
@@ -79,8 +79,8 @@ class Sky:
 
     def _alarm(self, now: int, code: int, detail: int) -> None:
         bit = 1 << code - frames.EVENT_MOVING_WITHOUT_FIX
-        if not self._told & bit:
-            self._told |= bit
+        if not self.told & bit:
+            self.told |= bit
             self._tell(code, now, detail)
 
     def _without_s(self, now: int) -> int:
@@ -102,8 +102,8 @@ class Sky:
             self._clock.confirm(now, position.utc_s)
         self._fast = UNKNOWN > position.speed_cm_s >= _FAST_CM_S
         self.clear()
-        if self._told:
-            self._told = 0
+        if self.told:
+            self.told = 0
             self._tell(frames.EVENT_SKY_BACK, now, self._without_s(now))
         return True
 

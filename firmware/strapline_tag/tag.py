@@ -353,6 +353,8 @@ class Tag:
         self.strap.arm(armed_ohm)
         self.skin.arm()
         self.housing.arm()
+        self._positioning.arm()
+        self._positioning.zones.arm()
         self._memory.put("armed_ohm", armed_ohm)
         self._memory.put("openings", 0)
         self._memory.put("altered", 0)

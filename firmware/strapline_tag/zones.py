@@ -37,6 +37,12 @@ class Zones:
         self._broken = broken  # bit i: the zone at place i
         self._situation.zone_broken = broken != 0
 
+    def arm(self) -> None:
+        # What was before does not count: where it still is broken, the next positions say so.
+        if self._broken:
+            self._memory.put("zones_broken", 0)
+            self._hold(self._document, 0)
+
     def obey(self, now: int, document: bytes) -> int:
         # A new document; what was broken is judged anew under it. Gives a refusal reason, or 0.
         refusal = _refusal(document)
@@ -44,7 +50,7 @@ class Zones:
             if document != self._document:
                 if self._document and document[:4] <= self._document[:4]:
                     return frames.REFUSAL_OLD_REVISION
-                self._memory.put("zones_broken", 0)
+                self.arm()  # first: a power cut must not find another document's broken zones
                 self._memory.write("zones", document)
                 self._hold(document, 0)
             self._tell(frames.EVENT_APPLIED, now, frames.ZONES << 24 | int.from_bytes(document[1:4], "big"))

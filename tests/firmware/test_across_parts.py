@@ -1,6 +1,5 @@
 """Sequences that cross the tag's parts: what one of them remembers when another has begun anew, or power was gone."""
 
-
 from firmware.tag_pair import UTC_AT_START_S, Memory, TagPair, epoch
 from strapline_wire import documents, frames
 
@@ -33,3 +32,39 @@ def test_nobody_is_located_after_disarming():
     pair.visit()
     assert "fix" not in pair.names()
     assert pair.names().count("located") == 1
+
+
+def jammed_for(pair, seconds):
+    """Away and jammed: no position."""
+    end = pair.now + seconds * 1000
+    while pair.now < end:
+        pair.tag.feed_radio(pair.now, 200, -85)
+        pair.run(10)
+
+
+def test_each_way_under_a_jammer_is_an_alarm():
+    pair = TagPair(SPARSE)
+    pair.armed_away()
+    for way in (1, 2, 3):
+        jammed_for(pair, 400)
+        pair.visit()
+        assert pair.names().count("jammed") == way
+        pair.stay_home(600)
+        pair.leave()
+
+
+def test_a_broken_zone_is_told_anew_after_arming_anew():
+    pair = TagPair({**SPARSE, "zone_points": 1})
+    pair.arm()
+    pair.key(pair.centre.seal(frames.ZONES, ELSEWHERE))
+    for times in (1, 2):
+        pair.leave()
+        pair.run(5)
+        pair.gnss(epoch(pair.now // 1000))
+        pair.run(5)
+        assert pair.tag.situation.zone_broken
+        pair.visit(home=False)
+        assert pair.names().count("zone_broken") == times
+        disarm(pair)
+        pair.arm()
+        assert not pair.tag.situation.zone_broken

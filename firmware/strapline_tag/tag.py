@@ -100,6 +100,7 @@ class Tag:
         self._checked_at = 0
         self.reached_at = None  # the last WELCOME, whoever's
         self._journal_faults = 0  # as told
+        self._out = memory.get("out", 0)  # bits: away, curfew broken
         self._resume()
         tell(frames.EVENT_STARTED, 0, self._boot)
         self.dialogue.resume()
@@ -132,7 +133,11 @@ class Tag:
         memory = self._memory
         nominal_ohm = memory.get("armed_ohm", 0)
         if nominal_ohm:
-            self.situation.armed = True
+            situation = self.situation
+            situation.armed = True
+            # Nor does it bring anybody home: positions and the line go on at once, and what was told is not told again.
+            situation.away = self._out & 1 > 0
+            situation.curfew_broken = self._out > 1
             self.strap.resume(nominal_ohm, memory.get("openings", 0), memory.get("altered", 0) == 1)
             self._beacon.start(0)
             self._presence.arm(0)
@@ -385,13 +390,18 @@ class Tag:
         self._last = now
         self._curfew.pursue(now)
         self.dialogue.pursue(now)
+        situation = self.situation
+        out_now = situation.away | situation.curfew_broken << 1
+        if out_now != self._out:
+            self._out = out_now
+            self._memory.put("out", out_now)
         faults = self.journal.faults
         if faults != self._journal_faults:
             self._journal_faults = faults
             self._recorder.event(frames.EVENT_JOURNAL_FAULT, now, faults)
         self._positioning.want(now)
-        self._bearers.pursue(self.situation.violation)
-        self._bearers.settle(now, self.situation.away)
+        self._bearers.pursue(situation.violation)
+        self._bearers.settle(now, situation.away)
 
     def _flags(self, now: int) -> int:
         return (

@@ -68,3 +68,54 @@ def test_a_broken_zone_is_told_anew_after_arming_anew():
         disarm(pair)
         pair.arm()
         assert not pair.tag.situation.zone_broken
+
+
+def test_a_reboot_away_from_home_brings_nobody_home():
+    pair = TagPair(SPARSE)
+    pair.arm()
+    pair.edge(is_open=True)
+    pair.edge(is_open=False)
+    pair.leave()
+    pair.visit(home=False)
+    again = rebooted(pair)
+    again.run(61)
+    assert again.tag.situation.violation
+    assert again.gnss_power[0][1]
+    again.visit()
+    assert "left_home" not in again.names()
+    assert again.names().count("came_home") == 1
+    at_home = rebooted(again)
+    at_home.run(61)
+    assert not at_home.tag.away
+    assert at_home.gnss_power == []
+
+
+def test_a_broken_curfew_stays_broken_over_a_reboot_and_is_told_once():
+    pair = TagPair(SPARSE)
+    pair.arm()
+    pair.visit()
+    pair.key(pair.centre.seal(frames.CURFEW, ALWAYS_HOME))
+    pair.leave()
+    pair.run(1)
+    pair.visit(home=False)
+    assert pair.names().count("curfew_broken") == 1
+    again = rebooted(pair)
+    again.telling_time = False
+    again.run(61)
+    assert again.tag.situation.violation  # whatever the time is
+    again.telling_time = True
+    again.visit(home=False)
+    assert again.tag.situation.curfew_broken
+    assert "curfew_broken" not in again.names()
+    again.visit()
+    assert again.names().count("curfew_kept") == 1
+
+
+def test_a_reboot_does_not_take_a_disarmed_tag_away():
+    pair = TagPair(SPARSE)
+    pair.armed_away()
+    disarm(pair)
+    again = rebooted(pair)
+    again.run(61)
+    again.arm()
+    assert not again.tag.away

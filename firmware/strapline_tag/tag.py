@@ -173,11 +173,14 @@ class Tag:
             self._felt = True
 
     def feed_motion(self, now: int, samples, count: int) -> None:
-        # Triplets of mg, none while the chip sleeps.
+        # Triplets of mg, none while the chip sleeps. Home is asked for sooner by who moves.
+        was_resting = self.situation.resting
         if self.faults & 8:
             self.motion.wake(now)
         else:
             self.motion.feed(now, samples, count)
+        if self.situation.resting != was_resting:
+            self._stale = True
 
     def feed_battery(self, now: int, percent: int, milli_v: int) -> None:
         self.battery.sample(now, percent, milli_v)

@@ -119,3 +119,25 @@ def test_a_reboot_does_not_take_a_disarmed_tag_away():
     again.run(61)
     again.arm()
     assert not again.tag.away
+
+
+def test_who_gets_up_is_asked_for_at_once_and_not_with_the_next_heartbeat():
+    pair = TagPair({"heartbeat_shortest_ms": 30_000, "heartbeat_longest_ms": 30_000}, sampling=True)
+    pair.arm()
+    pair.restless = False
+    pair.stay_home(700)
+    resting_told = pair.names().count("resting")
+    pair.restless = True
+    pair.run(20)
+    pair.restless = False
+    pair.stay_home(700)  # rests again, and this is not told
+    assert pair.tag.situation.resting
+    pair.visit()
+    assert pair.names().count("resting") == resting_told == 1
+    heard_at = pair.now
+    pair.run(65)
+    assert pair.tag._presence.asked is None
+    pair.restless = True
+    pair.run_to(pair.now - pair.now % 1000 + 1000)
+    assert pair.tag._presence.asked is not None
+    assert pair.now - heard_at < 70_000

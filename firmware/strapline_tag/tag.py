@@ -331,6 +331,7 @@ class Tag:
     def _set(self, now: int, document: bytes) -> int:
         refusal = settings.obey(self._config, self._memory, document, now, self._recorder.event)
         self._beacon.hasten(now)
+        self._curfew.due = None  # the grace may be another one
         return refusal
 
     def _check(self, now: int) -> bool:

@@ -141,3 +141,22 @@ def test_who_gets_up_is_asked_for_at_once_and_not_with_the_next_heartbeat():
     pair.run_to(pair.now - pair.now % 1000 + 1000)
     assert pair.tag._presence.asked is not None
     assert pair.now - heard_at < 70_000
+
+
+def test_a_shorter_grace_counts_from_its_setting():
+    pair = TagPair({**SPARSE, "curfew_grace_s": 3600})
+    pair.arm()
+    pair.visit()
+    leave_s = 600
+    once = ((documents.WINDOW_MAY_LEAVE, UTC_AT_START_S - 7200, UTC_AT_START_S + leave_s),)
+    pair.key(pair.centre.seal(frames.CURFEW, documents.pack_curfew((7, ((0, 0),), (), once))))
+    pair.leave()
+    pair.run_to(leave_s * 1000 + 60_000)
+    assert pair.tag.away
+    assert not pair.tag.situation.curfew_broken
+    settings = ((documents.SETTING_CURFEW_GRACE_S, 120),)
+    pair.key(pair.centre.seal(frames.CONFIG, documents.pack_config((1, (), settings))))
+    pair.run_to(leave_s * 1000 + 119_999)
+    assert not pair.tag.situation.curfew_broken
+    pair.run_to(leave_s * 1000 + 120_000)
+    assert pair.tag.situation.curfew_broken

@@ -21,11 +21,12 @@ class Housing:
         self._levels = bytearray(3)  # as told
         self._lasted = bytearray(3)  # samples with another level
         self._wait_s = [0, 0, 0]  # until it may begin again: a contact that is played with must not fill the journal
+        self._untold = 0  # the case was open while it might not be told
         self._immersed_at = 0
         self._hot = False
 
     def arm(self) -> None:
-        self._levels[_CASE] = 0  # open while it is armed: that is told
+        self._levels[_CASE] = self._untold = 0  # open while it is armed: that is told
         self._wait_s[_CASE] = 0
 
     def sample(self, now: int, case_open: int, charging: int, immersed: int) -> None:
@@ -40,6 +41,11 @@ class Housing:
         wait_s = self._wait_s[which]
         if wait_s:
             self._wait_s[which] = wait_s - 1
+            if which == _CASE and not self._levels[_CASE]:
+                self._untold |= level
+        elif which == _CASE and self._untold:
+            level = 1
+            self._untold = 0
         lasted = self._lasted[which] + 1
         if level == self._levels[which]:
             lasted = 0

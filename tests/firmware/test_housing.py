@@ -81,3 +81,15 @@ def test_too_hot_is_told_once_until_it_has_cooled_by_five_degrees():
         case.ambient_centi_c = centi_c
         case.run(20)
     assert case.told() == [("too_hot", 6000), ("too_hot", 6100)]
+
+
+def test_a_case_that_was_opened_again_in_the_quiet_time_is_told_when_it_ends():
+    case = Case()
+    for opened_s, closed_s in ((2, 60), (300, 600)):
+        case.case_open = 1
+        case.run(opened_s)
+        case.case_open = 0
+        case.run(closed_s)
+    assert [name for name, _ in case.told()] == ["case_open", "case_closed"] * 2
+    case.run(3600)
+    assert len(case.told()) == 4

@@ -73,8 +73,10 @@ def scenarios() -> None:
     """List the shipped scenarios."""
     from strapline_simulator.scenario import load_scenario, shipped_scenarios
 
-    for name in shipped_scenarios():
-        typer.echo(f"{name:<18} {load_scenario(name).title}")
+    names = shipped_scenarios()
+    width = max(map(len, names))
+    for name in names:
+        typer.echo(f"{name:<{width}}  {load_scenario(name).title}")
 
 
 def _run(

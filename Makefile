@@ -31,7 +31,7 @@ demo: setup ## Run the whole chain in simulation; ON=model where there is no rea
 
 test: setup ## Run every test; installs mosquitto, tshark and chromium where it may
 	@sh scripts/system-packages.sh
-	@env $$(sh scripts/system-packages.sh --required) $(BIN)/pytest -n auto $(ARGS)
+	@env $$(sh scripts/system-packages.sh --required) $(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
 check: setup ## Check format, lint, types, layers and generated files; no tests
 	@echo "== ruff format" && $(BIN)/ruff format --check --output-format concise .

@@ -120,11 +120,11 @@ class Tag:
             frames.REKEY: (frames.unpack_rekey, self._rekey),
             frames.REFUSED: (frames.unpack_refused, self._unread),
             frames.DISARM: (frames.unpack_disarm, self._disarm),
-            # Documents are kept and read as they came.
+            # Read by those who obey, and kept, as they came.
             frames.CONFIG: (bytes, self._set),
             frames.CURFEW: (bytes, self._curfew.obey),
             frames.MESSAGE: (bytes, self.dialogue.obey),
-            frames.ZONES: (bytes, self._positioning.zones.obey),  # kept and read as it came
+            frames.ZONES: (bytes, self._positioning.zones.obey),
             frames.LOCATE: (bytes, self._positioning.locate),
         }
 

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from strapline_protocol.durable import sync_folder, write_new
 from strapline_protocol.errors import UserError
 from strapline_protocol.keys import CentreKeys, GatewayKeys
 from strapline_wire.keys import KEY_SIZE
@@ -52,7 +53,8 @@ def successor(path: Path, keys: Iterable[GatewayKeys] | Iterable[CentreKeys]) ->
     path = path.resolve()  # a link stays a link
     beside = path.with_name(path.name + ".new")
     try:
-        _write(beside, _encode(keys))
+        _drop(beside)  # what a cut left there; a link somebody laid there is not followed
+        write_new(beside, _encode(keys), 0o600)
     except OSError as error:
         with suppress(OSError):
             _drop(beside)
@@ -61,7 +63,7 @@ def successor(path: Path, keys: Iterable[GatewayKeys] | Iterable[CentreKeys]) ->
     def put_in_place() -> None:
         try:
             beside.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError as error:
             raise _no_write(path, error) from None
 
@@ -149,24 +151,6 @@ def _holds(kind: type[GatewayKeys] | type[CentreKeys]) -> str:
 def _encode(keys: Iterable[GatewayKeys] | Iterable[CentreKeys]) -> bytes:
     tags = {one.tag: {name: key.hex() for name, key in one._asdict().items() if isinstance(key, bytes)} for one in keys}
     return (json.dumps({"format": FORMAT, "tags": dict(sorted(tags.items()))}, indent=1) + "\n").encode()
-
-
-def _write(path: Path, content: bytes) -> None:
-    _drop(path)  # what a cut left there; a link somebody laid there is not followed
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o600)  # whatever the umask takes away
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _drop(path: Path) -> None:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import pyhsslms
 
 from strapline_boot import lms
+from strapline_protocol.durable import sync_folder, write_new
 from strapline_protocol.errors import UserError
 from strapline_protocol.keyring import locked
 from strapline_protocol.updates import Manifest, SignedImage
@@ -63,7 +64,7 @@ def make_key(path: Path, ledger: Path) -> bytes:
         with _telling(ledger):
             _begin_ledger(ledger, key.public)
         with _telling(public_file(path)):
-            _write(public_file(path), key.public, 0o644)
+            write_new(public_file(path), key.public, 0o644)
         with _telling(path):
             _store(path, key)
     return key.public
@@ -172,34 +173,17 @@ def _store(path: Path, key: _Key) -> None:
     path = path.resolve()  # a link stays a link
     beside = path.with_name(path.name + ".new")
     beside.unlink(missing_ok=True)  # what a cut left there
-    _write(beside, (json.dumps(data, indent=1) + "\n").encode(), 0o600)
+    write_new(beside, (json.dumps(data, indent=1) + "\n").encode(), 0o600)
     beside.replace(path)
-    _sync_folder(path.parent)
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, mode)
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)
 
 
 # The ledger.
 
 
 def _begin_ledger(path: Path, public: bytes) -> None:
-    _write(path, f"{_HEADING} {public.hex()}\n".encode(), 0o644)
-    _sync_folder(path.resolve().parent)
+    write_new(path, f"{_HEADING} {public.hex()}\n".encode(), 0o644)
+    sync_folder(path.resolve().parent)
 
 
 def _read_ledger(path: Path, public: bytes) -> int | None:

@@ -20,24 +20,23 @@ def holds(key, message, signature):
 
 
 @cache
-def whole_key():
-    """A key of pyhsslms, with all its 1,024 leaves: this takes some seconds."""
-    return pyhsslms.LmsPrivateKey(*TYPES, SEED=bytes(range(32)), I=bytes(range(16)))
-
-
-@pytest.fixture(scope="module")
-def cases():
-    """(public key, message, signature) that hold."""
+def every_case():
+    """(public key, message, signature) that hold, of a key with all its 1,024 leaves: once a process, as each leaf signs once."""
     vector = tuple(bytes.fromhex(RFC8554[name]) for name in ("public_key", "message", "signature"))
     made = [vector]
-    key = whole_key()
+    key = pyhsslms.LmsPrivateKey(*TYPES, SEED=bytes(range(32)), I=bytes(range(16)))
     for leaf in (0, 1, 512, 1023):
         key.q = leaf
         message = bytes([leaf & 0xFF]) * (leaf % 300)
         made.append((key.publicKey().serialize(), message, key.sign(message)))
     quick = QuickKey()
     made += [(quick.public, message, quick.sign(message)) for message in (b"", b"manifest", bytes(308))]
-    return made
+    return tuple(made)
+
+
+@pytest.fixture
+def cases():
+    return every_case()
 
 
 def spoilt(case):

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The programs that tests need and pip cannot bring: mosquitto, tshark, a Chromium.
+# The programs that tests need and pip cannot bring: brokers, a database, a D-Bus, tshark, a Chromium.
 #
 #   system-packages.sh             install what is missing where that needs no password; else say how
 #   system-packages.sh --required  print STRAPLINE_REQUIRE_…=1 for what is here: a test may skip only for want of a program
@@ -16,12 +16,18 @@ have() {
             done
             return 1
             ;;
+        postgresql)
+            for server in /usr/lib/postgresql/*/bin/postgres; do
+                if [ -x "$server" ]; then return 0; fi
+            done
+            command -v postgres >/dev/null 2>&1
+            ;;
         *) command -v "$1" >/dev/null 2>&1 ;;
     esac
 }
 
 missing() {
-    for program in mosquitto tshark chromium; do
+    for program in mosquitto tshark chromium nats-server dbus-daemon postgresql; do
         have "$program" || printf '%s ' "$program"
     done
 }
@@ -38,6 +44,9 @@ if [ "${1:-}" = --required ]; then
     if have mosquitto; then echo STRAPLINE_REQUIRE_MOSQUITTO=1; fi
     if have tshark; then echo STRAPLINE_REQUIRE_TSHARK=1; fi
     if have chromium; then echo STRAPLINE_REQUIRE_BROWSER=1; fi
+    if have nats-server; then echo STRAPLINE_REQUIRE_NATS=1; fi
+    if have dbus-daemon; then echo STRAPLINE_REQUIRE_DBUS=1; fi
+    if have postgresql; then echo STRAPLINE_REQUIRE_POSTGRES=1; fi
     exit 0
 fi
 
@@ -46,7 +55,7 @@ packages=${packages% }
 if [ -z "$packages" ]; then exit 0; fi
 
 if [ "$(uname -s)" = Darwin ]; then
-    echo "Not here: $packages (tests that need them skip). To install: brew install mosquitto wireshark && brew install --cask chromium"
+    echo "Not here: $packages (tests that need them skip). To install: brew install mosquitto wireshark nats-server dbus postgresql && brew install --cask chromium"
     exit 0
 fi
 if ! command -v apt-get >/dev/null 2>&1 || ! as_root true 2>/dev/null; then
@@ -70,7 +79,9 @@ if ! {
     [ -z "${CI:-}" ] || exit 1
     exit 0
 fi
-# Tests start their own broker; the one that the package starts would only listen on the machine's port 1883.
-case " $packages " in
-    *" mosquitto "*) if [ -d /run/systemd/system ]; then as_root systemctl disable --now --quiet mosquitto || true; fi ;;
-esac
+# Tests start their own servers; those that the packages start would only listen on the machine's well-known ports.
+for service in mosquitto nats-server postgresql; do
+    case " $packages " in
+        *" $service "*) if [ -d /run/systemd/system ]; then as_root systemctl disable --now --quiet "$service" || true; fi ;;
+    esac
+done

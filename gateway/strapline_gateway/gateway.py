@@ -25,6 +25,7 @@ from strapline_gateway.station import (
 )
 from strapline_gateway.stream import StreamLinks
 from strapline_protocol.keys import GatewayKeys
+from strapline_protocol.notices import Notice
 
 _LOG = logging.getLogger(__name__)
 
@@ -45,11 +46,11 @@ class Gateway:
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self._disk_rests_until = float("-inf")
-        self._unkept: deque[Presence | Provisional] = deque(maxlen=_UNKEPT)
+        self._unkept: deque[Presence | Provisional | Notice] = deque(maxlen=_UNKEPT)
         self.disk_faults = 0
         """How often the outbox could not be written: tags keep their records meanwhile, and the rest waits here."""
         self._stack = AsyncExitStack()
-        self.on_event: Callable[[Record | Presence | Provisional], None] | None = None
+        self.on_event: Callable[[Record | Presence | Provisional | Notice], None] | None = None
         """Told of everything that is kept, for a log or a live view."""
         self.on_ring: Callable[[str], None] | None = None
         """Has a tag's modem paged, by a short message or as the operator offers it; without it orders wait for the tag's next call."""
@@ -83,12 +84,17 @@ class Gateway:
         """The next keys of one of our tags, from the centre; False as in `Station.expect_keys`."""
         return self.station.expect_keys(keys, generation, asyncio.get_running_loop().time())
 
+    def tell(self, notice: Notice) -> None:
+        """The gateway has something to tell of itself: from a sensor of its own, a link, the clock, the disk."""
+        self._keep(notice)
+        self._arm()
+
     def drain(self) -> None:
         """Carry out everything that the station wants now, then wait for its next deadline."""
         for _ in range(len(self._unkept)):
             self._keep(self._unkept.popleft())
         while (event := self.station.next_event()) is not None:
-            if isinstance(event, Record | Presence | Provisional):
+            if isinstance(event, Record | Presence | Provisional | Notice):
                 self._keep(event)
             elif isinstance(event, TimeRequest):
                 if self._relay is not None:
@@ -103,7 +109,7 @@ class Gateway:
                 self._relay.keep_slots(slots)
         self._arm()
 
-    def _keep(self, event: Record | Presence | Provisional) -> None:
+    def _keep(self, event: Record | Presence | Provisional | Notice) -> None:
         assert self._relay is not None, "a gateway without a relay would lose what it hears"
         kept = False
         with self._disk():

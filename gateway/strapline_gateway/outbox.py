@@ -67,6 +67,8 @@ class Outbox:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
+            self.start = self._count_start()
+            """How often this outbox has been opened, this time included."""
             self.due_again()  # what was being published when we last stopped
         except sqlite3.Error as error:
             self._db.close()
@@ -110,6 +112,10 @@ class Outbox:
         """The gateway's own journal id: `fresh` the first time, the same ever after."""
         self._db.execute("INSERT OR IGNORE INTO own VALUES ('journal', ?)", (fresh,))
         return int(self._db.execute("SELECT value FROM own WHERE name = 'journal'").fetchone()[0])
+
+    def _count_start(self) -> int:
+        self._db.execute("INSERT INTO own VALUES ('starts', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1")
+        return int(self._db.execute("SELECT value FROM own WHERE name = 'starts'").fetchone()[0])
 
     def note(self, name: str, value: int) -> None:
         """Keep a number of the gateway's over restarts."""

@@ -10,6 +10,7 @@ from strapline_protocol import contract, rekeying
 from strapline_protocol.contract import Message, Topic
 from strapline_protocol.keys import CentreKeys, GatewayKeys
 from strapline_protocol.mqtt import MqttClient, Will
+from strapline_protocol.notices import Notice
 from strapline_protocol.records import RecordOpener
 from strapline_wire import frames
 from strapline_wire.errors import RemoteProtocolError
@@ -26,10 +27,10 @@ PUBACK_LIMIT_S = 60.0
 _WILL_DELAY_S = 30
 
 
-def state_will(gateway: str, key: bytes, now: datetime) -> Will:
-    """The last will: the broker says `lost` for a gateway that went without a word."""
+def state_will(gateway: str, key: bytes, now: datetime, start: int) -> Will:
+    """The last will: the broker says `lost` for a gateway that went without a word. `start` is the outbox's."""
     topic = Topic(gateway, "state")
-    lost = Message(topic, "will", now, {"state": "lost"})
+    lost = Message(topic, "will", now, {"state": "lost", "start": start})
     return Will(str(topic), contract.encode(lost, key), retain=True, delay_s=_WILL_DELAY_S)
 
 
@@ -67,6 +68,9 @@ class Relay:
         self._journal = outbox.own_journal(int.from_bytes(entropy(4), "big"))
         self._started_ms = int(utc().timestamp() * 1000)
         self._said = 0
+        self._start = outbox.start
+        self._states = 0
+        self._beat_at = 0.0
         self._unacknowledged: dict[int, float] = {}
         """When each record on its way was published, by its token, the oldest first."""
         self.on_change: Callable[[], None] = _nobody
@@ -74,12 +78,14 @@ class Relay:
         self.connected = False
         self._ended = False
         self.rejected: dict[str, int] = {}
+        self.beat_heard_at: float | None = None
+        """When the centre last said that it is there, on `clock`."""
         self.refused = 0
         """Records that the centre cannot open, and that were let go for it."""
 
     # From the station.
 
-    def keep(self, event: Record | Presence | Provisional) -> None:
+    def keep(self, event: Record | Presence | Provisional | Notice) -> None:
         """Store what must reach the centre, then publish it."""
         now = self._utc()
         heard = contract.utc_text(now)
@@ -93,6 +99,10 @@ class Relay:
         elif isinstance(event, Presence):
             data = {"tag": event.tag, "present": event.present, "rssi_dbm": event.rssi_dbm, "heard": heard}
             self._own(HISTORY_LANE, "presence", data, now)
+        elif isinstance(event, Notice):
+            about = {"tag": event.tag} if event.tag else {}
+            data = {"code": event.code, **about, "detail": dict(event.detail), "heard": heard}
+            self._own(ALARM_LANE if event.meaning.urgent else HISTORY_LANE, "notice", data, now)
         else:
             data = {"tag": event.tag, "newest_alarm": event.newest_alarm, "state": int(event.state), "heard": heard}
             self._own(ALARM_LANE, "alarm", data, now)
@@ -114,13 +124,15 @@ class Relay:
         if not self.connected:
             return
         now = self._clock()
+        if now >= self._beat_at:
+            self._say("online")
         self._unacknowledged = {t: at for t, at in self._unacknowledged.items() if now < at + PUBACK_LIMIT_S}
         room = WINDOW - len(self._unacknowledged)
         items = self._outbox.take_due(now, room) if room > 0 else []
         if room <= 0 and room + ALARM_RESERVE > 0:
             items = self._outbox.take_due(now, room + ALARM_RESERVE, ALARM_LANE)
         for item in items:
-            subject = str(item.data.get("tag", item.source))
+            subject = str(item.data.get("tag", item.source)) if item.channel in contract.ABOUT_A_TAG else ""
             topic = Topic(self._gateway, item.channel, subject)
             ident = f"{item.source}-{item.journal:08x}-{item.sequence}"
             data = {**item.data, "source": item.source, "journal": item.journal, "sequence": item.sequence}
@@ -142,8 +154,9 @@ class Relay:
         if not self.connected:
             return None
         if len(self._unacknowledged) >= WINDOW:
-            return next(iter(self._unacknowledged.values())) + PUBACK_LIMIT_S
-        return self._outbox.next_due_s()
+            return min(self._beat_at, next(iter(self._unacknowledged.values())) + PUBACK_LIMIT_S)
+        due_s = self._outbox.next_due_s()
+        return self._beat_at if due_s is None else min(self._beat_at, due_s)
 
     # What the gateway remembers.
 
@@ -166,7 +179,10 @@ class Relay:
         self._ended = True
 
     def _say(self, state: str) -> None:
-        self._publish(Topic(self._gateway, "state"), self._ident("state"), {"state": state}, retain=True)
+        self._states += 1
+        data = {"state": state, "start": self._start, "number": self._states}
+        self._publish(Topic(self._gateway, "state"), self._ident("state"), data, retain=True)
+        self._beat_at = self._clock() + contract.BEAT_S
 
     def _ident(self, kind: str) -> str:
         self._said += 1
@@ -207,6 +223,8 @@ class Relay:
                 self._on_command(message.topic.subject, contract.octets(message.data, "command"))
             elif message.topic.channel == "keys" and message.topic.subject:
                 self._take_keys(message)
+            elif message.topic.channel == "beat":
+                self.beat_heard_at = self._clock()
             else:
                 raise RemoteProtocolError("topic", topic)
         except RemoteProtocolError as error:
@@ -252,9 +270,8 @@ def _nobody() -> None:
 def subscriptions(gateway: str) -> list[str]:
     """The topic filters of a gateway: what is addressed to it, and nothing else."""
     return [
-        f"{contract.ROOT}/{gateway}/receipt",
-        f"{contract.ROOT}/{gateway}/command/+",
-        f"{contract.ROOT}/{gateway}/keys/+",
+        f"{contract.ROOT}/{gateway}/{channel}" + ("/+" if channel in contract.ABOUT_A_TAG else "")
+        for channel in contract.FROM_THE_CENTRE
     ]
 
 

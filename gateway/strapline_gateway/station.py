@@ -9,6 +9,7 @@ from strapline_gateway.enrolment import Enrolled, Keyset
 from strapline_gateway.pseudonyms import PseudonymTable
 from strapline_protocol.definitions import State
 from strapline_protocol.keys import GatewayKeys
+from strapline_protocol.notices import Notice
 from strapline_wire import frames, seal
 from strapline_wire.errors import RemoteProtocolError
 
@@ -113,7 +114,7 @@ class Ring(NamedTuple):
     tag: str
 
 
-Event = Ring | Connect | Abandon | Transmit | HangUp | Presence | Provisional | Record | TimeRequest
+Event = Notice | Ring | Connect | Abandon | Transmit | HangUp | Presence | Provisional | Record | TimeRequest
 
 
 class Station:

@@ -7,6 +7,7 @@ import json
 from typing import Any, NamedTuple
 
 from strapline_protocol.contract import ROOT
+from strapline_protocol.notices import NoticeCode
 
 _IDENT = {"type": "string", "pattern": "^[0-9a-f]{8}$"}
 _UINT32 = {"type": "integer", "minimum": 0, "maximum": 0xFFFFFFFF}
@@ -58,8 +59,13 @@ class Channel(NamedTuple):
 
 CHANNELS = (
     Channel(
-        "state", False, "gateway", True, "Birth (online), clean end (offline), or the last will (lost).",
-        {"state": {"enum": ["online", "offline", "lost"]}},
+        "state", False, "gateway", True, "Birth (online, and again every 120 s), clean end (offline), or the last will (lost).",
+        {
+            "state": {"enum": ["online", "offline", "lost"]},
+            "start": {**_SEQUENCE, "description": "how often the gateway has started: one that was sent before is an old one"},
+            "number": {**_UINT32, "description": "rising within a start; absent in a last will"},
+        },
+        ("start", "number"),
     ),
     Channel("event", True, "gateway", False, "An EVENT record, sealed end to end. Never expires.", _SEALED_RECORD, ("fields",)),
     Channel("position", True, "gateway", False, "A FIX record, sealed end to end.", _SEALED_RECORD, ("fields",)),
@@ -80,6 +86,16 @@ CHANNELS = (
             "newest_alarm": {"type": "integer", "minimum": 0, "maximum": 255},
             "state": {"type": "integer", "minimum": 0, "maximum": 0xFFFF},
         },
+    ),
+    Channel(
+        "notice", False, "gateway", False, "What the gateway tells of itself and of the air around it: mains, moved, jammed, disk full.",
+        {
+            **_IDENTITY,
+            "code": {"type": "string", "pattern": "^[a-z_]{1,32}$", "examples": [code.value for code in NoticeCode]},
+            "tag": {**_IDENT, "description": "which tag it is about; absent where it is about none"},
+            "detail": {"type": "object", "additionalProperties": {"type": "integer"}},
+        },
+        ("tag", "detail"),
     ),
     Channel(
         "time", True, "gateway", False, "A tag's sealed request for the time; worth nothing after 10 s.",
@@ -106,6 +122,14 @@ CHANNELS = (
             "generation": {**_SEQUENCE, "description": "of the keys; the provisioned ones are 0"},
             "keys": {**_BASE64, "description": "nonce (13 bytes), then AES-CCM under a key that follows from the gateway–centre key"},
         },
+    ),
+    Channel(
+        "schedule", True, "centre", False, "A tag's schedule for a gateway that may judge leaving itself; most deployments send none.",
+        {"revision": _UINT32, "curfew": {**_BASE64, "description": "as in CURFEW; empty: judge no longer"}},
+    ),
+    Channel(
+        "beat", False, "centre", False, "The centre is there: every 120 s to each gateway.",
+        {"number": {**_UINT32, "description": "rising within a start of the centre"}, "epoch": _UINT32},
     ),
     Channel(
         "keyed", True, "gateway", False, "The gateway takes the tag under the keys of this generation as well.",

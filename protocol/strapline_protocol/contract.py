@@ -16,7 +16,17 @@ from typing import Any, NamedTuple
 from strapline_wire.errors import RemoteProtocolError
 
 ROOT = "strapline/v1"
-CHANNELS = ("state", "event", "position", "presence", "alarm", "time", "keyed", "receipt", "command", "keys")
+FROM_GATEWAYS = ("state", "event", "position", "presence", "alarm", "notice", "time", "keyed")
+FROM_THE_CENTRE = ("receipt", "command", "keys", "schedule", "beat")
+CHANNELS = FROM_GATEWAYS + FROM_THE_CENTRE
+ABOUT_A_TAG = frozenset(CHANNELS) - {"state", "notice", "receipt", "beat"}
+"""Channels whose topics end with a tag."""
+
+BEAT_S = 120.0
+"""So often each end says that it is there."""
+
+SILENT_AFTER_S = 300.0
+"""R55: an end that has said nothing for so long is silent."""
 PAYLOAD_LIMIT = 16384
 """Bytes; the largest message is a few hundred, and nobody may make us parse more than this."""
 

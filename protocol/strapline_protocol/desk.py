@@ -5,6 +5,7 @@ disk, publish what the desk has to say.
 """
 
 import os
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -46,11 +47,12 @@ class Arrival(NamedTuple):
 
 
 class GatewayRecord(NamedTuple):
-    """A record of a gateway about a tag: `presence`, or a provisional `alarm`. Keep it, then `Desk.accept` it."""
+    """A record of a gateway: `presence` of a tag, a provisional `alarm`, or a `notice`. Keep it, then `Desk.accept` it."""
 
     gateway: str
     heard: datetime
     tag: str
+    """Empty for a notice about no tag."""
     journal: int
     sequence: int
     channel: str
@@ -87,10 +89,12 @@ class TimeAsked(NamedTuple):
 
 
 class GatewayState(NamedTuple):
-    """What a gateway's retained state says: `online`, `offline` (a clean end) or `lost` (its last will)."""
+    """What a gateway's retained state says: `online` (also its beat), `offline` (a clean end) or `lost` (its last will)."""
 
     gateway: str
     state: str
+    start: int = 0
+    number: int = 0
 
 
 class Keyed(NamedTuple):
@@ -140,6 +144,8 @@ class Desk:
         self._changes: dict[str, KeyChange] = {}
         """The last change of keys of each tag that has had one."""
         self._deliveries: dict[str, Delivery] = {}
+        self._states: dict[str, tuple[int, int]] = {}
+        """(start, number) of each gateway's newest state."""
 
     # In.
 
@@ -156,26 +162,42 @@ class Desk:
             return None
 
     def _read(self, message: Message) -> Heard:
-        channel, gateway = message.topic.channel, message.topic.gateway
-        if (channel in _ABOUT_A_TAG) != bool(message.topic.subject):
+        channel = message.topic.channel
+        if (channel in contract.ABOUT_A_TAG) != bool(message.topic.subject):
             raise RemoteProtocolError("topic", str(message.topic))
         if channel in ("event", "position"):
             return self._record(message)
         if channel in ("presence", "alarm"):
             return self._gateway_record(message)
+        if channel == "notice":
+            return self._notice(message)
         if channel == "time":
             return self._answer_time(message)
         if channel == "keyed":
             return self._confirmed(message)
         if channel != "state":
             raise RemoteProtocolError("topic", str(message.topic))
-        state = message.data.get("state")
+        return self._state(message)
+
+    def _state(self, message: Message) -> GatewayState:
+        gateway, state = message.topic.gateway, message.data.get("state")
         if state not in STATES:
             raise RemoteProtocolError("malformed", "state")
-        if state == "online":
+        start = contract.number(message.data, "start", 1) if "start" in message.data else 0
+        number = contract.number(message.data, "number") if "number" in message.data else 0
+        last = self._states.get(gateway, (0, 0))
+        # A broker may repeat what it has been given: an old `online` must not hide a loss. A will carries no number.
+        if start < last[0] or (state != "lost" and start and (start, number) <= last):
+            raise RemoteProtocolError("old_state", gateway)
+        self._states[gateway] = max(last, (start, number))
+        if state == "online" and (start != last[0] or not start):
             for tag in self._changes:
                 self._hand_out(tag, gateway)
-        return GatewayState(gateway, state)
+        return GatewayState(gateway, state, start, number)
+
+    def resume_state(self, gateway: str, start: int, number: int) -> None:
+        """After a restart: the newest state that this gateway is known to have said."""
+        self._states[gateway] = max(self._states.get(gateway, (0, 0)), (start, number))
 
     def _record(self, message: Message) -> Arrival | Refused:
         gateway, tag = message.topic.gateway, message.topic.subject
@@ -199,6 +221,23 @@ class Desk:
             contract.number(data, "newest_alarm", 0, 255)
         heard = contract.moment(data, "heard")
         return GatewayRecord(message.topic.gateway, heard, tag, journal, sequence, channel, data)
+
+    def _notice(self, message: Message) -> GatewayRecord:
+        data, tag = message.data, message.data.get("tag", "")
+        if tag and tag not in self._opener.tags:
+            raise RemoteProtocolError("unknown_tag", str(tag))
+        code, detail = data.get("code"), data.get("detail", {})
+        if not isinstance(code, str) or not _NOTICE.fullmatch(code):
+            raise RemoteProtocolError("malformed", "code")
+        if (
+            not isinstance(detail, dict)
+            or len(detail) > _NOTICE_DETAILS
+            or any(type(v) is not int for v in detail.values())
+        ):
+            raise RemoteProtocolError("malformed", "detail")
+        journal, sequence = contract.number(data, "journal"), contract.number(data, "sequence", 1)
+        heard = contract.moment(data, "heard")
+        return GatewayRecord(message.topic.gateway, heard, tag, journal, sequence, "notice", data)
 
     def _answer_time(self, message: Message) -> TimeAsked:
         tag, gateway = message.topic.subject, message.topic.gateway
@@ -237,6 +276,16 @@ class Desk:
             raise LocalProtocolError("no such gateway", gateway)
         for command in commands:
             self._publish(Topic(gateway, "command", tag), {"command": contract.text_of(command)})
+
+    def beat(self, gateway: str) -> None:
+        """Tell a gateway that the centre is there."""
+        self._publish(Topic(gateway, "beat"), {"epoch": self._epoch & 0xFFFFFFFF, "number": self._said & 0xFFFFFFFF})
+
+    def send_schedule(self, tag: str, gateway: str, revision: int, curfew: bytes) -> None:
+        """Give a gateway a tag's schedule to judge by, or take it away again (empty)."""
+        if gateway not in self._gateways:
+            raise LocalProtocolError("no such gateway", gateway)
+        self._publish(Topic(gateway, "schedule", tag), {"revision": revision, "curfew": contract.text_of(curfew)})
 
     def sealer(self, tag: str) -> CommandSealer:
         """Where the commands for a tag are made; `LocalProtocolError` for a tag without keys."""
@@ -385,7 +434,8 @@ class Desk:
         self._outgoing.append(Outgoing(str(topic), contract.encode(message, self._gateways[topic.gateway])))
 
 
-_ABOUT_A_TAG = frozenset(contract.CHANNELS) - {"state", "receipt"}
+_NOTICE = re.compile(r"[a-z_]{1,32}")
+_NOTICE_DETAILS = 16
 
 
 def _identity(data: dict[str, Any], sealed: bytes) -> tuple[int, int]:
@@ -416,6 +466,6 @@ def utc_now() -> datetime:
 def subscriptions() -> list[str]:
     """The topic filters of a centre."""
     return [
-        f"{contract.ROOT}/+/state",
-        *(f"{contract.ROOT}/+/{channel}/+" for channel in ("event", "position", "presence", "alarm", "time", "keyed")),
+        f"{contract.ROOT}/+/{channel}" + ("/+" if channel in contract.ABOUT_A_TAG else "")
+        for channel in contract.FROM_GATEWAYS
     ]

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from strapline_protocol.codes import ALARMS, MEANINGS, EventCode
+from strapline_protocol.notices import Notice
 
 
 class Alert(NamedTuple):
@@ -88,6 +89,11 @@ class AlertBook:
     def refused_acknowledged(self, gateway: str, tag: str) -> None:
         """A person has looked at it: what is refused from now on is another alert."""
         self._refused.discard((gateway, tag))
+
+    def notice(self, gateway: str, notice: Notice, now: datetime) -> None:
+        """A gateway has told of itself, or of the air around it."""
+        if notice.meaning.alert:
+            self.alerts.append(Alert(notice.tag or gateway, notice.code, notice.meaning.text, now))
 
     def silent(self, gateway: str, now: datetime) -> None:
         """The broker told us that a gateway is gone (its last will)."""

@@ -25,6 +25,7 @@ from strapline_protocol.desk import (
     subscriptions,
 )
 from strapline_protocol.keys import CentreKeys
+from strapline_protocol.notices import Notice
 from strapline_protocol.rekeying import SALT_SIZE, next_generation, root_of
 from strapline_wire.errors import LocalProtocolError
 
@@ -246,6 +247,8 @@ class Centre:
             self.alerts.event(told.source, told.sequence, code, now, allowed=allowed, heard=heard)
         elif told.kind == "raw":
             self.alerts.unreadable(told.source, now)
+        elif told.kind == "notice":
+            self.alerts.notice(told.source, Notice(fields["code"], fields["tag"] or "", fields["detail"] or {}), now)
         elif told.kind == "alarm":
             self.alerts.provisional(str(fields["tag"]), int(fields["newest_alarm"]), now, heard)
 
@@ -292,8 +295,15 @@ def _entry_of(arrival: Arrival, now: datetime) -> Entry:
     return Entry(*identity, *said, arrival.gateway, arrival.heard, now, arrival.sealed)
 
 
+_FIELDS = {
+    "presence": ("tag", "present", "rssi_dbm"),
+    "alarm": ("tag", "newest_alarm", "state"),
+    "notice": ("tag", "code", "detail"),
+}
+
+
 def _own_entry_of(told: GatewayRecord, now: datetime) -> Entry:
     content = repr(sorted(told.data.items())).encode()
-    fields = {name: told.data.get(name) for name in ("tag", "present", "rssi_dbm", "newest_alarm", "state")}
+    fields = {name: told.data.get(name) for name in _FIELDS[told.channel]}
     identity = told.gateway, told.journal, told.sequence
     return Entry(*identity, told.channel, content, fields, told.gateway, told.heard, now)

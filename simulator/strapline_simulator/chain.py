@@ -194,7 +194,7 @@ class Chain:
         gateway = Gateway(station, ble)
         outbox = Outbox(self._fresh_file(f"outbox-{ident}.sqlite"))
         stack.callback(outbox.close)
-        will = state_will(ident, self._keys[ident], self.utc())
+        will = state_will(ident, self._keys[ident], self.utc(), outbox.start)
         client = self._client(ident, gateway_subscriptions(ident), will)
         relay = Relay(
             ident,

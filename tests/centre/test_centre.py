@@ -673,9 +673,12 @@ def test_a_centre_that_starts_twice_in_a_second_or_with_its_clock_set_back_is_st
 
 
 def test_the_centre_listens_to_everything_that_gateways_say_and_to_nothing_that_it_says_itself():
-    said = {channel: str(Topic(HOME, channel, "" if channel == "state" else TAG)) for channel in contract.CHANNELS}
+    said = {
+        channel: str(Topic(HOME, channel, TAG if channel in contract.ABOUT_A_TAG else ""))
+        for channel in contract.CHANNELS
+    }
     heard = {c for c, topic in said.items() if any(topic_matches(f, topic) for f in subscriptions())}
-    assert heard == {"state", "event", "position", "presence", "alarm", "time", "keyed"}
+    assert heard == {"state", "event", "position", "presence", "alarm", "notice", "time", "keyed"}
 
 
 def test_the_service_publishes_the_answers_and_tells_of_new_entries_only():

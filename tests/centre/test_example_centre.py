@@ -60,7 +60,7 @@ class House:
         self.tag = HandMadeTag()
         self.home = Home(self.tag)
         self.outbox = Outbox(folder / "outbox.sqlite")
-        self.client = PahoClient(broker.url, GATEWAY, subscriptions(GATEWAY), state_will(GATEWAY, KEY, utc_now()))
+        self.client = PahoClient(broker.url, GATEWAY, subscriptions(GATEWAY), state_will(GATEWAY, KEY, utc_now(), 1))
         self.relay = Relay(
             GATEWAY,
             KEY,

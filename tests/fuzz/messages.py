@@ -64,7 +64,7 @@ def message(reader: Reader) -> tuple[str, bytes]:
     if mode == 0:
         topic, _, payload = reader.rest().partition(b"\n")
         return topic.decode("utf-8", "replace"), payload
-    subject = "" if channel in ("state", "receipt") else TAG
+    subject = TAG if channel in contract.ABOUT_A_TAG or channel == "other" else ""
     topic = "/".join([contract.ROOT, GATEWAY, channel, *([subject] if subject else [])])
     raw = reader.rest()
     content = parsed(raw)
@@ -82,17 +82,23 @@ def message_seeds() -> list[bytes]:
     heard = contract.utc_text(NOW)
     tag = HandMadeTag()
     datas: dict[str, list[dict[str, object]]] = {
-        "state": [{"state": "lost"}, {"state": "online"}],
+        "state": [{"state": "lost", "start": 1}, {"state": "online", "start": 2, "number": 1}, {"state": "offline"}],
         "event": [{"record": contract.text_of(tag.event()), "heard": heard, "alarm": False}],
         "position": [{"record": contract.text_of(tag.fix()), "heard": heard}],
         "presence": [{"tag": TAG, "present": True, "rssi_dbm": -60, "heard": heard, "journal": 1, "sequence": 1}],
         "alarm": [{"tag": TAG, "newest_alarm": 3, "state": 97, "heard": heard, "journal": 1, "sequence": 2}],
+        "notice": [
+            {"code": "mains_lost", "detail": {}, "heard": heard, "journal": 1, "sequence": 3},
+            {"code": "clone_heard", "tag": TAG, "detail": {"off_s": 40}, "heard": heard, "journal": 1, "sequence": 4},
+        ],
         "time": [{"request": contract.text_of(tag.time_request(b"8 bytes!"))}],
         "receipt": [
             {"source": TAG, "journal": tag.journal, "base": 2, "bitmap": 1},
             {"source": TAG, "journal": 1, "base": 1, "bitmap": 0, "first": 9, "far_bitmap": 3, "command": "AAAA"},
         ],
         "command": [{"command": contract.text_of(bytes(30))}, {"command": contract.text_of(bytes(600))}],
+        "schedule": [{"revision": 1, "curfew": ""}, {"revision": 2, "curfew": contract.text_of(bytes(40))}],
+        "beat": [{"epoch": 1, "number": 1}],
         "keyed": [{"generation": 1}, {"generation": 2}],
         "keys": [
             wrap(one.gateways, one.number, str(Topic(GATEWAY, "keys", TAG)), KEY, bytes(13)) for one in GENERATIONS
@@ -103,7 +109,7 @@ def message_seeds() -> list[bytes]:
     for at, name in enumerate(NAMES):
         for data in datas[name]:
             body = {"specversion": "1.0", "id": "x", "time": heard, "data": data}
-            topic = Topic(GATEWAY, name, "" if name in ("state", "receipt") else TAG)
+            topic = Topic(GATEWAY, name, TAG if name in contract.ABOUT_A_TAG or name == "other" else "")
             raw = f"{topic}\n".encode() + contract.encode(Message(topic, "x", NOW, data), KEY)
             inputs += [bytes([2, at]) + json.dumps(data).encode(), bytes([1, at]) + json.dumps(body).encode()]
             inputs.append(bytes([0, at]) + raw)

@@ -70,7 +70,7 @@ class Near:
 
     def __init__(self, broker, path=":memory:", tags=()):
         self.outbox = Outbox(path)
-        self.client = broker.client("near", subscriptions(GATEWAY), state_will(GATEWAY, KEY, utc()))
+        self.client = broker.client("near", subscriptions(GATEWAY), state_will(GATEWAY, KEY, utc(), 1))
         self.commands = []
         self.relay = Relay(
             GATEWAY,
@@ -457,7 +457,7 @@ def test_birth_and_clean_end_are_retained_and_the_will_is_not_sent():
         near.outbox.close()
         return early.states(), [json.loads(payload)["data"] for _, payload in late.messages]
 
-    assert run_virtual(main()) == (["online", "offline"], [{"state": "offline"}])
+    assert run_virtual(main()) == (["online", "offline"], [{"state": "offline", "start": 1, "number": 2}])
 
 
 def test_a_gateway_that_goes_without_a_word_is_lost_after_the_wills_delay_and_found_again():

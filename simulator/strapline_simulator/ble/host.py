@@ -12,6 +12,9 @@ from bumble.host import Host
 from strapline_simulator.ble.advertisement import is_report
 from strapline_simulator.ble.air import Air
 from strapline_simulator.ble.controller import AirController
+from strapline_simulator.ble.lean import make_lean
+
+make_lean()
 
 _Command = hci.HCI_SyncCommand[Any] | hci.HCI_AsyncCommand
 _Response = hci.HCI_Command_Complete_Event[Any] | hci.HCI_Command_Status_Event

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from strapline_protocol.errors import UserError
 from strapline_simulator.firmware.bundle import APP, Bundle, make_bundle
+from strapline_simulator.firmware.kept import Built, built
 from strapline_simulator.firmware.modules import board_sources
 from strapline_simulator.firmware.sources import BENCH, PACKAGES, BuildError, firmware_sources
 from strapline_simulator.tools import find_mpy_cross
@@ -23,23 +24,31 @@ def compile_firmware(folder: Path, root: str = BENCH) -> int:
 
     For the figure it is compiled a second time, from the same bundle, without their statements.
     """
-    bundle, compiled, size = _compiled(tuple(firmware_sources().items()), root)
-    write_bundle(folder, bundle, compiled)
-    return size
+    made = _built(tuple(firmware_sources().items()), root)
+    _write(folder, made.name, made.launcher, made.compiled)
+    return made.own_size
 
 
 @cache
-def _compiled(texts: tuple[tuple[str, str], ...], root: str) -> tuple[Bundle, bytes, int]:
-    bundle = make_bundle(dict(texts), root)
-    return bundle, compile_bundle(bundle), len(compile_text(bundle.text(without=BENCH_MODULES)))
+def _built(texts: tuple[tuple[str, str], ...], root: str) -> Built:
+    def build() -> Built:
+        bundle = make_bundle(dict(texts), root)
+        own_size = len(compile_text(bundle.text(without=BENCH_MODULES)))
+        return Built(bundle.name, bundle.launcher, compile_bundle(bundle), own_size)
+
+    return built(dict(texts), root, build)
 
 
 def write_bundle(folder: Path, bundle: Bundle, compiled: bytes) -> Path:
     """Write the compiled bundle, and a `main.py` that begins it where there is something to begin."""
+    return _write(folder, bundle.name, bundle.launcher, compiled)
+
+
+def _write(folder: Path, name: str, launcher: str, compiled: bytes) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    if bundle.launcher:
-        (folder / "main.py").write_text(bundle.launcher, encoding="utf-8")
-    target = folder / f"{bundle.name}.mpy"
+    if launcher:
+        (folder / "main.py").write_text(launcher, encoding="utf-8")
+    target = folder / f"{name}.mpy"
     target.write_bytes(compiled)
     return target
 

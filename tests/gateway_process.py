@@ -1,0 +1,169 @@
+"""A real gateway process, a tag that calls it over TCP, and a centre behind a real broker."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from strapline_centre.centre import Centre, Person
+from strapline_centre.centre import subscriptions as centre_subscriptions
+from strapline_centre.ledger import Ledger
+from strapline_centre.service import CentreService
+from strapline_protocol.keyring import successor
+from strapline_protocol.mqtt import PahoClient
+
+GATEWAY = "6a7e0001"
+KEY = bytes(range(32))
+LIMIT_S = 20.0
+
+
+def write_private(path, text):
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
+
+
+def write_tags(path, *tags):
+    with successor(path, [tag.gateway_keys for tag in tags]) as put_in_place:
+        put_in_place()
+
+
+class GatewayProcess:
+    """`strapline gateway run` in a folder of its own."""
+
+    def __init__(self, folder, broker_url, *tags, key=KEY, more=""):
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        write_private(folder / "centre.key", key.hex() + "\n")
+        self.state = folder / "state"
+        self.state.mkdir(mode=0o700, exist_ok=True)
+        write_tags(self.state / "tags.json", *tags)
+        self.config = folder / "gateway.toml"
+        self.config.write_text(
+            "format = 1\n"
+            f'[gateway]\nid = "{GATEWAY}"\nstate = "state"\nlinks = ["tcp:127.0.0.1:0"]\n'
+            '[keys]\ncentre = "centre.key"\n'
+            f'[broker]\nurl = "{broker_url}"\n'
+            '[log]\nformat = "json"\nlevel = "debug"\n'
+            '[metrics]\naddress = "127.0.0.1:0"\n' + more
+        )
+        self.process = None
+        self.log = []
+        self._read = 0
+
+    def start(self, **environment):
+        with (self.folder / "gateway.log").open("ab") as log:
+            self._read = log.tell()
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "strapline_gateway", "run", "--config", self.config],
+                stderr=log,
+                env={**os.environ, **environment},
+            )
+
+    def lines(self):
+        """What it has logged since its last start."""
+        with (self.folder / "gateway.log").open("rb") as file:
+            file.seek(self._read)
+            whole = file.read().rpartition(b"\n")[0]
+        return [json.loads(line) if line[:1] == b"{" else {"event": line.decode()} for line in whole.splitlines()]
+
+    async def logged(self, text, *, after=0):
+        """The first line after the given number of lines whose event holds the text."""
+        async with asyncio.timeout(LIMIT_S):
+            while True:
+                for line in self.lines()[after:]:
+                    if text in line["event"]:
+                        return line
+                if self.process.poll() is not None:
+                    raise AssertionError(f"ended with {self.process.returncode}: {self.lines()}")
+                await asyncio.sleep(0.02)
+
+    async def port(self):
+        return int((await self.logged("tcp: listening on"))["event"].rpartition(", ")[2].rstrip(")"))
+
+    def end(self, number=signal.SIGTERM):
+        """Its exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(LIMIT_S)
+
+    def close(self):
+        """Whatever has happened: nothing of it goes on."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
+class Caller:
+    """A tag on a TCP connection to the gateway."""
+
+    def __init__(self, tag, reader, writer):
+        self.tag, self._reader, self._writer = tag, reader, writer
+
+    async def take(self):
+        """Bytes from the gateway, and the acknowledgement that they ask for."""
+        async with asyncio.timeout(LIMIT_S):
+            data = await self._reader.read(4096)
+        assert data, "the gateway has hung up"
+        self.tag.receive(data)
+        self._writer.write(self.tag.acknowledgement())
+
+    def send(self, sealed):
+        self._writer.write(self.tag.send(sealed))
+
+    async def acknowledged(self):
+        """Wait until the gateway has taken all that was sent."""
+        while not self.tag.link.idle:
+            await self.take()
+
+    async def receipt(self):
+        """Wait for a command of the centre's, which for a tag that brings records is their receipt."""
+        while not self.tag.taken:
+            await self.take()
+        return self.tag.taken.pop(0)
+
+
+@asynccontextmanager
+async def calling(port, tag):
+    """A call of the tag's, with its session made."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    caller = Caller(tag, reader, writer)
+    try:
+        writer.write(tag.hello(0.0))
+        while tag.session is None:
+            await caller.take()
+        writer.write(tag.reply(0.0))
+        yield caller
+    finally:
+        writer.close()
+
+
+@asynccontextmanager
+async def centre_behind(broker_url, *tags, ledger="sqlite://", key=KEY):
+    """The reference centre on the broker, as long as the block lasts."""
+    kept = Ledger(ledger)
+    now = datetime.now(UTC)
+    centre = Centre(
+        [Person(tag.centre_keys) for tag in tags],
+        {GATEWAY: key},
+        kept,
+        utc=lambda: datetime.now(UTC),
+        epoch=int(now.timestamp()),
+    )
+    client = PahoClient(broker_url, "strapline-centre", centre_subscriptions())
+    service = CentreService(centre, client)
+    await client.connect(service)
+    try:
+        yield centre
+    finally:
+        await client.close()
+        kept.close()
+
+
+async def until(condition):
+    async with asyncio.timeout(LIMIT_S):
+        while not condition():
+            await asyncio.sleep(0.02)

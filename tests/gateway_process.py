@@ -164,6 +164,7 @@ async def centre_behind(broker_url, *tags, ledger="sqlite://", key=KEY):
 
 
 async def until(condition):
+    """Look again and again: what is waited for happens in another process."""
     async with asyncio.timeout(LIMIT_S):
-        while not condition():
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.02)

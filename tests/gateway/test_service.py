@@ -46,8 +46,8 @@ def test_a_killed_gateway_delivers_what_it_had_after_its_next_start(house, mosqu
             call.send(house.tag.event(frames.EVENT_STRAP_OPEN))
             await call.acknowledged()
         assert house.end(signal.SIGKILL) == -signal.SIGKILL
-        house.start()
         async with centre_behind(mosquitto.url, house.tag) as centre:
+            house.start()
             await until(lambda: "event" in kinds(centre))
         assert house.end() == 0
 

@@ -25,8 +25,8 @@ def kinds(centre):
 
 def test_a_record_travels_to_the_centre_and_its_receipt_back(house, mosquitto):
     async def main():
-        house.start()
         async with centre_behind(mosquitto.url, house.tag) as centre:
+            house.start()
             async with calling(await house.port(), house.tag) as call:
                 call.send(house.tag.event(frames.EVENT_STRAP_OPEN))
                 envelope, _ = house.tag.open_command(await call.receipt())

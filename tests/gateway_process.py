@@ -4,9 +4,10 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 
 from strapline_centre.centre import Centre, Person
@@ -82,6 +83,11 @@ class GatewayProcess:
                     raise AssertionError(f"ended with {self.process.returncode}: {self.lines()}")
                 await asyncio.sleep(0.02)
 
+    def waiting(self, channel):
+        """Rows of this channel on its disk."""
+        with closing(sqlite3.connect(self.state / "outbox.sqlite")) as db:
+            return db.execute("SELECT COUNT(*) FROM outbox WHERE channel = ?", (channel,)).fetchone()[0]
+
     async def port(self):
         return int((await self.logged("tcp: listening on"))["event"].rpartition(", ")[2].rstrip(")"))
 
@@ -113,11 +119,6 @@ class Caller:
 
     def send(self, sealed):
         self._writer.write(self.tag.send(sealed))
-
-    async def acknowledged(self):
-        """Wait until the gateway has taken all that was sent."""
-        while not self.tag.link.idle:
-            await self.take()
 
     async def receipt(self):
         """Wait for a command of the centre's, which for a tag that brings records is their receipt."""

@@ -44,7 +44,7 @@ def test_a_killed_gateway_delivers_what_it_had_after_its_next_start(house, mosqu
         port = await house.port()
         async with calling(port, house.tag) as call:
             call.send(house.tag.event(frames.EVENT_STRAP_OPEN))
-            await call.acknowledged()
+            await until(lambda: house.waiting("event") == 1)
         assert house.end(signal.SIGKILL) == -signal.SIGKILL
         async with centre_behind(mosquitto.url, house.tag) as centre:
             house.start()

@@ -19,8 +19,23 @@ _IDENTITY = {
     "source": {**_IDENT, "description": "whose record it is: a tag, or the gateway itself"},
     "journal": {**_UINT32, "description": "id of the source's journal, random when that was made"},
     "sequence": {**_SEQUENCE, "description": "number in that journal"},
-    "heard": {**_INSTANT, "description": "when the gateway first had it"},
+    "heard": {**_INSTANT, "description": "when the gateway first had it, on its clock"},
+    "clock": {
+        "enum": ["synchronised", "unsure", "set"],
+        "description": "what that clock was worth: kept by a time service; nobody says so; or set to another time not long ago",
+    },
 }
+_PASSAGE = {
+    "historical": {"type": "boolean", "description": "waited for a connection, or for more than five minutes"},
+    "start": {**_SEQUENCE, "description": "as in `state`"},
+    "number": {
+        **_SEQUENCE,
+        "description": "rises by one within a start with each message about the same tag, repeated ones included: who misses one, or gets it"
+        " late, knows what the way between has done",
+    },
+}
+"""Extension attributes of the event: they differ each time that the same data is published."""
+
 _SEALED_RECORD = {
     **_IDENTITY,
     "record": {**_BASE64, "description": "the record as the tag sealed it for the centre"},
@@ -62,13 +77,17 @@ CHANNELS = (
         "state", False, "gateway", True, "Birth (online, and again every 120 s), clean end (offline), or the last will (lost).",
         {
             "state": {"enum": ["online", "offline", "lost"]},
-            "start": {**_SEQUENCE, "description": "how often the gateway has started: one that was sent before is an old one"},
+            "start": {**_SEQUENCE, "description": "rises with every start of the gateway: one that was sent before is an old one"},
             "number": {**_UINT32, "description": "rising within a start; absent in a last will"},
         },
         ("start", "number"),
     ),
-    Channel("event", True, "gateway", False, "An EVENT record, sealed end to end. Never expires.", _SEALED_RECORD, ("fields",)),
-    Channel("position", True, "gateway", False, "A FIX record, sealed end to end.", _SEALED_RECORD, ("fields",)),
+    Channel("event", True, "gateway", False, "An EVENT record, sealed end to end. Never expires.", _SEALED_RECORD, ("fields", "clock")),
+    Channel(
+        "position", True, "gateway", False, "A FIX record, sealed end to end. Expires at the broker when the gateway sends it again.",
+        _SEALED_RECORD,
+        ("fields", "clock"),
+    ),
     Channel(
         "presence", True, "gateway", False, "A tag has come into reach, or has not been heard for the debounce time.",
         {
@@ -77,6 +96,7 @@ CHANNELS = (
             "present": {"type": "boolean"},
             "rssi_dbm": {"type": ["integer", "null"], "minimum": -128, "maximum": 20},
         },
+        ("clock",),
     ),
     Channel(
         "alarm", True, "gateway", False, "Provisional: a heartbeat tells of an alarm whose record is still to come.",
@@ -86,6 +106,7 @@ CHANNELS = (
             "newest_alarm": {"type": "integer", "minimum": 0, "maximum": 255},
             "state": {"type": "integer", "minimum": 0, "maximum": 0xFFFF},
         },
+        ("clock",),
     ),
     Channel(
         "notice", False, "gateway", False, "What the gateway tells of itself and of the air around it: mains, moved, jammed, disk full.",
@@ -95,7 +116,7 @@ CHANNELS = (
             "tag": {**_IDENT, "description": "which tag it is about; absent where it is about none"},
             "detail": {"type": "object", "additionalProperties": {"type": "integer"}},
         },
-        ("tag", "detail"),
+        ("tag", "detail", "clock"),
     ),
     Channel(
         "time", True, "gateway", False, "A tag's sealed request for the time; worth nothing after 10 s.",
@@ -150,7 +171,7 @@ def message_schema(channel: Channel) -> dict[str, Any]:
         "id": {"type": "string", "minLength": 1},
         "source": {"type": "string", "pattern": f"^/{ROOT}/[0-9a-f]{{8}}$"},
         "type": {"const": f"strapline.{channel.name}.v1"},
-        "time": _INSTANT,
+        "time": {**_INSTANT, "description": "when it was published"},
         "datacontenttype": {"const": "application/json"},
         "seal": {
             "type": "string",
@@ -163,6 +184,8 @@ def message_schema(channel: Channel) -> dict[str, Any]:
     if channel.has_tag:
         properties["subject"] = {**_IDENT, "description": "the tag"}
         required.append("subject")
+    if "heard" in channel.properties:  # what waits in the outbox
+        properties |= _PASSAGE
     return {"type": "object", "properties": properties, "required": required}
 
 

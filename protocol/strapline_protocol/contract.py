@@ -65,6 +65,17 @@ def is_ident(text: str) -> bool:
     return len(text) == 8 and all(letter in "0123456789abcdef" for letter in text)
 
 
+class Passage(NamedTuple):
+    """How a message went on its way, which is another each time that it is published: beside its data, not in it."""
+
+    historical: bool
+    """It waited for a connection, or for more than five minutes: no news of this moment."""
+    start: int
+    """As in the gateway's state."""
+    number: int
+    """Rising by one, within a start, with each message about the same tag; of those about none, likewise."""
+
+
 class Message(NamedTuple):
     """One CloudEvent of the contract."""
 
@@ -74,23 +85,41 @@ class Message(NamedTuple):
     time: datetime
     """When the sender made it (UTC)."""
     data: dict[str, Any]
+    passage: Passage | None = None
+    """None where the sender does not say it: a centre, or a gateway of before there was one."""
 
 
 def encode(message: Message, key: bytes) -> bytes:
     """The CloudEvents 1.0 JSON of a message, sealed with the 32-byte gateway–centre key."""
-    body = {
-        "specversion": "1.0",
-        "id": message.ident,
-        "source": f"/{ROOT}/{message.topic.gateway}",
-        "type": f"strapline.{message.topic.channel}.v1",
-        "time": utc_text(message.time),
-        "datacontenttype": "application/json",
-        "data": message.data,
-    }
+    return encode_text(message, canonical(message.data), key)
+
+
+def encode_text(message: Message, data: str, key: bytes) -> bytes:
+    """The same with `data` as `canonical` has given it before; the message's own is not looked at."""
+    topic, channel = str(message.topic), message.topic.channel
+    # By name in order, so that these are the very bytes that are sealed; `seal` comes behind them.
+    parts = ['{"data":', data, ',"datacontenttype":"application/json"']
+    if message.passage is not None:
+        parts.append(f',"historical":{"true" if message.passage.historical else "false"}')
+    parts.append(f',"id":{_canonical(message.ident)}')
+    if message.passage is not None:
+        parts.append(f',"number":{message.passage.number}')
+    parts.append(f',"source":"/{ROOT}/{message.topic.gateway}","specversion":"1.0"')
+    if message.passage is not None:
+        parts.append(f',"start":{message.passage.start}')
     if message.topic.subject:
-        body["subject"] = message.topic.subject
-    body["seal"] = _seal(str(message.topic), body, key)
-    return json.dumps(body, separators=(",", ":")).encode()
+        parts.append(f',"subject":"{message.topic.subject}"')
+    parts.append(f',"time":"{utc_text(message.time)}","type":"strapline.{channel}.v1"')
+    text = "".join(parts)
+    return f'{text},"seal":"{_seal_of(topic, text + "}", key)}"}}'.encode()
+
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+def canonical(data: dict[str, Any]) -> str:
+    """JSON as it is sealed: names in order, no spaces."""
+    return _canonical(data)
 
 
 def decode(topic: str, payload: bytes, key: bytes) -> Message:
@@ -103,8 +132,8 @@ def decode(topic: str, payload: bytes, key: bytes) -> Message:
         if not _is_shallow(body, _DEPTH):
             raise RemoteProtocolError("malformed", topic)
         seal = body.pop("seal")
-        good = hmac.compare_digest(seal, _seal(topic, body, key))
-        message = Message(parsed, str(body["id"]), datetime.fromisoformat(body["time"]), body["data"])
+        good = hmac.compare_digest(seal, _seal_of(topic, _canonical(body), key))
+        message = Message(parsed, str(body["id"]), datetime.fromisoformat(body["time"]), body["data"], _passage(body))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise RemoteProtocolError("malformed", topic) from None
     if not good:
@@ -119,9 +148,16 @@ def _is_shallow(value: Any, levels: int) -> bool:
     return levels > 0 and all(_is_shallow(part, levels - 1) for part in inner)
 
 
-def _seal(topic: str, body: dict[str, Any], key: bytes) -> str:
-    content = topic + "\n" + json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return hmac.new(key, content.encode(), hashlib.sha256).digest()[:_SEAL_SIZE].hex()
+def _seal_of(topic: str, text: str, key: bytes) -> str:
+    return hmac.digest(key, f"{topic}\n{text}".encode(), "sha256")[:_SEAL_SIZE].hex()
+
+
+def _passage(body: dict[str, Any]) -> Passage | None:
+    """None where it is not told, or not in a way that we know: what it is about counts all the same."""
+    historical, start, number = (body.get(name) for name in Passage._fields)
+    if type(historical) is not bool or type(start) is not int or type(number) is not int:
+        return None
+    return Passage(historical, start, number) if min(start, number) > 0 else None
 
 
 def number(data: dict[str, Any], name: str, low: int = 0, high: int = 0xFFFFFFFF) -> int:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from strapline_protocol import contract, rekeying
 from strapline_protocol.codes import Kind
 from strapline_protocol.commands import CommandSealer
-from strapline_protocol.contract import Message, Topic
+from strapline_protocol.contract import Message, Passage, Topic
 from strapline_protocol.keys import CentreKeys
 from strapline_protocol.received import Journals, Received
 from strapline_protocol.records import OpenedRecord, RecordOpener, TimeQuestion
@@ -24,6 +24,7 @@ from strapline_wire import frames, seal
 from strapline_wire.errors import LocalProtocolError, RemoteProtocolError
 
 STATES = ("online", "offline", "lost")
+CLOCKS = ("synchronised", "unsure", "set")
 
 
 class Outgoing(NamedTuple):
@@ -44,6 +45,10 @@ class Arrival(NamedTuple):
     """As the tag sealed it: the proof."""
     keys: CentreKeys
     """Under which it did."""
+    passage: Passage | None = None
+    """How the gateway published it; None where it does not say so."""
+    clock: str = ""
+    """What the gateway's clock was worth at `heard`, as the contract has it; empty where it does not say so."""
 
 
 class GatewayRecord(NamedTuple):
@@ -57,6 +62,8 @@ class GatewayRecord(NamedTuple):
     sequence: int
     channel: str
     data: dict[str, Any]
+    passage: Passage | None = None
+    """As of an `Arrival`."""
 
 
 class Refused(NamedTuple):
@@ -204,7 +211,8 @@ class Desk:
         heard, sealed = contract.moment(message.data, "heard"), contract.octets(message.data, "record")
         try:
             record = self._opener.open_record(tag, sealed)
-            return Arrival(gateway, heard, record, sealed, self._opener.keys(tag)[record.key])
+            keys, clock = self._opener.keys(tag)[record.key], message.data.get("clock", "")
+            return Arrival(gateway, heard, record, sealed, keys, message.passage, clock if clock in CLOCKS else "")
         except RemoteProtocolError as error:
             identity = _identity(message.data, sealed)
             self.rejected[error.reason] += 1
@@ -220,7 +228,7 @@ class Desk:
         if channel == "alarm":
             contract.number(data, "newest_alarm", 0, 255)
         heard = contract.moment(data, "heard")
-        return GatewayRecord(message.topic.gateway, heard, tag, journal, sequence, channel, data)
+        return GatewayRecord(message.topic.gateway, heard, tag, journal, sequence, channel, data, message.passage)
 
     def _notice(self, message: Message) -> GatewayRecord:
         data, tag = message.data, message.data.get("tag", "")
@@ -237,7 +245,7 @@ class Desk:
             raise RemoteProtocolError("malformed", "detail")
         journal, sequence = contract.number(data, "journal"), contract.number(data, "sequence", 1)
         heard = contract.moment(data, "heard")
-        return GatewayRecord(message.topic.gateway, heard, tag, journal, sequence, "notice", data)
+        return GatewayRecord(message.topic.gateway, heard, tag, journal, sequence, "notice", data, message.passage)
 
     def _answer_time(self, message: Message) -> TimeAsked:
         tag, gateway = message.topic.subject, message.topic.gateway

@@ -47,7 +47,7 @@ _OPEN = contextlib.ExitStack()
 def sealed(topic: str, body: dict[str, Any]) -> bytes:
     """A body under the seal that belongs to it, whatever it says."""
     body.pop("seal", None)
-    body["seal"] = contract._seal(topic, body, KEY)
+    body["seal"] = contract._seal_of(topic, contract.canonical(body), KEY)
     return json.dumps(body).encode()
 
 

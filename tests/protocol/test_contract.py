@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strapline_protocol import contract
-from strapline_protocol.contract import Message, Topic
+from strapline_protocol.contract import Message, Passage, Topic
 from strapline_wire.errors import RemoteProtocolError
 
 KEY = bytes(range(32))
@@ -37,9 +37,9 @@ plain_json = st.recursive(
 moments = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)).map(  # noqa: DTZ001 - the next line makes it aware
     lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000, tzinfo=UTC)
 )
-messages = st.builds(
-    Message, topics, st.text(max_size=20), moments, st.dictionaries(st.text(max_size=8), plain_json, max_size=5)
-)
+passages = st.builds(Passage, st.booleans(), st.integers(1, 0xFFFFFFFF), st.integers(1, 0xFFFFFFFF))
+data = st.dictionaries(st.text(max_size=8), plain_json, max_size=5)
+messages = st.builds(Message, topics, st.text(max_size=20), moments, data, st.none() | passages)
 
 
 def refusal(topic: str, payload: bytes, key: bytes = KEY) -> str:
@@ -57,6 +57,23 @@ def sealed(body: dict[str, Any], topic: str = TOPIC, key: bytes = KEY) -> bytes:
 
 def genuine(**changes: Any) -> dict[str, Any]:
     return {"id": "1", "time": "2026-03-01T12:00:00.000Z", "data": {}, **changes}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"historical": 1}, {"start": "1"}, {"start": 0}, {"number": -1}, {"number": True}, {"number": None}, {"start": 1.5}],
+)
+def test_a_passage_that_is_not_told_or_makes_no_sense_hides_no_record(changes: dict[str, Any]) -> None:
+    told = {"historical": True, "start": 3, "number": 9, **changes} if changes else {}
+    message = contract.decode(TOPIC, sealed(genuine(data={"a": 1}, **told)), KEY)
+    assert (message.data, message.passage) == ({"a": 1}, None)
+
+
+def test_a_passage_is_under_the_seal() -> None:
+    payload = contract.encode(Message(contract.parse_topic(TOPIC), "1", START, {}, Passage(True, 3, 9)), KEY)
+    assert contract.decode(TOPIC, payload, KEY).passage == Passage(True, 3, 9)
+    for old, new in ((b"true", b"false"), (b'"number":9', b'"number":8'), (b'"start":3', b'"start":4')):
+        assert refusal(TOPIC, payload.replace(old, new)) == "forged"
 
 
 # There and back.

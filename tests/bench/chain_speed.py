@@ -1,0 +1,156 @@
+"""How fast a gateway is, from a TCP link through station and outbox to a real Mosquitto and back with the centre's receipts.
+
+The gateway has a core to itself; tags, broker and centre share another, where there is one. Bare paho gets the same payloads and the same core.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).parent
+START_LIMIT_S = 10.0
+
+
+def cores():
+    """(the gateway's core, those of all others)"""
+    mine = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+    return [mine[0]], mine[1:] or mine
+
+
+def pinned(chosen):
+    """What sets a child on these cores, where the system can."""
+    return (lambda: os.sched_setaffinity(0, chosen)) if hasattr(os, "sched_setaffinity") else None
+
+
+class Child:
+    """A process of ours that answers in JSON lines."""
+
+    def __init__(self, command, chosen):
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=pinned(chosen)
+        )
+
+    def answer(self):
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"a part of the measurement has ended: {self._process.args}")
+        return json.loads(line)
+
+    def go(self):
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        self._process.stdin.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+
+def part(name, chosen, **options):
+    return Child([sys.executable, str(HERE / "chain_parts.py"), name, json.dumps(options)], chosen)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def mosquitto(folder, chosen):
+    """A stock one on loopback, with room for a queue; gives its port."""
+    program = shutil.which("mosquitto", path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"]))
+    if program is None:
+        raise RuntimeError("no mosquitto on the PATH or in /usr/sbin; install it (Debian: apt install mosquitto)")
+    port = free_port()
+    settings = Path(folder) / "mosquitto.conf"
+    settings.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 100000\nmax_inflight_messages 1000\nlog_type none\n"
+    )
+    process = subprocess.Popen(
+        [program, "-c", settings],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=pinned(chosen),
+    )
+    try:
+        deadline = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+            except OSError:
+                time.sleep(0.01)
+            else:
+                break
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def run_chain(folder, *, tags, records_each, alarm_tags=0, alarms_each=0, rate=0, alarm_rate=0, profile=None):
+    """One run; gives what the parts told. The payloads that the centre has had are in `folder/payloads` afterwards."""
+    alone, others = cores()
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    expected = tags * records_each + alarm_tags * alarms_each
+    common = {"tags": tags, "alarm_tags": alarm_tags, "folder": str(folder)}
+    with ExitStack() as stack:
+        port = stack.enter_context(mosquitto(folder, others))
+        common["broker"] = f"mqtt://127.0.0.1:{port}?version=5"
+        payloads = str(folder / "payloads")
+        told = {"profile": f"{profile}.centre"} if profile else {}
+        centre = stack.enter_context(part("centre", others, **common, payloads=payloads, **told))
+        centre.answer()
+        gateway = stack.enter_context(part("gateway", alone, **common, expected=expected, profile=profile))
+        at = gateway.answer()["port"]
+        load = {"records_each": records_each, "alarms_each": alarms_each, "rate": rate, "alarm_rate": alarm_rate}
+        with part("tags", others, **common, port=at, **load) as sender:
+            sender.answer()
+            sender.go()
+            sent = sender.answer()
+            done = gateway.answer()
+            sender.go()
+            told = sender.answer()
+        gateway.go()
+        centre.go()
+        seen = centre.answer()
+    seconds = done["done"] - sent["began"]
+    if seen["entries"] != expected:
+        raise RuntimeError(f"the ledger has {seen['entries']} records of {expected}")
+    arrived = {(source, sequence): at for source, sequence, at in seen["arrived"]}
+    latencies = sorted(arrived[source, sequence] - at for source, sequence, at in told["times"])
+    return {
+        "per_s": expected / seconds,
+        "seconds": seconds,
+        "gateway_busy": done["cpu_s"] / seconds,
+        "gateway_cpu_us": done["cpu_s"] / expected * 1e6,
+        "duplicates": seen["duplicates"],
+        "latencies_s": latencies,
+        "centre_cpu_s": seen["cpu_s"],
+        "tags_cpu_s": told["cpu_s"],
+        "sent_s": sent["sent_s"],
+    }
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as where:
+        result = run_chain(
+            where, tags=int(sys.argv[1]), records_each=int(sys.argv[2]), profile=sys.argv[3] if sys.argv[3:] else None
+        )
+        del result["latencies_s"]
+        print(json.dumps(result, indent=1))

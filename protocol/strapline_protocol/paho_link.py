@@ -17,6 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from strapline_protocol import tls
 from strapline_protocol.broker import VERSIONS, BrokerError, BrokerUrl, Will, topic_matches
 
 KEEPALIVE_S = 30
@@ -48,6 +49,8 @@ class _Refusal(NamedTuple):
     reason: str
     mend: str
     try_older: bool = False
+    try_other: bool = True
+    """Another broker of the cluster may do better."""
 
 
 class PahoLink:
@@ -72,6 +75,10 @@ class PahoLink:
         self._timeout = timeout_s
         self._pause_s = pause_s
         self._paho: Client | None = None
+        self._tls: tls.ClientContext | None = None
+        self._addresses = url.addresses
+        self._at = 0
+        """Which of them is connected, or tried next."""
         # Gets one answer per attempt to open; None is success.
         self._outcome: queue.SimpleQueue[_Refusal | None] = queue.SimpleQueue()
         self._opening = False
@@ -88,19 +95,32 @@ class PahoLink:
 
     def open(self) -> None:
         """Connect and subscribe, or BrokerError; within the time-out, and `abandon` ends it at once."""
-        versions = [self._url.version] if self._url.version else list(VERSIONS)
+        if self._url.scheme == "mqtts":
+            tls.warn_of_expiry(self._url, tls.utc_now())
         deadline = time.monotonic() + self._timeout
+        refusal = None
+        for left in range(len(self._addresses), 0, -1):
+            refusal = self._try_versions((deadline - time.monotonic()) / left)
+            if refusal is None:
+                return
+            if not refusal.try_other:
+                break
+            self._at = (self._at + 1) % len(self._addresses)
+        assert refusal is not None
+        raise BrokerError(f"{self._url.place}: {refusal.reason}; {refusal.mend}")
+
+    def _try_versions(self, limit_s: float) -> _Refusal | None:
+        versions = [self._url.version] if self._url.version else list(VERSIONS)
+        deadline = time.monotonic() + limit_s
         while True:
             version = versions.pop(0)
             refusal = self._attempt(version, (deadline - time.monotonic()) / (1 + len(versions)))
-            if refusal is None:
-                return
-            if not (versions and refusal.try_older):
-                raise BrokerError(f"{self._url.place}: {refusal.reason}; {refusal.mend}")
+            if refusal is None or not (versions and refusal.try_older):
+                return refusal
 
     def abandon(self) -> None:
         """End `open` early, from another thread."""
-        self._outcome.put(_Refusal("given up", "try again"))
+        self._outcome.put(_Refusal("given up", "try again", try_other=False))
 
     def publish(self, topic: str, payload: bytes, *, retain: bool, expiry_s: int | None) -> int:
         """Send with QoS 1 and give paho's message id, or 0 if the link was stopped; a reconnection repeats what is open."""
@@ -144,20 +164,26 @@ class PahoLink:
         self._paho = client = self._new_client(version)
         client.connect_timeout = max(0.1, limit_s)
         try:
-            if version == "5":
-                properties = _properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_EXPIRY_S)
-                client.connect(self._url.host, self._url.port, KEEPALIVE_S, clean_start=False, properties=properties)
-            else:
-                client.connect(self._url.host, self._url.port, KEEPALIVE_S)
+            self._aim(client)
+            client.reconnect()
             client.loop_start()
             refusal = self._outcome.get(timeout=max(0.0, deadline - time.monotonic()))
         except OSError as error:
-            refusal = _refusal_of(error)
+            refusal = _refusal_of(error, self._url)
         except queue.Empty:
             refusal = _Refusal(f"no answer within {self._timeout:g} s", "is it an MQTT broker?", try_older=True)
         if refusal is not None:
             self.stop()
         return refusal
+
+    def _aim(self, client: Client) -> None:
+        """The next connection goes to the broker whose turn it is."""
+        host, port = self._addresses[self._at]
+        if client.protocol is MQTTProtocolVersion.MQTTv5:
+            properties = _properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_EXPIRY_S)
+            client.connect_async(host, port, KEEPALIVE_S, clean_start=False, properties=properties)
+        else:
+            client.connect_async(host, port, KEEPALIVE_S)
 
     def _new_client(self, version: str) -> Client:
         if version == "5":
@@ -168,9 +194,8 @@ class PahoLink:
         client.max_inflight_messages_set(WINDOW)
         client.username_pw_set(self._url.user, self._url.password)
         if self._url.scheme == "mqtts":
-            context = ssl.create_default_context()
-            context.sslsocket_class = _TlsSocket
-            client.tls_set_context(context)
+            self._tls = tls.client_context(self._url, tls.utc_now())
+            client.tls_set_context(self._tls)
         if (will := self._will) is not None:
             has_delay = will.delay_s and version == "5"
             delay = _properties(PacketTypes.WILLMESSAGE, WillDelayInterval=will.delay_s) if has_delay else None
@@ -190,10 +215,20 @@ class PahoLink:
     def _on_pre_connect(self, client: Client, _userdata: Any) -> None:
         if self._line_cut:
             raise ConnectionAbortedError("the line is cut")
+        if self._tls is not None:
+            self._tls.alert = ""
         if not self._opening:
+            self._renew_certificate()
             self._watchdog = threading.Timer(self._timeout, _end_connection, (client,))
             self._watchdog.daemon = True
             self._watchdog.start()
+
+    def _renew_certificate(self) -> None:
+        if self._tls is not None:
+            try:
+                tls.load_certificate(self._tls, self._url, tls.utc_now())
+            except BrokerError as error:
+                _LOG.warning("%s", error)
 
     def _on_connect(
         self, client: Client, _userdata: Any, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
@@ -268,9 +303,20 @@ class PahoLink:
         self._subscribed = False
         if self._opening:
             client.on_pre_connect = _refuse_to_reconnect
-            self._refused(_Refusal("closed the connection without an answer", "is it an MQTT broker?", try_older=True))
-        self._events.link_down(f"{self._url.place}: {reason}")
+            self._refused(self._hung_up())
+        place = self._addresses[self._at]
+        self._events.link_down(f"{place}: {reason}{self._alert()}")
         self._back_off(client)
+
+    def _alert(self) -> str:
+        told = "" if self._tls is None else self._tls.alert
+        return f" ({told.replace('_', ' ').lower()})" if told else ""
+
+    def _hung_up(self) -> _Refusal:
+        if self._tls is not None and self._tls.alert:
+            mend = "renew cert= or have it signed by the broker's CA" if self._url.cert else "give cert= and key="
+            return _Refusal(f"refuses our certificate{self._alert()}", mend)
+        return _Refusal("closed the connection without an answer", "is it an MQTT broker?", try_older=True)
 
     def _on_connect_fail(self, client: Client, _userdata: Any) -> None:
         self._disarm()
@@ -282,21 +328,13 @@ class PahoLink:
         # While opening, `stop` comes next and must not wait for a pause.
         pause = cast("int", 0.05 if self._opening else self._pause_s(self._failures))
         client.reconnect_delay_set(pause, pause)
+        if not self._opening and len(self._addresses) > 1:
+            self._at = (self._at + 1) % len(self._addresses)
+            self._aim(client)
 
     def _disarm(self) -> None:
         if self._watchdog is not None:
             self._watchdog.cancel()
-
-
-class _TlsSocket(ssl.SSLSocket):
-    """Closes when the handshake fails, which paho leaves to the garbage collector."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except OSError:
-            self.close()
-            raise
 
 
 def back_off_s(failures: int, fraction: float) -> float:
@@ -311,9 +349,13 @@ def _properties(kind: int, **values: int) -> Properties:
     return properties
 
 
-def _refusal_of(error: OSError) -> _Refusal:
+def _refusal_of(error: OSError, url: BrokerUrl) -> _Refusal:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _Refusal(f"its certificate is not trusted ({error.verify_message})", "install the CA that signed it")
+        mend = f"is ca={url.ca} the CA that signed it?" if url.ca else "install the CA that signed it, or give ca="
+        return _Refusal(f"its certificate is not trusted ({error.verify_message})", mend)
+    if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
+        told = str(error.reason).replace("_", " ").lower()
+        return _Refusal(f"refuses our certificate ({told})", "give cert= and key= that the broker's CA has signed")
     if isinstance(error, ssl.SSLError):
         return _Refusal("no TLS there", "is this the broker's TLS port?")
     if isinstance(error, socket.gaierror):

@@ -194,10 +194,8 @@ async def centre(options):
     stop_profile(profiler, options)
     entries = sum(1 for entry in ledger.entries() if entry.source != GATEWAY)
     say(arrived=arrived, entries=entries, duplicates=ledger.duplicates, rejected=dict(rules.rejected), cpu_s=cpu_s())
-    if options.get("payloads"):
-        text = [json.dumps([topic, payload.decode()]) for topic, payload in payloads]
-        Path(options["payloads"]).write_text("\n".join(text), encoding="utf-8")
     ledger.close()
+    return payloads
 
 
 # The tags.
@@ -215,6 +213,7 @@ class Tag(asyncio.Protocol):
         """How many of them may go now."""
         self.commands = 0
         self.ready = asyncio.get_running_loop().create_future()
+        self.through = asyncio.get_running_loop().create_future()
         link_key, header = derive(secret(number), "link"), HostCipher(derive(secret(number), "header"))
         self._handshake = TagHandshake(link_key, header, Slot(header, 0).pseudonym, os.urandom(8), HostCipher)
         self._session = None
@@ -242,6 +241,8 @@ class Tag(asyncio.Protocol):
             self.sent += 1
             self.times[self.sent] = time.monotonic()
             self._link.send(self._session.seal(frames.RECORD, self.records[self.sent - 1]))
+            if self.sent == len(self.records):
+                self.through.set_result(None)
         self._flush()
 
     def _flush(self):
@@ -286,8 +287,7 @@ async def tags(options):
         for tag in everyone:
             tag.free = len(tag.records)
             tag.go()
-    while any(tag.sent < len(tag.records) for tag in everyone):
-        await asyncio.sleep(0.01)
+    await asyncio.gather(*(tag.through for tag in everyone))
     say(began=began, sent_s=time.monotonic() - began)
     await heard_line()
     alarms = [tag for tag in everyone if int(tag.name[3:], 16) >= ALARMS_FROM]
@@ -314,5 +314,9 @@ async def paced(everyone, options):
 
 if __name__ == "__main__":
     chosen = {"gateway": gateway, "centre": centre, "tags": tags}[sys.argv[1]]
+    wanted = json.loads(sys.argv[2])
     with suppress(KeyboardInterrupt):
-        asyncio.run(chosen(json.loads(sys.argv[2])))
+        kept = asyncio.run(chosen(wanted))
+    if kept and "payloads" in wanted:
+        lines = (json.dumps([topic, payload.decode()]) for topic, payload in kept)
+        Path(wanted["payloads"]).write_text("\n".join(lines), encoding="utf-8")

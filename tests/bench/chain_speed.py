@@ -1,6 +1,7 @@
 """How fast a gateway is, from a TCP link through station and outbox to a real Mosquitto and back with the centre's receipts.
 
-The gateway has a core to itself; tags, broker and centre share another, where there is one. Bare paho gets the same payloads and the same core.
+The gateway has a core to itself; tags, broker and centre share another, where there is one. Bare paho gets the same payloads and
+the same core.
 """
 
 import json
@@ -24,18 +25,19 @@ def cores():
     return [mine[0]], mine[1:] or mine
 
 
-def pinned(chosen):
-    """What sets a child on these cores, where the system can."""
-    return (lambda: os.sched_setaffinity(0, chosen)) if hasattr(os, "sched_setaffinity") else None
+def pin(process, chosen):
+    """Set a child on these cores, where the system can."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(process.pid, chosen)
+    return process
 
 
 class Child:
     """A process of ours that answers in JSON lines."""
 
     def __init__(self, command, chosen):
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=pinned(chosen)
-        )
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = pin(process, chosen)
 
     def answer(self):
         line = self._process.stdout.readline()
@@ -78,15 +80,10 @@ def mosquitto(folder, chosen):
         raise RuntimeError("no mosquitto on the PATH or in /usr/sbin; install it (Debian: apt install mosquitto)")
     port = free_port()
     settings = Path(folder) / "mosquitto.conf"
-    settings.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 100000\nmax_inflight_messages 1000\nlog_type none\n"
-    )
-    process = subprocess.Popen(
-        [program, "-c", settings],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        preexec_fn=pinned(chosen),
-    )
+    limits = "max_queued_messages 100000\nmax_inflight_messages 1000\nlog_type none\n"
+    settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n{limits}")
+    process = subprocess.Popen([program, "-c", settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    pin(process, chosen)
     try:
         deadline = time.monotonic() + START_LIMIT_S
         while time.monotonic() < deadline:

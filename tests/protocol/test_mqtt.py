@@ -67,7 +67,14 @@ def test_topic_filters_as_the_standard_has_them(topic_filter, topic, covers):
     ],
 )
 def test_urls_are_read(url, parts):
-    assert tuple(parse_broker_url(url)) == parts
+    assert tuple(parse_broker_url(url)) == (*parts, None, None, None, ())
+
+
+def test_a_url_names_the_brokers_of_a_cluster_and_its_files():
+    url = parse_broker_url("mqtts://u:p@a,[::1]:77,c:5?ca=/x/c+a.pem&cert=c%20t.pem&key=k.pem")
+    assert url.addresses == (("a", 8883), ("::1", 77), ("c", 5))
+    assert (url.user, url.password, url.ca, url.cert, url.key) == ("u", "p", "/x/c+a.pem", "c t.pem", "k.pem")
+    assert str(url) == "mqtts://a:8883,[::1]:77,c:5"
 
 
 @pytest.mark.parametrize(
@@ -86,6 +93,10 @@ def test_urls_are_read(url, parts):
         "mqtt://u:geheim@h?version=4",
         "mqtt://u:geheim@h?qos=1",
         "mqtt://u:geheim",
+        "mqtt://u:geheim@h,",
+        "mqtt://u:geheim@h?ca=x",
+        "mqtts://u:geheim@h?cert=x",
+        "mqtts://u:geheim@h?ca=",
     ],
 )
 def test_a_bad_url_is_one_line_without_the_password(url):

@@ -19,7 +19,7 @@ SMALLEST = {
 
 
 def test_a_trace_holds_whole_frames_without_the_links_header_and_no_bare_acknowledgements(tmp_path: Path) -> None:
-    report = run_scenario(load_scenario("night-and-day"), Options(body="model", folder=tmp_path)).report
+    report = run_scenario(load_scenario("strap-cut-away"), Options(body="model", folder=tmp_path)).report
     seen: set[bytes] = set()
     kinds: Counter[tuple[str, bool | None, int]] = Counter()
     for packet in read_trace(tmp_path / "trace.pcapng"):

@@ -1,5 +1,6 @@
 """What a tag does in an hour of each state, counted in a simulated run of the firmware."""
 
+from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -77,8 +78,9 @@ class Meter:
             self._spans.append((what, self._since.pop(what), now_s))
 
 
+@cache
 def count_activities(body: str = "model") -> dict[str, Activity]:
-    """Run the firmware through all states and count; by state."""
+    """Run the firmware through all states and count; by state. Once a process: the run is always the same."""
     meter = Meter()
     scenario = load_scenario(str(files("strapline_simulator.energy") / "states.yaml"))
     report = run_scenario(scenario, Options(body=body, meter=meter)).report

@@ -16,7 +16,7 @@ NOTHING = Activity(*[0.0] * len(Activity._fields))
 
 @pytest.fixture(scope="module")
 def activities():
-    return count_activities()
+    return count_activities("model")
 
 
 def hour(activity, board="nrf52840", profile="one-piece"):

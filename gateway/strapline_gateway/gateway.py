@@ -4,12 +4,13 @@ import asyncio
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 from strapline_gateway.ble import BleLink
+from strapline_gateway.health import Health
 from strapline_gateway.relay import Relay
 from strapline_gateway.station import (
     Abandon,
@@ -24,6 +25,7 @@ from strapline_gateway.station import (
     Transmit,
 )
 from strapline_gateway.stream import StreamLinks
+from strapline_gateway.transports import Link
 from strapline_protocol.keys import GatewayKeys
 from strapline_protocol.notices import Notice
 
@@ -36,12 +38,17 @@ _DISK_RETRY_S = 10.0
 
 
 class Gateway:
-    """Use as an asynchronous context manager around a connected relay; `ble` options are those of `BleLink`, None for no radio."""
+    """Use as an asynchronous context manager around a connected relay; `ble` options are those of `BleLink`, None for no radio.
 
-    def __init__(self, station: Station, ble: dict[str, Any] | None) -> None:
+    More links come with `add_links(open_links(texts, station, gateway.drain_soon, gateway.tell))` before it is entered.
+    """
+
+    def __init__(self, station: Station, ble: dict[str, Any] | None = None) -> None:
         self.station = station
-        self.streams = StreamLinks(station, self.drain)
-        self._ble = None if ble is None else BleLink(station, self.drain, **ble)
+        self.streams = StreamLinks(station, self.drain_soon)
+        self._ble = None if ble is None else BleLink(station, self.drain_soon, tell=self.tell, **ble)
+        self._links: list[Link] = [] if self._ble is None else [self._ble]
+        self._draining = False
         self._relay: Relay | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -60,9 +67,19 @@ class Gateway:
         relay.on_change = self._arm
         self.station.resume(relay.slots())
 
+    def add_links(self, links: Iterable[Link]) -> None:
+        """These are the gateway's from now on: it enters and leaves them."""
+        self._links += links
+
+    def health(self) -> list[Health]:
+        """Of each link."""
+        return [link.health for link in self._links]
+
     async def __aenter__(self) -> Self:
-        if self._ble is not None:
-            await self._stack.enter_async_context(self._ble)
+        async with self._stack:  # a link that cannot be opened takes those before it along
+            for link in self._links:
+                await self._stack.enter_async_context(link)
+            self._stack = self._stack.pop_all()
         self.drain()
         return self
 
@@ -72,6 +89,7 @@ class Gateway:
         try:
             await self._stack.__aexit__(kind, error, traceback)
         finally:
+            self.drain()  # what came last waits for the loop's next turn
             self._closed = True
             self._arm()
 
@@ -88,6 +106,17 @@ class Gateway:
         """The gateway has something to tell of itself: from a sensor of its own, a link, the clock, the disk."""
         self._keep(notice)
         self._arm()
+
+    def drain_soon(self) -> None:
+        """Drain in the loop's next turn: once, for whatever all links bring in this one."""
+        if not self._draining:
+            self._draining = True
+            asyncio.get_running_loop().call_soon(self._drain_now)
+
+    def _drain_now(self) -> None:
+        self._draining = False
+        if not self._closed:
+            self.drain()
 
     def drain(self) -> None:
         """Carry out everything that the station wants now, then wait for its next deadline."""
@@ -131,16 +160,14 @@ class Gateway:
             _LOG.error("the outbox cannot be used: %s", error)
 
     def _perform(self, event: Connect | Abandon | Transmit | HangUp) -> None:
-        if self._ble is not None and self._ble.perform(event):
+        if any(link.perform(event) for link in self._links) or self.streams.perform(event):
             return
-        if not isinstance(event, Connect | Abandon):
-            self.streams.perform(event)
+        if isinstance(event, Connect):  # whoever heard it is not there any more
+            self.station.call_failed(event.tag, asyncio.get_running_loop().time())
 
     def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if self._closed:
+            self._disarm()
             return
         deadlines = [self.station.next_deadline()]
         if self._unkept:
@@ -150,10 +177,18 @@ class Gateway:
                 due = self._relay.next_deadline()
                 deadlines.append(None if due is None else max(due, self._disk_rests_until))
         soonest = min([d for d in deadlines if d is not None], default=None)
-        if soonest is not None:
+        # A timer that is too early does no harm, and to set it anew for each frame costs more than that it runs once in vain.
+        if soonest is not None and (self._timer is None or soonest < self._timer.when()):
+            self._disarm()
             self._timer = asyncio.get_running_loop().call_at(soonest, self._handle_timer)
 
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _handle_timer(self) -> None:
+        self._timer = None
         self.station.handle_timer(asyncio.get_running_loop().time())
         if self._relay is not None:
             with self._disk():

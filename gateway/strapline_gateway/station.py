@@ -307,6 +307,11 @@ class Station:
         self._connections[link] = Connection(self._gateway, self._home, self._entropy, now, called=tag)
         return link
 
+    def tag_of(self, link: int) -> str | None:
+        """The tag that has proved itself on this link; None while nobody has."""
+        connection = self._connections.get(link)
+        return None if connection is None else connection.tag
+
     def close_link(self, link: int, now: float) -> None:
         """The connection is gone, whoever ended it."""
         connection = self._connections.pop(link)

@@ -1,13 +1,11 @@
-"""Links that are plain byte streams: the cellular ingress, where tags call us. A stream is anything that reads and writes bytes."""
+"""Callers on byte streams that somebody else accepts, such as a simulated network. A stream is anything that reads and writes bytes."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from strapline_gateway.station import HangUp, Station, Transmit
-
-READ_LIMIT_S = 120.0
-"""A caller that says nothing for so long is hung up on."""
+from strapline_gateway.health import Health, LinkState
+from strapline_gateway.lines import Lines
+from strapline_gateway.station import Abandon, Connect, HangUp, Station, Transmit
 
 
 class ByteStream(Protocol):
@@ -18,45 +16,34 @@ class ByteStream(Protocol):
 
     def write(self, data: bytes) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Hang up; a `read` that waits ends."""
 
 
 class StreamLinks:
     """All the streams of one gateway."""
 
+    name = "streams"
+
     def __init__(self, station: Station, on_change: Callable[[], None]) -> None:
-        self._station = station
-        self._on_change = on_change
-        self._streams: dict[int, ByteStream] = {}
+        self._lines = Lines(station, on_change)
 
     async def serve(self, stream: ByteStream) -> None:
         """Carry one connection to its end."""
-        loop = asyncio.get_running_loop()
-        link = self._station.open_link(loop.time())
-        self._streams[link] = stream
+        number = self._lines.open(stream)
         try:
-            while True:
-                async with asyncio.timeout(READ_LIMIT_S):
-                    data = await stream.read()
-                if not data:
-                    return
-                self._station.receive_data(link, data, loop.time())
-                self._on_change()
-        except OSError:  # a time-out and whatever a network may do to a connection
-            return
+            while data := await stream.read():  # for how long it may be silent, the station knows
+                self._lines.receive(number, data)
+        except OSError as error:  # whatever a network may do to a connection
+            self._lines.failures[type(error).__name__] += 1
         finally:
-            del self._streams[link]
             stream.close()
-            self._station.close_link(link, loop.time())
-            self._on_change()
+            self._lines.close(number)
 
-    def perform(self, event: Transmit | HangUp) -> bool:
-        """Do what the station asks; False where the link is not one of ours."""
-        stream = self._streams.get(event.link)
-        if stream is None:
-            return False
-        if isinstance(event, Transmit):
-            stream.write(event.data)
-        else:
-            stream.close()
-        return True
+    @property
+    def health(self) -> Health:
+        return Health(self.name, LinkState.UP, len(self._lines), self._lines.last_heard_s, 0, self._lines.failures)
+
+    def perform(self, event: Connect | Abandon | Transmit | HangUp) -> bool:
+        """Do what the station asks; False where the line is not one of ours."""
+        return self._lines.perform(event)

@@ -9,11 +9,14 @@ import pytest
 from bleak.exc import BleakDBusError, BleakError
 
 from hand_made_tag import OTHER_SECRET, OTHER_TAG, HandMadeTag
-from strapline_gateway.ble import CALL_LIMIT_S, CONNECT_LIMIT_S
+from strapline_gateway.ble import CONNECT_LIMIT_S
 from strapline_gateway.gateway import Gateway
+from strapline_gateway.health import LinkState
+from strapline_gateway.radio import CALL_LIMIT_S, kind_of
 from strapline_gateway.station import IDLE_S, LEAVE_AFTER_S, Presence, Record, Station
 from strapline_protocol.definitions import State
 from strapline_protocol.errors import UserError
+from strapline_protocol.notices import Notice, NoticeCode
 from strapline_simulator.ble import Air, GatewayRadio, TagRadio
 from strapline_simulator.clock import run_virtual
 
@@ -388,7 +391,7 @@ def test_a_call_that_fails_is_counted_and_the_tag_is_called_again(method, error)
         async with bench.running(client_backend=backend) as gateway:
             tag.flags = State.PENDING
             await tag.beacon(60)
-            assert bench.failures[type(error).__name__] >= 2
+            assert bench.failures[kind_of(error)] >= 2
             assert len(gateway.station._connections) <= 1
             assert len(gateway._ble._calling) <= 1
 
@@ -469,7 +472,7 @@ def test_a_scanner_that_fails_to_stop_does_not_keep_links_open():
             await tag.beacon(2)
             assert gateway.station._connections != {}
         assert gateway.station._connections == {}
-        assert bench.failures == {"BleakDBusError": 1}
+        assert bench.failures == {"InProgress": 1}
 
     on_air(story)
 
@@ -527,11 +530,41 @@ def test_what_goes_wrong_around_the_gateway_comes_out_as_it_is():
     on_air(story)
 
 
-def test_a_radio_that_is_off_is_said_at_the_start():
+# Adapters.
+
+
+def notices(bench):
+    return [event for event in bench.relay.kept if isinstance(event, Notice)]
+
+
+def codes(bench):
+    return [notice.code for notice in notices(bench)]
+
+
+def link_state(bench):
+    (health,) = bench.gateway.health()
+    return health.state
+
+
+def test_a_gateway_starts_without_a_radio_and_tells_and_takes_it_when_it_is_there(caplog):
     async def main():
         bench = Bench()
-        with pytest.raises(BleakError):
-            async with bench.running():
-                pytest.fail("there is no radio")
+        tag = await bench.tag()
+        async with bench.running():
+            assert link_state(bench) == LinkState.DOWN
+            await asyncio.sleep(3)
+            assert codes(bench) == []
+            await asyncio.sleep(3600.5)
+            assert codes(bench) == [NoticeCode.RADIO_DEAF]
+            await bench.radio.start()
+            await tag.beacon(61)
+            assert codes(bench) == [NoticeCode.RADIO_DEAF, NoticeCode.RADIO_BACK]
+            assert link_state(bench) == LinkState.UP
+            assert bench.presences() == [True]
+            assert set(bench.failures) == {"BleakBluetoothNotAvailableError"}
+        await tag.radio.stop()
+        await bench.radio.stop()
 
     run_virtual(main())
+    assert sum("cannot be started" in line for line in caplog.messages) == 1
+    caplog.clear()

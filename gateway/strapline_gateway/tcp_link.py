@@ -1,0 +1,320 @@
+"""The `tcp:` link: thousands of tags call in over cellular, and so may anybody else. What a stranger can take from us is bounded here."""
+
+import asyncio
+import errno
+import logging
+import resource
+import socket
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from strapline_gateway.health import Health, LinkState
+from strapline_gateway.lines import Lines
+from strapline_gateway.station import Abandon, Connect, HangUp, Station, Transmit
+from strapline_protocol.errors import UserError
+
+_LOG = logging.getLogger(__name__)
+
+
+class TcpLimits(NamedTuple):
+    """What callers may take. A stranger is a caller that has not shown a tag's key yet; the station gives it 30 s for that."""
+
+    connections: int = 10_000
+    """At most one for each tag, and the strangers; fewer where the system gives this process fewer files."""
+    strangers: int = 2_000
+    strangers_per_address: int = 500
+    """An operator may put a whole country's tags behind a few addresses, so those that are proved do not count."""
+    stranger_bytes: int = 4_096
+    """What a handshake needs, with all its repetitions, is under a thousand."""
+    unsent_bytes: int = 32_768
+    """What waits for a caller that does not read. The link lets eight frames be on their way, of 550 bytes each, each sent six times."""
+
+
+_BACKLOG = 1024
+"""Callers that the kernel keeps while we are busy."""
+
+_ACCEPT_REST_S = 1.0
+"""The pause when the system has no file, no memory or no network for one more connection."""
+
+_SPARE_FILES = 64
+"""Left for the outbox, the broker, the log and the radio."""
+
+_FAREWELL_S = 5.0
+"""For what is still to be sent to a caller that we hang up on."""
+
+_KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 105_000}
+"""A caller whose network has gone without a word is found out in 105 s; seconds, and milliseconds for the last."""
+
+
+class TcpLink:
+    """Callers at one address of this machine. An asynchronous context manager; entering raises `UserError` where it cannot listen."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        station: Station,
+        on_change: Callable[[], None],
+        *,
+        limits: TcpLimits | None = None,
+        name: str = "",
+    ) -> None:
+        self.name = name or f"tcp:{host}:{port}"
+        self._host = host
+        self._port = port
+        self._station = station
+        self._limits = limits or TcpLimits()
+        self._lines = Lines(station, on_change)
+        self._callers: set[_Caller] = set()
+        self._proved: dict[str, _Caller] = {}
+        self._strangers: Counter[str] = Counter()
+        self._sockets: list[socket.socket] = []
+        self._accepting: list[asyncio.Task[None]] = []
+        self._tasks = asyncio.TaskGroup()
+
+    async def __aenter__(self) -> Self:
+        self._limits = self._limits._replace(connections=_allow_files(self._limits.connections))
+        self._sockets = await _listen(self.name, self._host, self._port)
+        await self._tasks.__aenter__()
+        self._accepting = [self._tasks.create_task(self._accept(s), name=self.name) for s in self._sockets]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for task in self._accepting:
+            task.cancel()
+        for listener in self._sockets:
+            listener.close()
+        self._sockets = []
+        for caller in list(self._callers):
+            caller.abort()
+        await self._tasks.__aexit__(None, None, None)
+        await asyncio.sleep(0)  # each is told of its end in the loop's next turn
+        await asyncio.sleep(0)
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where it listens; the port that was given, where the system was asked to choose one."""
+        return [s.getsockname()[:2] for s in self._sockets]
+
+    @property
+    def health(self) -> Health:
+        state = LinkState.UP if self._sockets else LinkState.CLOSED
+        return Health(self.name, state, len(self._lines), self._lines.last_heard_s, 0, dict(self._lines.failures))
+
+    @property
+    def strangers(self) -> int:
+        """Callers that have not shown a tag's key yet."""
+        return len(self._callers) - len(self._proved)
+
+    def perform(self, event: Connect | Abandon | Transmit | HangUp) -> bool:
+        """Do what the station asks; False where the line is not one of ours."""
+        return self._lines.perform(event)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        # asyncio's own server tries a hundred times at once, and logs each, when files run out.
+        loop = asyncio.get_running_loop()
+        short = False
+        while True:
+            try:
+                connection, _address = await loop.sock_accept(listener)
+                short = False
+            except ConnectionAbortedError:  # it has gone before we took it
+                self._lines.failures["ConnectionAbortedError"] += 1
+                continue
+            except OSError as error:
+                self._lines.failures[errno.errorcode.get(error.errno or 0, "OSError")] += 1
+                if not short:
+                    _LOG.error("%s takes no more callers for now: %s", self.name, error)
+                short = True
+                await asyncio.sleep(_ACCEPT_REST_S)
+                continue
+            await self._take(connection)
+
+    async def _take(self, connection: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: _Caller(self, self._lines), connection)
+        except OSError as error:  # it has gone again
+            connection.close()
+            self._lines.failures[type(error).__name__] += 1
+
+    # What a caller asks of its link.
+
+    def admit(self, caller: "_Caller") -> str | None:
+        """None, or the reason why this caller is sent away."""
+        limits = self._limits
+        if len(self._callers) >= limits.connections or self.strangers >= limits.strangers:
+            return "too_many"
+        if self._strangers[caller.address] >= limits.strangers_per_address:
+            return "too_many_of_one_address"
+        self._callers.add(caller)
+        self._strangers[caller.address] += 1
+        return None
+
+    def check(self, caller: "_Caller", number: int, size: int) -> None:
+        """A stranger has sent so many bytes: by now it is one of our tags, or it has sent too many."""
+        tag = self._station.tag_of(number)
+        if tag is not None:
+            self._prove(caller, tag)
+            return
+        caller.said += size
+        if caller.said > self._limits.stranger_bytes:
+            self.end(caller, "flood")
+
+    def _prove(self, caller: "_Caller", tag: str) -> None:
+        self._forget_stranger(caller)
+        before, self._proved[tag] = self._proved.get(tag), caller
+        caller.tag = tag
+        if before is not None:  # a tag has one line: this is what was left when its network went
+            before.tag = ""
+            before.abort()
+
+    def end(self, caller: "_Caller", reason: str) -> None:
+        """It has taken more than it may."""
+        self._lines.failures[reason] += 1
+        caller.abort()
+
+    def wrote(self, caller: "_Caller", unsent: int) -> None:
+        if unsent > self._limits.unsent_bytes:
+            self.end(caller, "does_not_read")
+
+    def left(self, caller: "_Caller", error: Exception | None) -> None:
+        """It is gone."""
+        if error is not None:
+            self._lines.failures[type(error).__name__] += 1
+        self._callers.discard(caller)
+        if caller.tag is None:
+            self._forget_stranger(caller)
+        elif self._proved.get(caller.tag) is caller:
+            del self._proved[caller.tag]
+
+    def _forget_stranger(self, caller: "_Caller") -> None:
+        self._strangers[caller.address] -= 1
+        if not self._strangers[caller.address]:
+            del self._strangers[caller.address]
+
+
+class _Caller(asyncio.Protocol):
+    """One connection: feeds, transmits and hangs up."""
+
+    __slots__ = ("_lines", "_link", "_number", "_transport", "address", "said", "tag")
+
+    def __init__(self, link: TcpLink, lines: Lines) -> None:
+        self._link = link
+        self._lines = lines
+        self._number: int | None = None
+        self._transport: asyncio.Transport
+        self.address = ""
+        self.said = 0
+        self.tag: str | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self.address = peer[0] if peer else ""
+        refusal = self._link.admit(self)
+        if refusal is None:
+            self._number = self._lines.open(self)
+        else:
+            self._link.end(self, refusal)
+
+    def data_received(self, data: bytes) -> None:
+        number = self._number
+        if number is None:
+            return
+        self._lines.receive(number, data)
+        if self.tag is None:
+            self._link.check(self, number, len(data))
+
+    def write(self, data: bytes) -> None:
+        self._transport.write(data)
+        self._link.wrote(self, self._transport.get_write_buffer_size())
+
+    def close(self) -> None:
+        self._transport.close()
+        if self._transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(_FAREWELL_S, self.abort)
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._number is not None:
+            number, self._number = self._number, None
+            self._link.left(self, exc)
+            self._lines.close(number)
+
+
+def _allow_files(wanted: int) -> int:
+    """Ask the system for so many connections; gives how many there may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = wanted + _SPARE_FILES
+    more = enough if hard == resource.RLIM_INFINITY else min(enough, hard)
+    if soft != resource.RLIM_INFINITY and soft < more:
+        with suppress(OSError, ValueError):  # then it stays at what there is
+            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
+            soft = more
+    if soft == resource.RLIM_INFINITY or soft >= enough:
+        return wanted
+    _LOG.warning(
+        "this process may open %d files only: %d callers at once instead of %d", soft, soft - _SPARE_FILES, wanted
+    )
+    return max(1, soft - _SPARE_FILES)
+
+
+async def _listen(name: str, host: str, port: int) -> list[socket.socket]:
+    """Sockets for every address that the host has; no host is all of them."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise UserError(
+            f"{name}: {host!r} is no address of this machine ({error.strerror}); 0.0.0.0 or [::] is all of them"
+        ) from error
+    sockets: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            if family not in (socket.AF_INET, socket.AF_INET6):
+                continue
+            chosen = sockets[0].getsockname()[1] if sockets and not port else port
+            sockets.append(_listener(family, kind, protocol, (address[0], chosen, *address[2:])))
+    except OSError as error:
+        for opened in sockets:
+            opened.close()
+        raise UserError(f"{name}: {_mend(error)}") from error
+    return sockets
+
+
+def _listener(family: int, kind: int, protocol: int, address: tuple[str | int, ...]) -> socket.socket:
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEPALIVE.items():
+            if hasattr(socket, option):  # those that it accepts inherit them (tcp(7))
+                listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _mend(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    if error.errno == errno.EADDRINUSE:
+        return f"another program listens there ({reason}); choose another port, or end that program"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"this machine has no such address ({reason}); 0.0.0.0 or [::] is all of them"
+    if error.errno == errno.EACCES:
+        return f"this user may not listen there ({reason}); choose a port of 1024 or above"
+    return f"cannot listen there ({reason})"

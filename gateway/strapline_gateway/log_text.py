@@ -1,5 +1,7 @@
 """What a board prints between its frames, as lines for a log. Frames are not taken out of the stream here, only passed over."""
 
+import re
+
 from strapline_wire import link
 
 LONGEST = 200
@@ -8,6 +10,7 @@ LONGEST = 200
 _SHORTEST = 3  # what is shorter is more often part of a frame than text
 _LINES_A_SECOND = 20
 _BURST = 100
+_RUN = re.compile(rb"([^\0\r\n]*)([\0\r\n]?)")
 _TEXT = bytes((9, 13, *range(32, 127)))
 
 
@@ -25,10 +28,9 @@ class LogText:
     def feed(self, data: bytes, now: float) -> list[str]:
         """The lines that are complete now; `now` is seconds on any clock that does not go back."""
         lines: list[str] = []
-        for piece in data.replace(b"\0", b"\0\n").splitlines(keepends=True):
-            end = piece[-1:]
-            self._take(piece.rstrip(b"\0\r\n"))
-            if end in {b"\0", b"\n", b"\r"}:
+        for run, end in _RUN.findall(data):
+            self._take(run)
+            if end:
                 self._finish(lines, is_frame=end == b"\0" and link.decode(bytes(self._run)) is not None)
         return self._allowed(lines, now)
 

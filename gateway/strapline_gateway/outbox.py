@@ -361,7 +361,9 @@ class Outbox:
     @property
     def used_bytes(self) -> int:
         """The database's pages in use; what has left is used again before the file grows."""
-        pages, free = (int(self._db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count"))
+        pages, free = (
+            int(self._db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count")
+        )
         return (pages - free) * self._page_size
 
     def _make_room(self) -> None:

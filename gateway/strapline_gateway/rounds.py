@@ -76,7 +76,9 @@ class Rounds:
         due_s = now + self.pause_s(0)
         plan = self._plans.get(block)
         if plan is None or plan.due_s > due_s or plan.tries > 1:
-            self._plan(block, _Plan(due_s if plan is None else min(plan.due_s, due_s), 1, 0 if plan is None else plan.resume))
+            self._plan(
+                block, _Plan(due_s if plan is None else min(plan.due_s, due_s), 1, 0 if plan is None else plan.resume)
+            )
 
     def pause_s(self, tries: int) -> float:
         """How long after the try with this number (from 0) the next one comes."""

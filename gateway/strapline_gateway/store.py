@@ -162,13 +162,27 @@ def columns(db: sqlite3.Connection, table: str) -> set[str]:
     return {str(name) for _, name, *_ in db.execute(f"PRAGMA table_info({table})")}
 
 
-_FIRST = {"id", "lane", "channel", "source", "journal", "sequence", "digest", "data", "stored_utc_s", "tries", "next_try_s"}
+_FIRST = {
+    "id",
+    "lane",
+    "channel",
+    "source",
+    "journal",
+    "sequence",
+    "digest",
+    "data",
+    "stored_utc_s",
+    "tries",
+    "next_try_s",
+}
 
 
 def _upgrade(db: sqlite3.Connection, path: Path | str) -> None:
     """From the first release's to ours, whole or not at all."""
     if columns(db, "outbox") != _FIRST or columns(db, "own") != {"name", "value"}:
-        raise UserError(f"outbox {path}: no outbox of ours; give the file of a gateway's outbox, or one that is not there yet")
+        raise UserError(
+            f"outbox {path}: no outbox of ours; give the file of a gateway's outbox, or one that is not there yet"
+        )
     db.execute("BEGIN IMMEDIATE")
     try:
         db.execute("ALTER TABLE outbox RENAME TO first")

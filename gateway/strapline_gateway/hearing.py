@@ -93,6 +93,7 @@ class Hearing:
     def _end(self, now: float) -> None:
         self._tell(NoticeCode.RADIO_BACK, now)
         self.deaf = self._could_not_start = False
+        self.restarts = 0
 
     def _tell(self, code: NoticeCode, now: float) -> None:
         silent_s = 0 if self.heard_at is None else round(now - self.heard_at)

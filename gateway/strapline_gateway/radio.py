@@ -36,8 +36,9 @@ class Failures(Counter[str]):
     """What went wrong on the air, by kind: none of it stops the gateway."""
 
     def note(self, error: Exception) -> None:
-        self[kind_of(error)] += 1
-        if not isinstance(error, BleakError | OSError):
+        kind = kind_of(error)
+        self[kind] += 1
+        if self[kind] == 1 and not isinstance(error, BleakError | OSError):
             _LOG.warning("the radio failed in an unknown way", exc_info=error)
 
 

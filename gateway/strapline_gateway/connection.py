@@ -12,6 +12,18 @@ from strapline_wire.session import Session, welcome
 COMMAND_LIMIT = link.FRAME_LIMIT - frames.HEADER_SIZE - seal.MIC_SIZE
 """Bytes of a sealed command that one frame takes."""
 
+IDLE_S = 3.0
+"""A connection that we opened and on which the tag has said nothing for so long is closed."""
+
+CALLER_IDLE_S = 120.0
+"""The same where the tag called us: on a line that is paid for, it is the tag that hangs up."""
+
+PROVE_WITHIN_S = 10.0
+"""Whoever answers our call shows the tag's key in this time, or keeps it from the tag that waits elsewhere."""
+
+CALLER_PROVE_WITHIN_S = 30.0
+"""The same for a caller: a round trip over narrow-band cellular can take ten seconds."""
+
 _HELLOS = 8
 """How often HELLO is answered without a frame that proves it: whoever only repeats a recording must not keep us busy."""
 
@@ -28,11 +40,8 @@ class Connection:
     HELLO may be a recording, and says nothing: WELCOME only offers a session. The first frame under its key proves it.
     """
 
-    def __init__(
-        self, gateway: int, home: bool, entropy: Callable[[int], bytes], now: float, *, called: str | None
-    ) -> None:
+    def __init__(self, gateway: int, entropy: Callable[[int], bytes], now: float, *, called: str | None) -> None:
         self._gateway = gateway
-        self._home = home
         self._entropy = entropy
         retry_s = CALLER_RETRY_S if called is None else CALLED_RETRY_S
         self._link = ReliableLink(draw_generation(entropy), round(retry_s * 1000))
@@ -75,14 +84,14 @@ class Connection:
     def handle_timer(self, now: float) -> None:
         self._link.handle_timer(_ms(now))
 
-    def greet(self, frame: bytes, tag: str, keys: Keyset) -> None:
-        """Answer a HELLO with a WELCOME. Raises `RemoteProtocolError` where it is not this tag's."""
+    def greet(self, frame: bytes, tag: str, keys: Keyset, *, is_home: bool) -> None:
+        """Answer a HELLO with a WELCOME, which says whether this is home. Raises `RemoteProtocolError` where it is not this tag's."""
         if not self.has_room:
             raise RemoteProtocolError("no_room")
         if self._hellos >= _HELLOS:
             raise RemoteProtocolError("too_many_hellos")
         _, answer, session = welcome(
-            frame, keys.link_key, keys.header, self._gateway, int(self._home), self._entropy(8), HostCipher
+            frame, keys.link_key, keys.header, self._gateway, int(is_home), self._entropy(8), HostCipher
         )
         self._hellos += 1
         self._offer = tag, keys, session

@@ -1,127 +1,78 @@
-"""The station: which tags are here, what they have to say, and when to call on them. Bytes and `now` in, events out; no radio inside."""
+"""The station: which tags are here, what they have to say, and when to call on them. Bytes and `now` in, events out; no radio inside.
+
+It takes in and hands out; its parts decide: `roster` whose frame it is, `presence` who is here, `calls` whom to call on, `impostors` what
+is no genuine life, `jamming` whether the air is free, `curfew` who should be at home.
+"""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
 
-from strapline_gateway.connection import COMMAND_LIMIT, Connection
+from strapline_gateway.calls import ASKED_AFTER_S, CONTACT_PERIOD_S, Calls
+from strapline_gateway.connection import CALLER_IDLE_S, CALLER_PROVE_WITHIN_S, IDLE_S, PROVE_WITHIN_S
+from strapline_gateway.connections import Connections
+from strapline_gateway.curfew import GRACE_S
 from strapline_gateway.enrolment import Enrolled, Keyset
-from strapline_gateway.pseudonyms import PseudonymTable
+from strapline_gateway.events import (
+    Abandon,
+    Connect,
+    Event,
+    HangUp,
+    Presence,
+    Provisional,
+    Record,
+    Ring,
+    TimeRequest,
+    Transmit,
+)
+from strapline_gateway.impostors import TOLERANCE_S, Impostors
+from strapline_gateway.jamming import AirWatch
+from strapline_gateway.presence import LEAVE_AFTER_S, PresenceLimits, PresenceWatch
+from strapline_gateway.range_test import RangeReport, RangeTest
+from strapline_gateway.roster import Roster
+from strapline_gateway.schedules import Schedules
+from strapline_gateway.status import TagStatus, status_of
 from strapline_protocol.definitions import State
 from strapline_protocol.keys import GatewayKeys
-from strapline_protocol.notices import Notice
+from strapline_protocol.notices import Notice, NoticeCode
 from strapline_wire import frames, seal
 from strapline_wire.errors import RemoteProtocolError
 
-CONTACT_PERIOD_S = 120.0
-"""A tag that has nothing to say is still called on so often: the answer proves its uptime and tells it that it is at home."""
+__all__ = [
+    "ASKED_AFTER_S",
+    "CALLER_IDLE_S",
+    "CALLER_PROVE_WITHIN_S",
+    "CONTACT_PERIOD_S",
+    "IDLE_S",
+    "LEAVE_AFTER_S",
+    "PROVE_WITHIN_S",
+    "REPLAY_TOLERANCE_S",
+    "Abandon",
+    "Connect",
+    "Event",
+    "HangUp",
+    "Presence",
+    "PresenceLimits",
+    "Provisional",
+    "Record",
+    "Ring",
+    "Station",
+    "TagStatus",
+    "TimeRequest",
+    "Transmit",
+]
 
-LEAVE_AFTER_S = 300.0
-"""R15: debounce of leaving, outside curfew."""
-
-IDLE_S = 3.0
-"""A connection that we opened and on which the tag has said nothing for so long is closed."""
-
-CALLER_IDLE_S = 120.0
-"""The same where the tag called us: on a line that is paid for, it is the tag that hangs up."""
-
-PROVE_WITHIN_S = 10.0
-"""Whoever answers our call shows the tag's key in this time, or keeps it from the tag that waits elsewhere."""
-
-CALLER_PROVE_WITHIN_S = 30.0
-"""The same for a caller: a round trip over narrow-band cellular can take ten seconds."""
-
-REPLAY_TOLERANCE_S = 30.0
+REPLAY_TOLERANCE_S = TOLERANCE_S
 """A heartbeat whose uptime is further off than this was recorded earlier and sent again."""
 
-_URGENT = (bytes([frames.LOCATE]), bytes([frames.MESSAGE]))
-"""Commands for which a tag is worth waking; the kind is the first byte of the seal's envelope."""
-
-ASKED_AFTER_S = 10.0
-"""A tag that asks for a call so soon after the last contact has not noticed it yet."""
-
-_NEXT = "+"
-"""Behind a tag's id, before a generation: the name of its next keys among the pseudonyms."""
-
-_EXPECTED = 2
-"""Generations of a tag's keys that are expected at once: one that it has been given elsewhere, and the one after."""
-
-_RECONNECT_S = 5.0
-_RECONNECT_LONGEST_S = 60.0
-_DOUBLINGS = 10
-
-
-class Connect(NamedTuple):
-    """Call on this tag at this address."""
-
-    tag: str
-    address: str
-
-
-class Abandon(NamedTuple):
-    """The call on this tag, which is not through yet, goes to an address that the tag has left: end it, then say `call_abandoned`."""
-
-    tag: str
-
-
-class Transmit(NamedTuple):
-    """Bytes for a link."""
-
-    link: int
-    data: bytes
-
-
-class HangUp(NamedTuple):
-    """Close a link."""
-
-    link: int
-
-
-class Presence(NamedTuple):
-    """A tag has come or gone."""
-
-    tag: str
-    present: bool
-    rssi_dbm: int | None
-
-
-class Provisional(NamedTuple):
-    """A heartbeat told of an alarm whose record is still to come."""
-
-    tag: str
-    newest_alarm: int
-    state: State
-
-
-class Record(NamedTuple):
-    """A sealed record that must reach the centre."""
-
-    tag: str
-    envelope: frames.Envelope
-    sealed: bytes
-
-
-class TimeRequest(NamedTuple):
-    """A sealed request for the time: worth nothing in ten seconds."""
-
-    tag: str
-    sealed: bytes
-
-
-class Ring(NamedTuple):
-    """An order waits for a tag that calls us and has no line: have its modem paged. Lost or repeated, it does no harm."""
-
-    tag: str
-
-
-Event = Notice | Ring | Connect | Abandon | Transmit | HangUp | Presence | Provisional | Record | TimeRequest
+_USED = ("replayed", "too_old")
 
 
 class Station:
     """One gateway's state machine.
 
     `gateway` is its id, `entropy(n)` gives n random bytes. `home` says whether its tags live here (a base station) or only pass
-    through (the cellular ingress). Times are seconds on any clock that does not go back.
+    through (the cellular ingress). Times are seconds on any clock that does not go back. `limits` say what counts as here. `utc_s()` is the
+    wall clock, None while it cannot be trusted; without it no schedule is judged. `shared`: other readers hear the same tags.
     """
 
     def __init__(
@@ -132,180 +83,221 @@ class Station:
         *,
         home: bool,
         now: float = 0.0,
+        limits: PresenceLimits | None = None,
+        utc_s: Callable[[], float | None] | None = None,
+        curfew_grace_s: int = GRACE_S,
+        shared: bool = False,
     ) -> None:
-        self._gateway = gateway
-        self._entropy = entropy
         self._home = home
-        self._tags: dict[str, Enrolled] = {}
-        self._pseudonyms = PseudonymTable()
-        self._connections: dict[int, Connection] = {}
+        self._roster = Roster()
+        self._tags = self._roster.tags
+        self._pseudonyms = self._roster.pseudonyms
         self._events: deque[Event] = deque()
-        self._slots: dict[str, int] = {}
-        self._next_link = 1
+        tell = self._events.append
+        self._calls = Calls(tell, entropy, shared=shared)
+        self._presence = PresenceWatch(tell, PresenceLimits() if limits is None else limits)
+        self._impostors = Impostors(tell)
+        self._air = AirWatch(tell)
+        self._schedules = Schedules(tell, self._presence, utc_s, curfew_grace_s)
+        self._open = Connections(tell, gateway, entropy)
+        self._connections = self._open.connections
+        self._range_tests: dict[str, RangeTest] = {}
         self.accepted = 0
         self.rejected: Counter[str] = Counter()
         for keys in tags:
-            self._tags[keys.tag] = Enrolled(keys)
-            self._pseudonyms.add(keys.tag, self._tags[keys.tag].keys.header, now)
+            self.enrol(keys, now)
 
     def next_event(self) -> Event | None:
         return self._events.popleft() if self._events else None
 
     def resume(self, slots: Mapping[str, int]) -> None:
         """Go on with the slots (tag: index) that `take_slots` gave before a restart; tags that are not ours are passed over."""
-        for tag in self._tags.keys() & slots.keys():
-            self._pseudonyms.resume(tag, slots[tag])
+        self._roster.resume(slots)
 
     def take_slots(self) -> dict[str, int]:
         """The tags that were heard in a later slot since the last call, and the slot. Kept over a restart, they are found at once."""
-        slots, self._slots = self._slots, {}
-        return slots
+        return self._roster.take_slots()
 
-    # The radio.
+    # Who is ours.
 
-    def receive_advertisement(self, address: str, rssi_dbm: int, data: bytes, now: float) -> None:
-        """The service data of one advertisement. What is not ours or not genuine is counted in `rejected`."""
-        try:
-            kind, pseudonym = seal.peek(data)
-            if kind != frames.HEARTBEAT:
-                raise RemoteProtocolError("unexpected")
-            tag, heartbeat = self._open_heartbeat(data, pseudonym, now)
-        except RemoteProtocolError as error:
-            self.rejected[error.reason] += 1
-            return
-        enrolled = self._tags[tag]
-        if not enrolled.uptime_fits(heartbeat.uptime_4s, now, REPLAY_TOLERANCE_S):
-            self.rejected["delayed_replay"] += 1
-            self._call_on(
-                tag, address, now
-            )  # a tag that has started again looks the same until it says so under a session key
-            return
-        self._move(tag, pseudonym, now)
-        self.accepted += 1
-        self._hear(tag, address, rssi_dbm, heartbeat, now)
+    def enrol(self, keys: GatewayKeys, now: float) -> bool:
+        """A tag of ours from now on; False where it is so already. Under other keys it is a tag made anew."""
+        if keys.tag in self._tags and not self._tags[keys.tag].keys.is_of(keys):
+            self.withdraw(keys.tag)
+        return self._roster.enrol(keys, now) is not None
 
-    def _open_heartbeat(self, data: bytes, pseudonym: int, now: float) -> tuple[str, frames.Heartbeat]:
-        refusal = RemoteProtocolError("unknown_tag")
-        for tag, keys in self._candidates(pseudonym, now):
-            try:
-                _, body = seal.open_frame(data, keys.broadcast, keys.header, seal.UP, keys.window)
-                heartbeat = frames.unpack_heartbeat(body)
-            except RemoteProtocolError as error:
-                refusal = error
-                continue
-            self._renew(tag, keys)
-            return tag, heartbeat
-        raise refusal
-
-    def _candidates(self, pseudonym: int, now: float) -> Iterator[tuple[str, Keyset]]:
-        for name in self._pseudonyms.find(pseudonym, now):
-            tag, _, generation = name.partition(_NEXT)
-            enrolled = self._tags[tag]
-            yield tag, enrolled.next_keys[int(generation)] if generation else enrolled.keys
-
-    # Keys.
+    def withdraw(self, tag: str) -> bool:
+        """No tag of ours any more: it is forgotten, and what is open with it is closed. False where it was none."""
+        enrolled = self._roster.withdraw(tag)
+        if enrolled is None:
+            return False
+        self._presence.forget(enrolled)
+        self._schedules.forget(tag)
+        self._range_tests.pop(tag, None)
+        self._open.hang_up_tag(tag)
+        if enrolled.calling is not None:
+            self._events.append(Abandon(tag))
+        return True
 
     def expect_keys(self, keys: GatewayKeys, generation: int, now: float) -> bool:
         """The tag may come under these keys from now on; the first genuine frame under them ends those of earlier generations.
 
         False where it is no tag of ours, and for keys that are over: whoever repeats an old message brings none of them back.
         """
-        enrolled = self._tags.get(keys.tag)
+        if keys.tag not in self._tags:
+            self.rejected["unknown_tag"] += 1
+            return False
+        return self._roster.expect(keys, generation, now)
+
+    def set_schedule(self, tag: str, revision: int, curfew: bytes, now: float) -> bool:
+        """A tag's schedule to judge by, as in CURFEW, or none any more (empty). False for an old one and for a tag that is not ours.
+
+        Raises `RemoteProtocolError` for bytes that a tag would refuse.
+        """
+        enrolled = self._tags.get(tag)
         if enrolled is None:
             self.rejected["unknown_tag"] += 1
             return False
-        if generation <= enrolled.keys.generation:
-            return generation == enrolled.keys.generation and enrolled.keys.is_of(keys)
-        held = enrolled.next_keys.get(generation)
-        if held is None or not held.is_of(keys):
-            self._drop_keys(keys.tag, generation)
-            enrolled.next_keys[generation] = Keyset(keys, generation)
-            name = f"{keys.tag}{_NEXT}{generation}"
-            self._pseudonyms.add(name, enrolled.next_keys[generation].header, now)
-            self._pseudonyms.resume(name, self._pseudonyms.newest(keys.tag))
-            for earlier in sorted(enrolled.next_keys)[:-_EXPECTED]:
-                self._drop_keys(keys.tag, earlier)
-        return generation in enrolled.next_keys
+        return self._schedules.set(enrolled, revision, curfew, self._is_away(enrolled), now)
 
-    def _drop_keys(self, tag: str, generation: int) -> None:
-        dropped = self._tags[tag].next_keys.pop(generation, None)
-        if dropped is not None:
-            dropped.ended = True
-        self._pseudonyms.forget(f"{tag}{_NEXT}{generation}")
+    def status(self, now: float) -> list[TagStatus]:
+        """Where things stand with each tag; no keys."""
+        return [status_of(enrolled, self._presence.limits, now) for enrolled in self._tags.values()]
 
-    def _renew(self, tag: str, keys: Keyset) -> None:
-        enrolled = self._tags[tag]
-        if enrolled.next_keys.get(keys.generation) is keys:
-            enrolled.keys.ended = True
-            enrolled.keys = enrolled.next_keys.pop(keys.generation)
-            self._pseudonyms.take_over(tag, f"{tag}{_NEXT}{keys.generation}")
-            for earlier in [generation for generation in enrolled.next_keys if generation < keys.generation]:
-                self._drop_keys(tag, earlier)
-            self._hang_up_old(tag)
+    # The radio.
 
-    def _hang_up_old(self, tag: str) -> None:
-        # What is open under the old keys may be anyone's who had them. The tag comes again under the new ones, with what was not receipted.
-        for link, connection in self._connections.items():
-            if connection.tag == tag and connection.keys is not self._tags[tag].keys and not connection.hanging_up:
-                connection.hanging_up = True
-                self._events.append(HangUp(link))
+    def receive_advertisement(self, address: str, rssi_dbm: int, data: bytes, now: float) -> None:
+        """The service data of one advertisement. What is not ours or not genuine is counted in `rejected`."""
+        self._air.works(now)
+        try:
+            kind, pseudonym = seal.peek(data)
+            if kind != frames.HEARTBEAT:
+                raise RemoteProtocolError("unexpected")
+            self._take_heartbeat(address, rssi_dbm, data, pseudonym, now)
+        except RemoteProtocolError as error:
+            self.rejected[error.reason] += 1
 
-    def _move(self, tag: str, pseudonym: int, now: float) -> None:
-        if self._pseudonyms.heard(tag, pseudonym, now):
-            self._slots[tag] = self._pseudonyms.newest(tag)
+    def _take_heartbeat(self, address: str, rssi_dbm: int, data: bytes, pseudonym: int, now: float) -> None:
+        enrolled, heartbeat, missed = self._open_heartbeat(address, data, pseudonym, now)
+        if not enrolled.uptime_fits(heartbeat.uptime_4s, now, REPLAY_TOLERANCE_S):
+            self._impostors.stale(enrolled, heartbeat.uptime_4s, data, now)
+            # A tag that has started again looks the same until it says so under a session key.
+            self._calls.call(enrolled, address, now)
+            raise RemoteProtocolError("delayed_replay")
+        self._roster.move(enrolled.tag, pseudonym, now)
+        self.accepted += 1
+        self._impostors.accepted(enrolled, enrolled.keys.window.newest, data, now)
+        self._hear(enrolled, address, rssi_dbm, heartbeat, missed, now)
 
-    def _hear(self, tag: str, address: str, rssi_dbm: int, heartbeat: frames.Heartbeat, now: float) -> None:
-        enrolled = self._tags[tag]
-        if enrolled.is_believed(now, LEAVE_AFTER_S):
-            enrolled.heard_at = now
-            if not enrolled.present:
-                enrolled.present = True
-                self._events.append(Presence(tag, True, rssi_dbm))
-        if enrolled.calling not in (None, address):
-            enrolled.calling = None
-            self._events.append(Abandon(tag))
+    def _open_heartbeat(
+        self, address: str, data: bytes, pseudonym: int, now: float
+    ) -> tuple[Enrolled, frames.Heartbeat, int]:
+        """Whose it is, what it says, and how many before it did not come."""
+        refusal = RemoteProtocolError("unknown_tag")
+        for enrolled, keys in self._roster.candidates(pseudonym, now):
+            before = keys.window.newest
+            try:
+                counter, body = seal.open_frame(data, keys.broadcast, keys.header, seal.UP, keys.window)
+                heartbeat = frames.unpack_heartbeat(body)
+            except RemoteProtocolError as error:
+                if error.reason in _USED and self._impostors.used_counter(enrolled, keys, data, now):
+                    self._calls.call(enrolled, address, now)
+                refusal = error
+                continue
+            self._renew(enrolled, keys)
+            return enrolled, heartbeat, counter - before - 1
+        raise refusal
+
+    def _renew(self, enrolled: Enrolled, keys: Keyset) -> None:
+        if self._roster.renew(enrolled, keys):
+            # What is open under the old keys may be anyone's who had them. The tag comes again under the new ones, with what has no receipt.
+            self._open.hang_up_old(enrolled)
+
+    def _hear(
+        self, enrolled: Enrolled, address: str, rssi_dbm: int, heartbeat: frames.Heartbeat, missed: int, now: float
+    ) -> None:
+        was_away = not enrolled.present
+        self._presence.hear(enrolled, rssi_dbm, missed, now)
+        self._air.hear(self._presence.count, now)
+        if was_away and enrolled.present:
+            self._schedules.judge(enrolled, self._is_away(enrolled), now)
+        if (test := self._range_tests.get(enrolled.tag)) is not None:
+            test.hear(rssi_dbm, missed, now)
+        self._calls.moved(enrolled, address)
         state = State(heartbeat.flags)
-        news = State.ALARM_PENDING in state and heartbeat.newest_alarm != enrolled.told_alarm
-        if news:
-            self._events.append(Provisional(tag, heartbeat.newest_alarm, state))
+        alarm = State.ALARM_PENDING in state and heartbeat.newest_alarm != enrolled.told_alarm
+        if alarm:
+            self._events.append(Provisional(enrolled.tag, heartbeat.newest_alarm, state))
             enrolled.call_again_at = now
         enrolled.told_alarm = heartbeat.newest_alarm if State.ALARM_PENDING in state else None
-        waiting = State.PENDING in state and now >= enrolled.collect_again_at
-        overdue = now - enrolled.contact_at >= CONTACT_PERIOD_S
-        asked = State.ASKS in state and now - enrolled.contact_at >= ASKED_AFTER_S
-        if news or waiting or asked or enrolled.mailbox or overdue or enrolled.offset_s is None:
-            self._call_on(tag, address, now)
+        self._calls.consider(enrolled, address, state, now, alarm=alarm)
 
-    def _call_on(self, tag: str, address: str, now: float) -> None:
-        enrolled = self._tags[tag]
-        if enrolled.link is None and not enrolled.in_call and now >= enrolled.call_again_at:
-            enrolled.in_call = True
-            enrolled.calling = address
-            self._events.append(Connect(tag, address))
+    def _is_away(self, enrolled: Enrolled) -> bool | None:
+        """None while that cannot be known: the tag has not been heard since the start, or nobody can be."""
+        if enrolled.heard_at == float("-inf") or self._air.jammed_since is not None:
+            return None
+        return not enrolled.present
+
+    def receive_noise(self, noise_dbm: float, now: float) -> None:
+        """What a receiver that can measure it finds on the advertising channels between frames; each ten seconds or oftener."""
+        self._air.receive_noise(noise_dbm, now)
+
+    def radio_works(self, now: float) -> None:
+        """The radio has heard somebody, of ours or not, or was just restarted and had no fault: silence means something."""
+        self._air.works(now)
+
+    # The range test.
+
+    def begin_range_test(self, tag: str, now: float) -> bool:
+        """Listen to a tag that is carried from spot to spot. False where it is none of ours."""
+        if tag not in self._tags:
+            return False
+        self._range_tests[tag] = RangeTest(tag, self._presence.limits, now)
+        return True
+
+    def begin_spot(self, tag: str, name: str, now: float, *, is_home: bool = True) -> None:
+        """The walker stands at this spot; `is_home` False where the wearer may not be. KeyError without a test."""
+        self._range_tests[tag].begin_spot(name, now, is_home=is_home)
+
+    def end_spot(self, tag: str, now: float) -> None:
+        """The walker goes on. KeyError without a test."""
+        self._range_tests[tag].end_spot(now)
+
+    def range_report(self, tag: str) -> RangeReport:
+        """What the walk has shown so far. KeyError without a test."""
+        return self._range_tests[tag].report()
+
+    def end_range_test(self, tag: str, now: float) -> RangeReport:
+        """The walk is over; the centre is told. KeyError without a test."""
+        test = self._range_tests.pop(tag)
+        test.end_spot(now)
+        report = test.report()
+        dead = sum(spot.is_dead for spot in report.spots if spot.is_home)
+        detail = {"spots": len(report.spots), "dead_spots": dead}
+        if report.proposed_reach_dbm is not None:
+            detail["proposed_reach_dbm"] = report.proposed_reach_dbm
+        self._events.append(Notice(NoticeCode.RANGE_TEST, tag, detail))
+        return report
+
+    # Calls.
 
     def call_failed(self, tag: str, now: float) -> None:
         """The connection that `Connect` asked for did not come about."""
-        enrolled = self._tags[tag]
-        enrolled.in_call = False
-        enrolled.calling = None
-        enrolled.call_again_at = now + _pause_s(enrolled.failures, _RECONNECT_LONGEST_S)
-        enrolled.failures += 1
+        if (enrolled := self._tags.get(tag)) is not None:
+            self._calls.failed(enrolled, now)
 
     def call_abandoned(self, tag: str) -> None:
         """The call that `Abandon` named is ended: nobody's failure, and the next heartbeat may bring another."""
-        self._tags[tag].in_call = False
-        self._tags[tag].calling = None
+        if (enrolled := self._tags.get(tag)) is not None:
+            self._calls.abandoned(enrolled)
 
     # Links.
 
     def open_link(self, now: float, tag: str | None = None) -> int:
         """A connection stands; gives its number. `tag` where we called: until it has proved itself that is only a supposition."""
-        if tag is not None:
+        if tag is not None and tag in self._tags:
             self._tags[tag].calling = None
-        link = self._next_link
-        self._next_link += 1
-        self._connections[link] = Connection(self._gateway, self._home, self._entropy, now, called=tag)
-        return link
+        return self._open.open(now, tag)
 
     def tag_of(self, link: int) -> str | None:
         """The tag that has proved itself on this link; None while nobody has."""
@@ -314,21 +306,18 @@ class Station:
 
     def close_link(self, link: int, now: float) -> None:
         """The connection is gone, whoever ended it."""
-        connection = self._connections.pop(link)
-        if connection.tag is not None:
-            self._leave(connection.tag, link, connection, now)
-        if connection.called is not None and connection.called != connection.tag:
-            self.call_failed(connection.called, now)
-        elif connection.called is not None:
-            self._tags[connection.called].in_call = False
-
-    def _leave(self, tag: str, link: int, connection: Connection, now: float) -> None:
-        enrolled = self._tags[tag]
-        if enrolled.link == link:
-            enrolled.link = None
-        if connection.brought_records and not connection.took_commands:
-            enrolled.collect_again_at = now + _pause_s(enrolled.unanswered, CONTACT_PERIOD_S)
-            enrolled.unanswered += 1
+        connection = self._open.close(link)
+        enrolled = self._tags.get(connection.tag or "")
+        if enrolled is not None:
+            if enrolled.link == link:
+                enrolled.link = None
+            if connection.brought_records and not connection.took_commands:
+                self._calls.unanswered(enrolled, now)
+        called = self._tags.get(connection.called or "")
+        if called is not None and called is not enrolled:
+            self._calls.failed(called, now)
+        elif called is not None:
+            called.in_call = False
 
     def receive_data(self, link: int, data: bytes, now: float) -> None:
         """Bytes from a link, in any portions."""
@@ -338,71 +327,70 @@ class Station:
             return
         for frame in connection.frames(data, now):
             try:
-                self._take(link, connection, frame, now)
+                self._take(link, frame, now)
                 self.accepted += 1
             except RemoteProtocolError as error:
                 self.rejected[error.reason] += 1
-        if connection.tag is not None:
-            self._deliver(connection.tag, now)  # an acknowledgement may have made room
-        self._transmit(link, connection, now)
+        if connection.tag in self._tags:
+            self._deliver(self._tags[connection.tag], now)  # an acknowledgement may have made room
+        self._open.transmit(link, now)
 
-    def _transmit(self, link: int, connection: Connection, now: float) -> None:
-        if not connection.hanging_up:
-            self._events.extend(Transmit(link, line) for line in connection.lines(now))
-
-    def _take(self, link: int, connection: Connection, frame: bytes, now: float) -> None:
+    def _take(self, link: int, frame: bytes, now: float) -> None:
+        connection = self._connections[link]
         kind, pseudonym = seal.peek(frame)
         if kind == frames.HELLO:
-            self._greet(connection, frame, pseudonym, now)
+            self._greet(link, frame, pseudonym, now)
             return
         before = connection.tag
         kind, body = connection.open(frame)
-        tag = connection.tag
-        assert tag is not None
         assert connection.keys is not None
-        self._renew(tag, connection.keys)
+        enrolled = self._tags[connection.tag or ""]
+        self._renew(enrolled, connection.keys)
         connection.active_at = now
-        if self._tags[tag].link != link:
-            self._prove(tag, before, link, now)
+        if enrolled.link != link:
+            self._prove(enrolled, before, link, now)
         if kind == frames.REPLY:
-            self._confirm(tag, frames.unpack_reply(body), pseudonym, now)
+            self._confirm(enrolled, frames.unpack_reply(body), pseudonym, now)
         elif kind == frames.RECORD:
             envelope = seal.peek_envelope(body)
             is_request = envelope.kind == frames.TIME_REQUEST
             connection.brought_records |= not is_request
+            tag = enrolled.tag
             self._events.append(TimeRequest(tag, body) if is_request else Record(tag, envelope, body))
         else:
             raise RemoteProtocolError("unexpected")
 
-    def _greet(self, connection: Connection, frame: bytes, pseudonym: int, now: float) -> None:
+    def _greet(self, link: int, frame: bytes, pseudonym: int, now: float) -> None:
         refusal = RemoteProtocolError("unknown_tag")
-        for tag, keys in self._candidates(pseudonym, now):
+        for enrolled, keys in self._roster.candidates(pseudonym, now):
             try:
-                connection.greet(frame, tag, keys)
+                # Who is beyond the reach that counts as home is served, and not told that this is home.
+                self._connections[link].greet(frame, enrolled.tag, keys, is_home=self._home and not enrolled.beyond)
             except RemoteProtocolError as error:
                 refusal = error
                 continue
             return
         raise refusal
 
-    def _prove(self, tag: str, before: str | None, link: int, now: float) -> None:
+    def _prove(self, enrolled: Enrolled, before: str | None, link: int, now: float) -> None:
         # Only a frame under the session key shows that HELLO was not an old recording.
-        if before is not None and before != tag and self._tags[before].link == link:
+        if before is not None and before != enrolled.tag and before in self._tags and self._tags[before].link == link:
             self._tags[before].link = None
-        enrolled = self._tags[tag]
         enrolled.link = link
-        enrolled.contact_at = now
-        enrolled.failures = 0
-        enrolled.call_again_at = now
-        self._deliver(tag, now)
+        self._calls.proved(enrolled, now)
+        self._deliver(enrolled, now)
 
-    def _confirm(self, tag: str, reply: frames.Reply, pseudonym: int, now: float) -> None:
-        enrolled = self._tags[tag]
-        enrolled.offset_s = now - reply.uptime_s
+    def _confirm(self, enrolled: Enrolled, reply: frames.Reply, pseudonym: int, now: float) -> None:
+        offset_s = now - reply.uptime_s
+        self._impostors.session(enrolled, reply.boot, offset_s, now)
+        is_first = enrolled.offset_s is None
+        enrolled.offset_s = offset_s
         if enrolled.boot not in (None, reply.boot):
             enrolled.told_alarm = None  # its journal begins anew, and so may the number of its alarm
         enrolled.boot = reply.boot
-        self._move(tag, pseudonym, now)
+        self._roster.move(enrolled.tag, pseudonym, now)
+        if is_first:
+            self._presence.prove(enrolled, now)
 
     # Downlink.
 
@@ -412,58 +400,29 @@ class Station:
         False where the tag is not ours, and for what no frame has room for.
         """
         enrolled = self._tags.get(tag)
-        if enrolled is None or len(sealed) > COMMAND_LIMIT:
+        if enrolled is None or not self._open.takes(sealed):
             self.rejected["unknown_tag" if enrolled is None else "oversized"] += 1
             return False
         enrolled.mailbox.append(sealed)
-        self._deliver(tag, now)
-        if enrolled.mailbox and not self._home and enrolled.link is None and sealed[:1] in _URGENT:
+        self._deliver(enrolled, now)
+        if enrolled.mailbox and not self._home and enrolled.link is None and self._open.is_urgent(sealed):
             self._events.append(Ring(tag))
         return True
 
-    def _deliver(self, tag: str, now: float) -> None:
-        enrolled = self._tags[tag]
-        if enrolled.link is None or (connection := self._connections[enrolled.link]).hanging_up:
-            return
-        while enrolled.mailbox and connection.has_room:
-            connection.send_command(enrolled.mailbox.popleft())
-            connection.active_at = now
-            enrolled.unanswered = 0
-            enrolled.collect_again_at = now
-        self._transmit(enrolled.link, connection, now)
+    def _deliver(self, enrolled: Enrolled, now: float) -> None:
+        if enrolled.link is not None and self._open.deliver(enrolled.link, enrolled.mailbox, now):
+            self._calls.answered(enrolled, now)
 
     # Time.
 
     def next_deadline(self) -> float | None:
-        deadlines = [_due(c) for c in self._connections.values() if not c.hanging_up]
-        deadlines += [t.heard_at + LEAVE_AFTER_S for t in self._tags.values() if t.present]
-        return min(deadlines, default=None)
+        parts = (self._open, self._presence, self._schedules, self._air)
+        return min([at for part in parts if (at := part.next_deadline()) is not None], default=None)
 
     def handle_timer(self, now: float) -> None:
-        for link, connection in self._connections.items():
-            connection.handle_timer(now)
-            if not connection.hanging_up and (connection.has_failed or now >= _patience(connection)):
-                connection.hanging_up = True
-                self._events.append(HangUp(link))
-            self._transmit(link, connection, now)
-        for tag, enrolled in self._tags.items():
-            if enrolled.present and now >= enrolled.heard_at + LEAVE_AFTER_S:
-                enrolled.present = False
-                self._events.append(Presence(tag, False, None))
-
-
-def _patience(connection: Connection) -> float:
-    """Until when a connection may stay as quiet as it is; only frames under the session key prolong it."""
-    if connection.tag is None:
-        return connection.opened_at + (PROVE_WITHIN_S if connection.called else CALLER_PROVE_WITHIN_S)
-    return connection.active_at + (IDLE_S if connection.called else CALLER_IDLE_S)
-
-
-def _due(connection: Connection) -> float:
-    again_at = connection.next_deadline()
-    return _patience(connection) if again_at is None else min(_patience(connection), again_at)
-
-
-def _pause_s(times: int, longest_s: float) -> float:
-    """The pause after something has failed `times` times before: doubling, up to a limit."""
-    return min(_RECONNECT_S * (1 << min(times, _DOUBLINGS)), longest_s)
+        self._open.handle_timer(now)
+        self._air.handle_timer(now, self._tags.values())
+        for enrolled in self._presence.handle_timer(now):
+            self._schedules.judge(enrolled, self._is_away(enrolled), now)
+        for tag in self._schedules.due(now):
+            self._schedules.judge(self._tags[tag], self._is_away(self._tags[tag]), now)

@@ -24,6 +24,7 @@ class NoticeCode(StrEnum):
     RADIO_JAMMED = "radio_jammed"
     JAMMING_OVER = "jamming_over"
     REPLAY_HEARD = "replay_heard"
+    DELAYED_REPLAY_HEARD = "delayed_replay_heard"
     CLONE_HEARD = "clone_heard"
     CURFEW_BROKEN = "curfew_broken"
     CURFEW_KEPT = "curfew_kept"
@@ -61,6 +62,9 @@ MEANINGS: Mapping[str, Meaning] = {
     NoticeCode.RADIO_JAMMED: Meaning("noise covers the tags' radio", urgent=True, alert=True),
     NoticeCode.JAMMING_OVER: Meaning("the noise is over"),
     NoticeCode.REPLAY_HEARD: Meaning("recorded frames of a tag were sent again", urgent=True, alert=True),
+    NoticeCode.DELAYED_REPLAY_HEARD: Meaning(
+        "a tag's frames were recorded elsewhere and sent here later", urgent=True, alert=True
+    ),
     NoticeCode.CLONE_HEARD: Meaning("a second device uses a tag's keys", urgent=True, alert=True),
     NoticeCode.CURFEW_BROKEN: Meaning("the tag is away against its schedule", urgent=True, alert=True),
     NoticeCode.CURFEW_KEPT: Meaning("the tag keeps its schedule again"),

@@ -1,0 +1,196 @@
+"""Recordings and second devices among the heartbeats, told apart; and what an ordinary life looks like, which is neither.
+
+Everything here is about frames whose seal holds: what a stranger makes up is nobody's evidence. A frame that comes again is
+
+- an *echo* when it is young: scanners report one advertisement several times, and a platform's memory brings it back with every change;
+- a *replay* when its counter has been used and its uptime is long past: somebody has recorded it;
+- a *delayed replay* when its counter is new here and its uptime is long past, and too high for a tag that has started again meanwhile;
+- a *clone's* when two devices must exist: one counter with two contents, or a life that shows after it has ended.
+
+A reboot raises the counter and sets the uptime back, once; a stopped gateway finds all uptimes ahead; a restored backup knows no counters:
+none of them comes back to the life before, so none is taken for a second device.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple, cast
+
+from strapline_gateway.enrolment import UPTIME_SPAN_S, Enrolled, Keyset
+from strapline_gateway.events import Event
+from strapline_gateway.suspicion import Suspicion, Timeline
+from strapline_protocol.notices import Notice, NoticeCode
+from strapline_wire import frames, seal
+from strapline_wire.errors import RemoteProtocolError
+from strapline_wire.replay import ReplayWindow
+
+ECHO_S = 60.0
+"""Younger frames are nobody's doing: BlueZ forgets a device after 30 s, and a busy gateway may stand still for some seconds."""
+
+TOLERANCE_S = 30.0
+"""As for heartbeats that are accepted."""
+
+_RESTART_S = 8.0
+"""An uptime counts in steps of 4 s."""
+
+_DRIFT = 1e-4
+"""100 ppm between the tag's crystal and ours: five times what a tag's is allowed."""
+
+_LATELY = 8
+_ASK_EVERY_S = 600.0
+
+
+class _AnyCounter:
+    """Opens a frame whose counter has been used."""
+
+    newest = -1
+
+    def accept(self, counter: int) -> None:
+        pass
+
+
+_ANY = cast(ReplayWindow, _AnyCounter())
+
+
+class _Again(NamedTuple):
+    counter: int
+    uptime_4s: int
+
+
+class Impostors:
+    """Judges for all tags of one gateway; tells one notice for each episode."""
+
+    def __init__(self, tell: Callable[[Event], None]) -> None:
+        self._tell = tell
+
+    # Heartbeats.
+
+    def accepted(self, enrolled: Enrolled, counter: int, data: bytes, now: float) -> None:
+        """A heartbeat that is new and, as far as we can know, of now."""
+        if enrolled.lately is None:
+            enrolled.lately = deque(maxlen=_LATELY)
+        enrolled.lately.append((counter, data[-seal.MIC_SIZE :], now))
+        if enrolled.suspicion is not None and enrolled.offset_s is not None:
+            self._is_alive(enrolled, enrolled.suspicion, data, now)
+
+    def used_counter(self, enrolled: Enrolled, keys: Keyset, data: bytes, now: float) -> bool:
+        """A heartbeat was refused for its counter. True where a call may show who sends it."""
+        again = _open(keys, data)
+        if again is None:
+            return False
+        mark = data[-seal.MIC_SIZE :]
+        for counter, known, at in enrolled.lately or ():
+            if counter == again.counter and known != mark:
+                self._note(enrolled, NoticeCode.CLONE_HEARD, mark, now, is_certain=True)
+                return False
+            if counter == again.counter and now - at <= ECHO_S:
+                return False
+        if enrolled.offset_s is None:
+            return False
+        if self._is_former(enrolled, again.uptime_4s, mark, now):
+            return False
+        age_s = enrolled.age_s(again.uptime_4s, now)
+        if age_s <= ECHO_S or age_s >= UPTIME_SPAN_S - ECHO_S:
+            if enrolled.suspicion is not None and age_s <= TOLERANCE_S:
+                self._is_alive(enrolled, enrolled.suspicion, data, now)
+            return False
+        self._note(enrolled, NoticeCode.REPLAY_HEARD, mark, now, age_s=age_s)
+        return self._may_ask(enrolled, now)
+
+    def stale(self, enrolled: Enrolled, uptime_4s: int, data: bytes, now: float) -> None:
+        """A heartbeat with a new counter, whose uptime is not that of the tag as we know it."""
+        mark = data[-seal.MIC_SIZE :]
+        age_s, uptime_s = enrolled.age_s(uptime_4s, now), uptime_4s * 4
+        silent_s = now - max(enrolled.contact_at, enrolled.heard_at)
+        if self._is_former(enrolled, uptime_4s, mark, now) or age_s >= UPTIME_SPAN_S - ECHO_S:
+            return
+        may_be_old = age_s <= silent_s + _RESTART_S  # made since we last heard the tag, so that we cannot have had it
+        may_be_new = uptime_s <= silent_s + _RESTART_S  # the tag has started again since then
+        if may_be_old and not may_be_new:
+            if age_s > ECHO_S:
+                self._note(enrolled, NoticeCode.DELAYED_REPLAY_HEARD, mark, now, age_s=age_s)
+        elif not may_be_old:
+            self._see_other(enrolled, now - uptime_s, now)
+
+    def _see_other(self, enrolled: Enrolled, boot_at: float, now: float) -> None:
+        # Either the tag has started again, or this is another device: the life that we know will not show again, or it will.
+        suspicion = _suspicion(enrolled)
+        if suspicion.other_at is None or abs((boot_at - suspicion.other_boot) % UPTIME_SPAN_S) > ECHO_S:
+            suspicion.other_at, suspicion.other_boot = now, boot_at
+
+    def _is_alive(self, enrolled: Enrolled, suspicion: Suspicion, data: bytes, now: float) -> None:
+        if suspicion.other_at is not None and now - suspicion.other_at > ECHO_S:
+            self._note(enrolled, NoticeCode.CLONE_HEARD, data[-seal.MIC_SIZE :], now)
+
+    def _is_former(self, enrolled: Enrolled, uptime_4s: int, mark: bytes, now: float) -> bool:
+        """Whether a heartbeat is of the life that a session has ended, and of now."""
+        former = None if enrolled.suspicion is None else enrolled.suspicion.former
+        if former is None or now - former.until <= ECHO_S:
+            return False
+        age_s = (now - former.offset_s - uptime_4s * 4) % UPTIME_SPAN_S
+        if age_s > TOLERANCE_S and age_s < UPTIME_SPAN_S - TOLERANCE_S:
+            return False
+        self._note(enrolled, NoticeCode.CLONE_HEARD, mark, now)
+        return True
+
+    # Sessions.
+
+    def session(self, enrolled: Enrolled, boot: int, offset_s: float, now: float) -> None:
+        """A device has proved the tag's keys, and said its boot and uptime. Call before these are noted."""
+        known = enrolled.offset_s
+        if known is None or _same_life(Timeline(enrolled.boot, known, enrolled.contact_at), boot, offset_s, now):
+            if enrolled.suspicion is not None and enrolled.suspicion.other_at is not None:
+                self._is_alive(enrolled, enrolled.suspicion, b"session ", now)
+            return
+        suspicion = _suspicion(enrolled)
+        former = suspicion.former
+        if former is not None and now - former.until > ECHO_S and _same_life(former, boot, offset_s, now):
+            self._note(enrolled, NoticeCode.CLONE_HEARD, b"session ", now, is_certain=True)
+        suspicion.former = Timeline(enrolled.boot, known, now)
+        suspicion.other_at = None
+
+    # What is told.
+
+    def _may_ask(self, enrolled: Enrolled, now: float) -> bool:
+        # A clone whose counters lie behind the tag's looks like a replay, and only it can prove the keys.
+        suspicion = _suspicion(enrolled)
+        if now - suspicion.asked_at < _ASK_EVERY_S:
+            return False
+        suspicion.asked_at = now
+        return True
+
+    def _note(
+        self,
+        enrolled: Enrolled,
+        code: NoticeCode,
+        mark: bytes,
+        now: float,
+        *,
+        is_certain: bool = False,
+        age_s: float | None = None,
+    ) -> None:
+        episode = _suspicion(enrolled).note(code, mark, now, is_certain=is_certain)
+        if episode is not None:
+            detail = {"frames": episode.count, "for_s": round(now - episode.first_at)}
+            if age_s is not None:
+                detail["age_s"] = round(age_s)
+            self._tell(Notice(code, enrolled.tag, detail))
+
+
+def _suspicion(enrolled: Enrolled) -> Suspicion:
+    if enrolled.suspicion is None:
+        enrolled.suspicion = Suspicion()
+    return enrolled.suspicion
+
+
+def _same_life(life: Timeline, boot: int, offset_s: float, now: float) -> bool:
+    drift_s = max(now - life.until, 0.0) * _DRIFT
+    return life.boot == boot and abs(offset_s - life.offset_s) <= ECHO_S + drift_s
+
+
+def _open(keys: Keyset, data: bytes) -> _Again | None:
+    """What a frame says that was refused for its counter; None where it is not genuine."""
+    try:
+        counter, body = seal.open_frame(data, keys.broadcast, keys.header, seal.UP, _ANY)
+        return _Again(counter, frames.unpack_heartbeat(body).uptime_4s)
+    except RemoteProtocolError:
+        return None

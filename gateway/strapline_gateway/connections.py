@@ -68,7 +68,7 @@ class Connections:
     @staticmethod
     def takes(sealed: bytes) -> bool:
         """Whether a frame has room for this command."""
-        return len(sealed) <= COMMAND_LIMIT
+        return bool(len(sealed) <= COMMAND_LIMIT)
 
     @staticmethod
     def is_urgent(sealed: bytes) -> bool:

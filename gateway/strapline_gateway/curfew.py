@@ -1,4 +1,4 @@
-"""Who is out when they should be at home, where the deployment gave this gateway a schedule. It judges as the tag does, and not without the time."""
+"""Who is out when they should be at home, where the gateway was given a schedule. It judges as the tag does, and not without the time."""
 
 from typing import NamedTuple
 

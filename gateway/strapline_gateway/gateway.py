@@ -102,6 +102,12 @@ class Gateway:
         """The next keys of one of our tags, from the centre; False as in `Station.expect_keys`."""
         return self.station.expect_keys(keys, generation, asyncio.get_running_loop().time())
 
+    def set_schedule(self, tag: str, revision: int, curfew: bytes) -> bool:
+        """A tag's schedule to judge by, from the centre; as `Station.set_schedule`."""
+        taken = self.station.set_schedule(tag, revision, curfew, asyncio.get_running_loop().time())
+        self.drain()
+        return taken
+
     def tell(self, notice: Notice) -> None:
         """The gateway has something to tell of itself: from a sensor of its own, a link, the clock, the disk."""
         self._keep(notice)

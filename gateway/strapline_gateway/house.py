@@ -1,4 +1,4 @@
-"""The gateway's own senses: mains, battery, motion, case, line. Readings and `now` in, notices out; who reads the sensors is not its business."""
+"""The gateway's own senses: mains, battery, motion, case, line. Readings and `now` in, notices out; who reads them is not its business."""
 
 from collections import deque
 

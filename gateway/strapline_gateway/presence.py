@@ -63,12 +63,15 @@ def path_loss_dbm(metres: float, *, at_1_m_dbm: float = -60.0, exponent: float =
     return at_1_m_dbm - 10 * exponent * math.log10(max(metres, 1.0))
 
 
+CLASS_DBM = tuple(path_loss_dbm(one.metres) for one in CLASSES)
+
+
 class PresenceLimits(NamedTuple):
     """What counts as here. All signals in dBm, smoothed."""
 
     reach_dbm: float | None = None
     """A tag weaker than this counts as away after the debounce; None: whoever is heard is here."""
-    class_dbm: tuple[float, ...] = tuple(path_loss_dbm(c.metres) for c in CLASSES)
+    class_dbm: tuple[float, ...] = CLASS_DBM
     """The weakest signal of each of CLASSES, from a range test or the path loss."""
     hysteresis_db: float = 6.0
     """Who is inside leaves only by a signal so much weaker."""
@@ -81,7 +84,7 @@ class PresenceLimits(NamedTuple):
     def of_class(cls, name: str, *, at_1_m_dbm: float = -60.0, exponent: float = 2.2) -> "PresenceLimits":
         """The reach of a class by the path loss, until a range test has given a better one. `KeyError` for no such class."""
         metres = {c.name: c.metres for c in CLASSES}
-        limits = tuple(path_loss_dbm(c.metres, at_1_m_dbm=at_1_m_dbm, exponent=exponent) for c in CLASSES)
+        limits = tuple(path_loss_dbm(m, at_1_m_dbm=at_1_m_dbm, exponent=exponent) for m in metres.values())
         return cls(path_loss_dbm(metres[name], at_1_m_dbm=at_1_m_dbm, exponent=exponent), limits)
 
 

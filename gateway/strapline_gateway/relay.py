@@ -38,7 +38,8 @@ class Relay:
     """Give it what the station hears; it keeps it, publishes it, and lets it go when the centre's receipt is here.
 
     `utc()` gives the wall clock, `clock()` the seconds that resending is counted in; `on_command(tag, sealed)` takes what the centre
-    sends to a tag, `on_keys(keys, generation)` a tag's next keys (False: not taken); `entropy(n)` gives n random bytes. `tags` are keys of
+    sends to a tag, `on_keys(keys, generation)` a tag's next keys (False: not taken), `on_schedule(tag, revision, curfew)` a schedule
+    to judge by (False: old, or not taken here); `entropy(n)` gives n random bytes. `tags` are keys of
     tags: beside the sealed records of those that have an end-to-end key among them, what they say is published in clear.
     """
 
@@ -55,6 +56,7 @@ class Relay:
         entropy: Callable[[int], bytes],
         tags: Iterable[GatewayKeys] = (),
         on_keys: Callable[[GatewayKeys, int], bool] = lambda _keys, _generation: False,
+        on_schedule: Callable[[str, int, bytes], bool] = lambda _tag, _revision, _curfew: False,
     ) -> None:
         self._gateway = gateway
         self._key = key
@@ -64,6 +66,7 @@ class Relay:
         self._clock = clock
         self._on_command = on_command
         self._on_keys = on_keys
+        self._on_schedule = on_schedule
         self._opener = RecordOpener(CentreKeys(tag.tag, tag.end_to_end) for tag in tags if tag.end_to_end is not None)
         self._journal = outbox.own_journal(int.from_bytes(entropy(4), "big"))
         self._started_ms = int(utc().timestamp() * 1000)
@@ -98,6 +101,7 @@ class Relay:
             self._outbox.put(lane, channel, event.tag, envelope.origin, envelope.number, data, now.timestamp())
         elif isinstance(event, Presence):
             data = {"tag": event.tag, "present": event.present, "rssi_dbm": event.rssi_dbm, "heard": heard}
+            data |= {"verified": event.verified} | ({"range_class": event.range_class} if event.range_class else {})
             self._own(HISTORY_LANE, "presence", data, now)
         elif isinstance(event, Notice):
             about = {"tag": event.tag} if event.tag else {}
@@ -223,6 +227,8 @@ class Relay:
                 self._on_command(message.topic.subject, contract.octets(message.data, "command"))
             elif message.topic.channel == "keys" and message.topic.subject:
                 self._take_keys(message)
+            elif message.topic.channel == "schedule" and message.topic.subject:
+                self._take_schedule(message)
             elif message.topic.channel == "beat":
                 self.beat_heard_at = self._clock()
             else:
@@ -236,6 +242,11 @@ class Relay:
         if not self._on_keys(keys, generation):
             raise RemoteProtocolError("keys_not_taken", tag)
         self._publish(Topic(self._gateway, "keyed", tag), self._ident("keyed"), {"generation": generation})
+
+    def _take_schedule(self, message: Message) -> None:
+        tag, revision = message.topic.subject, contract.number(message.data, "revision")
+        if not self._on_schedule(tag, revision, contract.octets(message.data, "curfew")):
+            raise RemoteProtocolError("schedule_not_taken", tag)
 
     def _receipt(self, message: Message) -> None:
         data = message.data

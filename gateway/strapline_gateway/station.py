@@ -210,7 +210,7 @@ class Station:
 
     def _renew(self, enrolled: Enrolled, keys: Keyset) -> None:
         if self._roster.renew(enrolled, keys):
-            # What is open under the old keys may be anyone's who had them. The tag comes again under the new ones, with what has no receipt.
+            # What is open under the old keys may be anyone's who had them. The tag comes again under the new ones.
             self._open.hang_up_old(enrolled)
 
     def _hear(

@@ -95,8 +95,10 @@ CHANNELS = (
             "tag": _IDENT,
             "present": {"type": "boolean"},
             "rssi_dbm": {"type": ["integer", "null"], "minimum": -128, "maximum": 20},
+            "verified": {"type": "boolean", "description": "a session has proved the tag's uptime; before that it may be a recording"},
+            "range_class": {"type": "string", "enum": ["11m", "23m", "46m", "80m", "facility", "beyond"]},
         },
-        ("clock",),
+        ("clock", "verified", "range_class"),
     ),
     Channel(
         "alarm", True, "gateway", False, "Provisional: a heartbeat tells of an alarm whose record is still to come.",

@@ -54,6 +54,8 @@ class Item(NamedTuple):
     text: str
     """`data`, as `contract.canonical` writes it."""
     stored_utc_s: float
+    tries: int
+    """How often it was published before, on this connection."""
     pause_s: float
     """After that it is published again, if nothing has come."""
 
@@ -122,6 +124,8 @@ class Outbox:
         self._drop_after = 0
         """No position to be dropped stands at this number or before."""
         self._gone = {(d.source, d.journal): d.last_sequence for d in self.dropped()}
+        self.has_dropped = bool(self._gone)
+        """Whether `tell_dropped` has something to tell."""
         self._has_put = False
         self.open_history = 0
 
@@ -245,26 +249,26 @@ class Outbox:
     # Out.
 
     def take_due(
-        self, now: float, limit: int, last_lane: int = HISTORY_LANE, *, fresh_history: int | None = None
+        self, now: float, limit: int, last_lane: int = HISTORY_LANE, *, most_open: int | None = None
     ) -> list[Item]:
         """What is to be published now, alarms first, each lane in order; each is then due again after a growing pause.
 
-        Of history that was not published before no more than `fresh_history` rows.
+        No history is published for the first time while `most_open` rows of it are `open_history`.
         """
         items: list[Item] = []
         for lane in range(last_lane + 1):
             while len(items) < limit and (due := self._rounds[lane].take(now)) is not None:
                 items += self._again(lane, due, now, limit - len(items))
             room = limit - len(items)
-            if lane == HISTORY_LANE and fresh_history is not None:
-                room = min(room, fresh_history)
+            if lane == HISTORY_LANE and most_open is not None:
+                room = min(room, most_open - self.open_history)
             if room > 0 and self._has_fresh(lane):
                 items += self._fresh(lane, now, room)
         return items
 
     def _again(self, lane: int, due: Due, now: float, room: int) -> list[Item]:
-        rounds, pause_s = self._rounds[lane], self._rounds[lane].pause_s(due.tries)
-        items = self._read(lane, due.first, due.last, room + 1, pause_s)
+        rounds = self._rounds[lane]
+        items = self._read(lane, due.first, due.last, room + 1, due.tries)
         if lane == HISTORY_LANE and due.tries == 1:
             self.open_history = max(0, self.open_history - len(items[:room]))
         if len(items) > room:
@@ -275,7 +279,7 @@ class Outbox:
 
     def _fresh(self, lane: int, now: float, room: int) -> list[Item]:
         rounds = self._rounds[lane]
-        items = self._read(lane, rounds.cursor + 1, self._last_in[lane], room, rounds.pause_s(0))
+        items = self._read(lane, rounds.cursor + 1, self._last_in[lane], room, 0)
         for item in items:
             rounds.fresh(item.ident, now)
         if len(items) < room:
@@ -284,7 +288,8 @@ class Outbox:
             self.open_history += len(items)
         return items
 
-    def _read(self, lane: int, first: int, last: int, room: int, pause_s: float) -> list[Item]:
+    def _read(self, lane: int, first: int, last: int, room: int, tries: int) -> list[Item]:
+        pause_s = self._rounds[lane].pause_s(tries)
         rows = self._db.execute(
             f"SELECT {store.COLUMNS} FROM outbox WHERE lane = ? AND id BETWEEN ? AND ? ORDER BY id LIMIT ?",
             (lane, first, last, room),
@@ -292,7 +297,7 @@ class Outbox:
         items = []
         for ident, _, channel, source, journal, sequence, _, text, stored_utc_s, crc in rows:
             if crc == store.check_of(text):
-                items.append(Item(ident, lane, channel, source, journal, sequence, text, stored_utc_s, pause_s))
+                items.append(Item(ident, lane, channel, source, journal, sequence, text, stored_utc_s, tries, pause_s))
             else:
                 self._put_by(ident, lane)
         return items
@@ -314,11 +319,11 @@ class Outbox:
             rounds.restart()
         self.open_history = 0
 
-    def next_due_s(self, *, fresh_history: bool = True) -> float | None:
-        """When the next record is due, on the clock of `take_due`; None where the outbox is empty."""
+    def next_due_s(self, last_lane: int = HISTORY_LANE, *, fresh_history: bool = True) -> float | None:
+        """When the next record is due, on the clock of `take_due`; None where nothing waits."""
         soonest = None
         for lane, rounds in enumerate(self._rounds):
-            if not self._held[lane]:
+            if not self._held[lane] or lane > last_lane:
                 continue
             if self._has_fresh(lane) and (fresh_history or lane == ALARM_LANE):
                 return 0.0
@@ -400,6 +405,7 @@ class Outbox:
             )
             self._gone[source, journal] = max(sequence, self._gone.get((source, journal), 0))
             self._drop_after = ident
+            self.has_dropped = True
         self._held[HISTORY_LANE] -= len(oldest)
         self.dropped_positions += len(oldest)
         return len(oldest)
@@ -414,6 +420,7 @@ class Outbox:
             for one in self.dropped():
                 tell(one)
             self._db.execute("DELETE FROM dropped")
+        self.has_dropped = False
 
     # About it.
 

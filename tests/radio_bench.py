@@ -70,8 +70,8 @@ class StubRelay:
     def __init__(self):
         self.kept = []
 
-    def keep(self, event):
-        self.kept.append(event)
+    def keep_all(self, events, slots):
+        self.kept += events
 
     def ask_time(self, request):
         self.kept.append(request)

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
+from strapline_gateway import store
 from strapline_gateway.ble import BleLink
 from strapline_gateway.health import Health
 from strapline_gateway.relay import Relay
@@ -26,8 +27,9 @@ from strapline_gateway.station import (
 )
 from strapline_gateway.stream import StreamLinks
 from strapline_gateway.transports import Link
+from strapline_protocol.errors import UserError
 from strapline_protocol.keys import GatewayKeys
-from strapline_protocol.notices import Notice
+from strapline_protocol.notices import Notice, NoticeCode
 
 _LOG = logging.getLogger(__name__)
 
@@ -54,6 +56,11 @@ class Gateway:
         self._closed = False
         self._disk_rests_until = float("-inf")
         self._unkept: deque[Presence | Provisional | Notice] = deque(maxlen=_UNKEPT)
+        self._heard: list[Record | Presence | Provisional | Notice] = []
+        """Since the last commit; all that this turn of the loop brings, from whatever link, is one."""
+        self._slots: dict[str, int] = {}
+        self._flush_handle: asyncio.Handle | None = None
+        self._full_told = False
         self.disk_faults = 0
         """How often the outbox could not be written: tags keep their records meanwhile, and the rest waits here."""
         self._stack = AsyncExitStack()
@@ -65,6 +72,7 @@ class Gateway:
     def attach(self, relay: Relay) -> None:
         self._relay = relay
         relay.on_change = self._arm
+        relay.defer = self._flush_soon
         self.station.resume(relay.slots())
 
     def add_links(self, links: Iterable[Link]) -> None:
@@ -90,6 +98,7 @@ class Gateway:
             await self._stack.__aexit__(kind, error, traceback)
         finally:
             self.drain()  # what came last waits for the loop's next turn
+            self._flush()
             self._closed = True
             self._arm()
 
@@ -110,8 +119,8 @@ class Gateway:
 
     def tell(self, notice: Notice) -> None:
         """The gateway has something to tell of itself: from a sensor of its own, a link, the clock, the disk."""
-        self._keep(notice)
-        self._arm()
+        self._heard.append(notice)
+        self._flush_soon()
 
     def drain_soon(self) -> None:
         """Drain in the loop's next turn: once, for whatever all links bring in this one."""
@@ -126,11 +135,9 @@ class Gateway:
 
     def drain(self) -> None:
         """Carry out everything that the station wants now, then wait for its next deadline."""
-        for _ in range(len(self._unkept)):
-            self._keep(self._unkept.popleft())
         while (event := self.station.next_event()) is not None:
             if isinstance(event, Record | Presence | Provisional | Notice):
-                self._keep(event)
+                self._heard.append(event)
             elif isinstance(event, TimeRequest):
                 if self._relay is not None:
                     self._relay.ask_time(event)
@@ -139,21 +146,40 @@ class Gateway:
                     self.on_ring(event.tag)
             else:
                 self._perform(event)
-        if self._relay is not None and (slots := self.station.take_slots()):
-            with self._disk():
-                self._relay.keep_slots(slots)
+        self._slots |= self.station.take_slots()
+        if self._heard or self._unkept or self._slots:
+            if not self._flush_soon():
+                self._flush()  # a link that closes last
         self._arm()
 
-    def _keep(self, event: Record | Presence | Provisional | Notice) -> None:
+    def _flush_soon(self) -> bool:
+        """Within this turn of the loop what was heard is on the disk; what further links bring until then goes with it."""
+        if self._closed:
+            return False
+        if self._flush_handle is None:
+            self._flush_handle = asyncio.get_running_loop().call_soon(self._flush)
+        return True
+
+    def _flush(self) -> None:
+        """One transaction for all that was heard, the receipts that came, and where the tags were; then it is published."""
         assert self._relay is not None, "a gateway without a relay would lose what it hears"
+        if self._flush_handle is not None:
+            self._flush_handle.cancel()
+            self._flush_handle = None
+        heard, self._heard = [*self._unkept, *self._heard], []
+        self._unkept.clear()
         kept = False
         with self._disk():
-            self._relay.keep(event)
+            self._relay.keep_all(heard, self._slots)
             kept = True
-        if not kept and not isinstance(event, Record):
-            self._unkept.append(event)
-        if kept and self.on_event is not None:
-            self.on_event(event)
+        if kept:
+            self._slots.clear()
+            self._full_told = False
+            for event in heard if self.on_event is not None else ():
+                self.on_event(event)
+        else:
+            self._unkept.extend(event for event in heard if not isinstance(event, Record))
+        self._arm()
 
     @contextmanager
     def _disk(self) -> Iterator[None]:
@@ -164,6 +190,17 @@ class Gateway:
             self.disk_faults += 1
             self._disk_rests_until = asyncio.get_running_loop().time() + _DISK_RETRY_S
             _LOG.error("the outbox cannot be used: %s", error)
+            self._look_at_disk(error)
+
+    def _look_at_disk(self, error: sqlite3.Error) -> None:
+        if store.is_full(error) and not self._full_told:
+            self._full_told = True
+            self._unkept.append(Notice(NoticeCode.DISK_FULL))
+        elif store.is_damage(error) and self._relay is not None:
+            try:
+                self._relay.mend()
+            except (sqlite3.Error, UserError) as further:
+                _LOG.error("the outbox cannot be mended: %s", further)
 
     def _perform(self, event: Connect | Abandon | Transmit | HangUp) -> None:
         if any(link.perform(event) for link in self._links) or self.streams.perform(event):

@@ -38,6 +38,8 @@ _UNKEPT = 1000
 
 _DISK_RETRY_S = 10.0
 
+_RECEIPTS_WAIT_S = 0.05
+
 
 class Gateway:
     """Use as an asynchronous context manager around a connected relay; `ble` options are those of `BleLink`, None for no radio.
@@ -60,6 +62,7 @@ class Gateway:
         """Since the last commit; all that this turn of the loop brings, from whatever link, is one."""
         self._slots: dict[str, int] = {}
         self._flush_handle: asyncio.Handle | None = None
+        self._flushes_late = False
         self._full_told = False
         self.disk_faults = 0
         """How often the outbox could not be written: tags keep their records meanwhile, and the rest waits here."""
@@ -72,7 +75,7 @@ class Gateway:
     def attach(self, relay: Relay) -> None:
         self._relay = relay
         relay.on_change = self._arm
-        relay.defer = self._flush_soon
+        relay.defer = self._receipt_came
         self.station.resume(relay.slots())
 
     def add_links(self, links: Iterable[Link]) -> None:
@@ -156,8 +159,21 @@ class Gateway:
         """Within this turn of the loop what was heard is on the disk; what further links bring until then goes with it."""
         if self._closed:
             return False
+        if self._flush_handle is not None and self._flushes_late:
+            self._flush_handle.cancel()
+            self._flush_handle = None
         if self._flush_handle is None:
             self._flush_handle = asyncio.get_running_loop().call_soon(self._flush)
+            self._flushes_late = False
+        return True
+
+    def _receipt_came(self) -> bool:
+        """Letting go can wait a little for what is heard next, and then costs the disk nothing: what is lost with us comes again."""
+        if self._closed:
+            return False
+        if self._flush_handle is None:
+            self._flush_handle = asyncio.get_running_loop().call_later(_RECEIPTS_WAIT_S, self._flush)
+            self._flushes_late = True
         return True
 
     def _flush(self) -> None:

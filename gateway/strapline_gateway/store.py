@@ -136,6 +136,7 @@ def _make(path: Path) -> None:
 def _prepare(db: sqlite3.Connection, path: Path | str) -> None:
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
+    db.execute("PRAGMA secure_delete=FAST")  # some builds zero whole pages that leave, which are sealed records
     db.execute(f"PRAGMA journal_size_limit={WAL_LIMIT_BYTES}")
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     if version > VERSION:

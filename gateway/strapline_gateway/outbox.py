@@ -291,15 +291,17 @@ class Outbox:
     def _read(self, lane: int, first: int, last: int, room: int, tries: int) -> list[Item]:
         pause_s = self._rounds[lane].pause_s(tries)
         rows = self._db.execute(
-            f"SELECT {store.COLUMNS} FROM outbox WHERE lane = ? AND id BETWEEN ? AND ? ORDER BY id LIMIT ?",
+            f"SELECT {store.AS_BYTES} FROM outbox WHERE lane = ? AND id BETWEEN ? AND ? ORDER BY id LIMIT ?",
             (lane, first, last, room),
         ).fetchall()
         items = []
-        for ident, _, channel, source, journal, sequence, _, text, stored_utc_s, crc in rows:
-            if crc == store.check_of(text):
-                items.append(Item(ident, lane, channel, source, journal, sequence, text, stored_utc_s, tries, pause_s))
-            else:
+        for ident, *named, text, stored_utc_s, crc in rows:
+            if not _is_whole(named, text, crc):
                 self._put_by(ident, lane)
+                continue
+            _, channel, source, journal, sequence = named
+            record = channel.decode(), source.decode(), journal, sequence
+            items.append(Item(ident, lane, *record, text.decode(), stored_utc_s, tries, pause_s))
         return items
 
     def _put_by(self, ident: int, lane: int) -> None:
@@ -445,6 +447,13 @@ class Outbox:
 
     def close(self) -> None:
         self._db.close()
+
+
+def _is_whole(named: list[Any], text: bytes, crc: int) -> bool:
+    try:
+        return crc == store.check_of(*named, text)
+    except (TypeError, ValueError):  # another type than was written
+        return False
 
 
 _TRIES_FOR_ROOM = 16

@@ -21,6 +21,8 @@ from strapline_wire.errors import RemoteProtocolError
 
 _LOG = logging.getLogger(__name__)
 
+_LONGEST_BYTES = 1 << 40
+
 _SINGLY = 100_000
 """So many rows between two damaged places are asked for one by one."""
 
@@ -165,6 +167,7 @@ def _carry_over(aside: Path, db: sqlite3.Connection) -> tuple[int, int]:
         for end in ("", "-wal"):
             if _of(aside, end).exists():
                 shutil.copyfile(_of(aside, end), _of(copy, end))
+        _lengthen(copy)
         return _read_into(copy, db)
     except OSError as error:
         _LOG.error("%s: nothing rescued: %s", aside.name, error)
@@ -172,6 +175,17 @@ def _carry_over(aside: Path, db: sqlite3.Connection) -> tuple[int, int]:
     finally:
         for end in ("", "-wal", "-shm", "-journal"):
             _of(copy, end).unlink(missing_ok=True)
+
+
+def _lengthen(copy: Path) -> None:
+    """Of a file that was cut off SQLite reads nothing, unless it has the length that its header says."""
+    with copy.open("r+b") as file:
+        header = file.read(32)
+        if len(header) == 32:
+            size, pages = struct.unpack(">H", header[16:18])[0], struct.unpack(">I", header[28:32])[0]
+            wanted = (65536 if size == 1 else size) * pages
+            if copy.stat().st_size < wanted <= _LONGEST_BYTES:
+                file.truncate(wanted)  # a hole: no room on the disk
 
 
 def _read_into(copy: Path, db: sqlite3.Connection) -> tuple[int, int]:
@@ -242,11 +256,13 @@ def _checked(found: tuple[Any, ...], read: Callable[[Any], Row]) -> Row | None:
 def is_sound(row: Row) -> bool:
     """Whether this is a row that we have written."""
     numbers = (row.ident, row.journal, row.sequence, row.crc)
+    named = row.lane, row.channel.encode(), row.source.encode(), row.journal, row.sequence
+    check = store.check_of(*named, row.text.encode())
     return (
         row.lane in (0, 1)
         and row.channel in contract.FROM_GATEWAYS
         and contract.is_ident(row.source)
         and all(type(number) is int for number in numbers)
         and isinstance(row.stored_utc_s, float)
-        and row.crc == store.check_of(row.text)
+        and row.crc == check
     )

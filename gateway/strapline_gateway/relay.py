@@ -37,14 +37,14 @@ EXPIRY_MARGIN_S = 30
 
 _TELL_DROPPED_EVERY_S = 600.0
 _BEATS_KNOWN = "centre_beats"
-_WILL_DELAY_S = 30
+WILL_DELAY_S = 30
 
 
 def state_will(gateway: str, key: bytes, now: datetime, start: int) -> Will:
     """The last will: the broker says `lost` for a gateway that went without a word. `start` is the outbox's."""
     topic = Topic(gateway, "state")
     lost = Message(topic, "will", now, {"state": "lost", "start": start})
-    return Will(str(topic), contract.encode(lost, key), retain=True, delay_s=_WILL_DELAY_S)
+    return Will(str(topic), contract.encode(lost, key), retain=True, delay_s=WILL_DELAY_S)
 
 
 class RelayStatus(NamedTuple):

@@ -26,6 +26,11 @@ SESSION_EXPIRY_S = 7 * 24 * 3600
 # Messages without a PUBACK that we allow ourselves; a broker's Receive Maximum lowers it.
 WINDOW = 100
 BACKOFF_CAP_S = 60.0
+# 10,000 gateways come back at 500 a second (docs/delivery.md); one that has lost its line is away for 10 s on average.
+FIRST_PAUSE_S = 20.0
+SHORTEST_PAUSE_S = 0.5
+# A machine that started no longer ago may not be the only one.
+JUST_BOOTED_S = 300.0
 # How long the end of a connection may take.
 STOP_LIMIT_S = 4.0
 
@@ -338,8 +343,19 @@ class PahoLink:
 
 
 def back_off_s(failures: int, fraction: float) -> float:
-    """The pause before attempt `failures`: doubling from 2 s to `BACKOFF_CAP_S`, of which `fraction` moves one half."""
-    return min(BACKOFF_CAP_S, math.ldexp(1.0, min(failures, 10))) * (0.5 + 0.5 * fraction)
+    """The pause before attempt `failures`; `fraction` (of 1) is drawn at random.
+
+    The first is drawn from all of `FIRST_PAUSE_S`: a broker that restarts loses everyone in the same moment, and a pause with a part in
+    common would bring everyone back in one. Those after it double up to `BACKOFF_CAP_S`, and one half of each is drawn.
+    """
+    if failures <= 1:
+        return SHORTEST_PAUSE_S + (FIRST_PAUSE_S - SHORTEST_PAUSE_S) * fraction
+    return min(BACKOFF_CAP_S, math.ldexp(FIRST_PAUSE_S, min(failures - 1, 10))) * (0.5 + 0.5 * fraction)
+
+
+def start_pause_s(up_s: float, fraction: float) -> float:
+    """The pause before the first connection of a machine that has been up for `up_s`: after a power failure all boot alike."""
+    return FIRST_PAUSE_S * fraction if up_s < JUST_BOOTED_S else 0.0
 
 
 def _properties(kind: int, **values: int) -> Properties:

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from mqtt_recorder import Recorder
 from strapline_protocol.mqtt import BrokerError, PahoClient, Will, parse_broker_url, topic_matches
-from strapline_protocol.paho_link import BACKOFF_CAP_S, back_off_s
+from strapline_protocol.paho_link import BACKOFF_CAP_S, FIRST_PAUSE_S, SHORTEST_PAUSE_S, back_off_s, start_pause_s
 
 pytestmark = pytest.mark.usefixtures("no_leaked_threads")
 
@@ -112,9 +112,15 @@ def test_a_url_prints_without_the_password():
     assert [str(url), repr(url), f"{url}"] == ["mqtt://h:5"] * 3
 
 
-def test_back_off_doubles_to_its_cap_and_jitter_moves_half_of_it():
-    assert [back_off_s(n, 1.0) for n in range(1, 9)] == [2, 4, 8, 16, 32, 60, 60, 60]
+def test_the_first_pause_is_drawn_from_all_of_its_window_and_later_ones_double_to_the_cap_with_one_half_drawn():
+    assert [back_off_s(1, fraction) for fraction in (0.0, 1.0)] == [SHORTEST_PAUSE_S, FIRST_PAUSE_S]
+    assert [back_off_s(n, 1.0) for n in range(2, 6)] == [40, 60, 60, 60]
     assert back_off_s(1000, 0.0) == BACKOFF_CAP_S / 2
+
+
+def test_only_a_machine_that_has_just_booted_waits_before_its_first_connection():
+    assert start_pause_s(30.0, 1.0) == FIRST_PAUSE_S
+    assert start_pause_s(3600.0, 1.0) == 0.0
 
 
 def refusal_of(url, **options):

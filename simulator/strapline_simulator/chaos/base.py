@@ -12,12 +12,9 @@ from strapline_protocol.paho_link import back_off_s
 from strapline_simulator.chaos.broker import Broker
 from strapline_simulator.chaos.child import Birth, Reply
 from strapline_simulator.chaos.process import GatewayProcess, Nursery
-from strapline_simulator.chaos.timeline import Timeline
+from strapline_simulator.chaos.timeline import EPOCH_S, Timeline
 from strapline_simulator.chaos.wearer import Wearer
 from strapline_tag import outputs
-
-EPOCH_S = 1772481600.0
-"""The world's wall clock at its start: 2026-03-02T20:00Z."""
 
 _ROUND_TRIP_S = 0.05
 
@@ -276,6 +273,11 @@ class Base:
             self.connected = False
             self.tell("mqtt_down", reason)
         self._retry()
+
+    def dial_now(self) -> None:
+        """The client's next attempt to reach the broker is at this moment."""
+        self._dialling += 1
+        self._connect_mqtt(self.lives, self._dialling)
 
     def _retry(self) -> None:
         self._dialling += 1

@@ -92,7 +92,7 @@ class Broker:
             return
         self._detach(session)
         if session.will is not None:
-            self._timeline.after(session.will.delay_s, self._tell_will, client, session.connection)
+            self._timeline.after(session.will.delay_s, self._tell_will, session, session.connection, session.will)
 
     def publish(self, client: str, topic: str, payload: bytes, *, retain: bool = False) -> bool:
         """Take a message (PUBACK), or not."""
@@ -116,11 +116,10 @@ class Broker:
             else:
                 self.dropped += 1
 
-    def _tell_will(self, client: str, connection: int) -> None:
-        session = self._sessions.get(client)
-        if self.running and session is not None and session.connection == connection and session.take is None:
-            assert session.will is not None
-            self._route(Message(session.will.topic, session.will.payload), retain=session.will.retain)
+    def _tell_will(self, session: _Session, connection: int, will: Will) -> None:
+        # A broker that has stopped meanwhile knows of no will any more.
+        if self.running and session.connection == connection and session.take is None and session.will is will:
+            self._route(Message(will.topic, will.payload), retain=will.retain)
 
     # On the way.
 

@@ -11,7 +11,8 @@ from strapline_centre.ledger import Entry, Ledger
 from strapline_centre.service import CentreService
 from strapline_protocol.keys import CentreKeys
 from strapline_protocol.mqtt import MqttClient
-from strapline_simulator.chaos.base import EPOCH_S, Shared
+from strapline_simulator.chaos.base import Shared
+from strapline_simulator.chaos.timeline import EPOCH_S
 
 _CLIENT = "centre"
 

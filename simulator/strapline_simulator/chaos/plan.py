@@ -41,6 +41,8 @@ class Plan(NamedTuple):
     journal_bytes: int
     orderly: bool
     """None of the faults that make order impossible."""
+    settings: tuple[tuple[str, int], ...] = ()
+    """Of the tags, beside what the run needs."""
 
 
 def draw_plan(seed: int) -> Plan:

@@ -70,7 +70,7 @@ def run_seed(seed: int) -> Result:
 def run_plan(plan: Plan) -> Result:
     """The same for any plan."""
     begun = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="strapline-chaos-", dir=_scratch()) as folder, Nursery() as nursery:
+    with tempfile.TemporaryDirectory(prefix="strapline-chaos-", dir=scratch()) as folder, Nursery() as nursery:
         world = World(plan, Path(folder), nursery)
         try:
             world.begin()
@@ -100,6 +100,6 @@ def _what_waits(world: World) -> str:
     return f"still held by tags: {tags}, by outboxes: { {b.ident: b.status[0] for b in world.bases.values()} }"
 
 
-def _scratch() -> str | None:
-    """Memory, where there is a file system in it: a kill loses nothing that was written, synced or not, and syncing takes most of the time."""
+def scratch() -> str | None:
+    """A folder for files: in memory, where there is a file system in it: a kill loses nothing that was written, synced or not, and syncing takes most of the time."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a folder of its own is made in it

@@ -5,6 +5,9 @@ import itertools
 from collections.abc import Callable
 from typing import Protocol
 
+EPOCH_S = 1772481600.0
+"""The world's wall clock at its start: 2026-03-02T20:00Z."""
+
 
 class Machine(Protocol):
     """A state machine with timers of its own, such as a tag or a gateway's process."""

@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from strapline_protocol.cipher import HostCipher
-from strapline_simulator.chaos.timeline import Timeline
+from strapline_simulator.chaos.timeline import EPOCH_S, Timeline
 from strapline_tag import outputs
 from strapline_tag.bench_flash import MemoryFlash
 from strapline_tag.config import Config
@@ -193,10 +194,13 @@ class _Draw:
 
 
 def _sentences(second: int) -> bytes:
-    """What a receiver says of one second (NMEA 0183): somewhere else each time."""
-    clock = f"{second // 3600 % 24:02}{second // 60 % 60:02}{second % 60:02}"
+    """What a receiver says of one second (NMEA 0183): the right time, and another place each time."""
+    now = datetime.fromtimestamp(EPOCH_S + second, UTC)
     place = f"48{second // 60 % 60:02}.{second % 60:02}00,N,01131.0000,E"
-    told = (f"GPRMC,{clock},A,{place},1.0,84.4,030326,,,A", f"GPGGA,{clock},{place},1,08,0.9,545.4,M,46.9,M,,")
+    told = (
+        f"GPRMC,{now:%H%M%S},A,{place},1.0,84.4,{now:%d%m%y},,,A",
+        f"GPGGA,{now:%H%M%S},{place},1,08,0.9,545.4,M,46.9,M,,",
+    )
     return b"".join(b"$%s*%02X\r\n" % (line.encode(), _checksum(line.encode())) for line in told)
 
 

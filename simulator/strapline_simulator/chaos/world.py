@@ -63,6 +63,7 @@ class World:
         seed = f"chaos/{self.plan.seed}"
         secret = hashlib.sha256(f"{seed}/secret/{ident}".encode()).digest()[:16]
         settings = {"away_fix_s": 600, "journal_bytes": self.plan.journal_bytes, "journal_block_bytes": 512}
+        settings |= dict(self.plan.settings)
         if self.plan.journal_bytes > 8192:
             settings["journal_block_bytes"] = 4096
         wearer = Wearer(self.timeline, ident, secret, seed, settings)
@@ -153,6 +154,33 @@ class World:
         self._open[ident] = not self._open[ident]
         self.wearers[ident].pull_strap(is_open=self._open[ident])
 
+    # One thing at a time, for those who write the story themselves.
+
+    def cut_off(self, base: Base) -> None:
+        """This gateway has no broker until `join`."""
+        base.line_cut = True
+        base.lose_mqtt("the line is cut")
+
+    def join(self, base: Base) -> None:
+        """The line is there again, and the client's next attempt finds it; that attempt is now."""
+        base.line_cut = False
+        base.dial_now()
+
+    def walk_out(self) -> None:
+        """All wearers leave the reach of the home's gateway."""
+        self.air.in_reach = False
+        for line in list(self.bases[HOME].lines.values()):
+            line.cut()
+
+    def walk_in(self) -> None:
+        """They come home."""
+        self.air.in_reach = True
+
+    def pull_strap(self, *, is_open: bool) -> None:
+        """All straps."""
+        for wearer in self.wearers.values():
+            wearer.pull_strap(is_open=is_open)
+
     # Faults.
 
     def _break(self, fault: str) -> None:
@@ -232,10 +260,8 @@ class World:
                 line.cut()
 
     def _out_of_reach(self) -> None:
-        self.air.in_reach = False
-        for line in list(self.bases[HOME].lines.values()):
-            line.cut()
-        self.timeline.after(self._lasting("out of reach", 10 * MINUTE_S), setattr, self.air, "in_reach", True)
+        self.walk_out()
+        self.timeline.after(self._lasting("out of reach", 10 * MINUTE_S), self.walk_in)
 
     def _no_coverage(self) -> None:
         self.air.coverage = False

@@ -214,7 +214,8 @@ class PahoClient:
             self._listener.mqtt_disconnected(reason)
 
     def _received(self, topic: str, payload: bytes) -> None:
-        if self._listener is not None:
+        # Who closes could not answer it any more; what has no receipt comes again.
+        if self._listener is not None and not self._closing:
             self._listener.mqtt_message(topic, payload)
 
     def _acknowledged(self, mid: int, refusal: str | None) -> None:

@@ -1,4 +1,4 @@
-"""The simulator's commands: `run`, `demo`, `scenarios`, and the group `firmware`."""
+"""The simulator's commands: `run`, `demo`, `scenarios`, `energy`, `chaos`, and the group `firmware`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from strapline_protocol.errors import UserError
+from strapline_simulator.chaos.command import chaos
 from strapline_simulator.energy.command import energy
 from strapline_simulator.firmware import signing_command
 from strapline_simulator.firmware.command import firmware
@@ -34,6 +35,7 @@ def register(app: typer.Typer) -> None:
     app.command()(run)
     app.command()(scenarios)
     app.command()(energy)
+    app.command()(chaos)
     signing_command.register(firmware)
     app.add_typer(firmware, name="firmware")
 

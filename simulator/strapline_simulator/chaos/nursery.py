@@ -1,5 +1,6 @@
 """A process that has everything imported already and forks a gateway for each socket that it is handed: a restart in milliseconds."""
 
+import logging
 import os
 import signal
 import socket
@@ -49,5 +50,6 @@ def _live(handed: int) -> NoReturn:
 
 
 if __name__ == "__main__":
+    logging.getLogger().addHandler(logging.NullHandler())  # what gateways log of a full disk belongs to the run
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other end decides when it is over
     serve(socket.socket(fileno=int(sys.argv[1])))

@@ -77,9 +77,10 @@ class GatewayProcess:
         self._bury()
 
     def end(self) -> None:
-        """Let it go in peace."""
-        self._connection.send(None)
-        self._bury()
+        """Let it go in peace, where it is still there."""
+        if not self._connection.closed:
+            self._connection.send(None)
+            self._bury()
 
     def _exchange(self, message: object) -> Reply | None:
         try:

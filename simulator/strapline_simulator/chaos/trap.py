@@ -6,8 +6,6 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-_UNLIMITED_PAGES = 0x7FFFFFFE
-
 
 class Trap:
     """Kills this process with SIGKILL at the operation that was ordered: nothing is flushed, closed or said any more."""
@@ -19,7 +17,7 @@ class Trap:
     def set(self, operations: int) -> None:
         """Die after so many more operations; from now on each step of SQLite's machine is one, and each word to the outside."""
         self._left = operations
-        for file in self._files:
+        for file in self._open_files():
             file.watch(self.operation)
 
     def operation(self) -> int:
@@ -41,18 +39,37 @@ class Trap:
 
     def fill_disk(self, *, full: bool) -> None:
         """From now on no file may grow; or it may again."""
-        for file in self._files:
+        for file in self._open_files():
             file.limit(full=full)
+
+    def _open_files(self) -> list["_TrappedConnection"]:
+        self._files = [file for file in self._files if not file.is_closed]
+        return self._files
 
 
 _CONNECT = sqlite3.connect
 
 
 class _TrappedConnection(sqlite3.Connection):
+    is_closed = False
+    _own_limit: int | None = None
+    """In pages; while the disk is full."""
+
     def watch(self, operation: Callable[[], int]) -> None:
         # Every instruction of SQLite's virtual machine: also in the middle of a transaction, and just before and after its COMMIT.
         self.set_progress_handler(operation, 1)
 
     def limit(self, *, full: bool) -> None:
-        pages = self.execute("PRAGMA page_count").fetchone()[0] if full else _UNLIMITED_PAGES
-        self.execute(f"PRAGMA max_page_count={pages}")
+        if full and self._own_limit is None:
+            self._own_limit = self._pragma("max_page_count")
+            self._pragma(f"max_page_count={self._pragma('page_count')}")
+        elif not full and self._own_limit is not None:
+            self._pragma(f"max_page_count={self._own_limit}")
+            self._own_limit = None
+
+    def _pragma(self, what: str) -> int:
+        return int(self.execute(f"PRAGMA {what}").fetchone()[0])
+
+    def close(self) -> None:
+        self.is_closed = True
+        super().close()

@@ -216,7 +216,7 @@ class World:
     def _kill_at_work(self, base: Base) -> None:
         # Between one step of the database and many: what it does when it happens is up to what has to be done then.
         if base.alive:
-            base.order_death(int(10 ** self._dice.uniform(0, 3.5)))
+            base.order_death(int(10 ** self._dice.uniform(0, 2.8)))
             wait_s = self._dice.expovariate(1 / 60)
             self.timeline.after(wait_s, self._kill_if_alive, base, base.lives)
             down_s = wait_s + self._dice.expovariate(1 / 10)

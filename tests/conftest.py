@@ -24,11 +24,12 @@ def pytest_collection_modifyitems(items):
 
 
 class Mosquitto:
-    """A broker of the test's own, on a loopback port, without login and without persistence."""
+    """A broker of the test's own, on a loopback port; without login and persistence, unless `settings(folder, port)` says otherwise."""
 
-    def __init__(self, program, directory):
+    def __init__(self, program, directory, settings=None):
         self._program = program
         self._directory = directory
+        self._settings = settings or _plain
         self._process = None
         self.port = 0
 
@@ -61,9 +62,14 @@ class Mosquitto:
         self.stop()
         self.start()
 
+    @property
+    def log(self):
+        """What it has said so far."""
+        return (self._directory / "mosquitto.log").read_text()
+
     def _started_on(self, port):
         settings = self._directory / "mosquitto.conf"
-        settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+        settings.write_text(self._settings(self._directory, port))
         with (self._directory / "mosquitto.log").open("ab") as log:
             self._process = subprocess.Popen([self._program, "-c", settings], stdout=log, stderr=log)
         deadline = time.monotonic() + _START_LIMIT_S
@@ -78,6 +84,10 @@ class Mosquitto:
         return False
 
 
+def _plain(_folder, port):
+    return f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
+
+
 def _free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -85,19 +95,34 @@ def _free_port():
 
 
 @pytest.fixture
-def mosquitto(tmp_path):
+def mosquitto_with(tmp_path):
+    """Makes brokers: `mosquitto_with(settings)`, as `Mosquitto` takes them, gives one that runs."""
     program = shutil.which("mosquitto", path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"]))
     if program is None:
         reason = "no mosquitto on the PATH or in /usr/sbin; install it (Debian: apt install mosquitto)"
         if os.environ.get("STRAPLINE_REQUIRE_MOSQUITTO") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    broker = Mosquitto(program, tmp_path)
-    broker.start()
+    brokers = []
+
+    def make(settings=None):
+        folder = tmp_path / f"mosquitto-{len(brokers)}"
+        folder.mkdir()
+        broker = Mosquitto(program, folder, settings)
+        brokers.append(broker)
+        broker.start()
+        return broker
+
     try:
-        yield broker
+        yield make
     finally:
-        broker.stop()
+        for broker in brokers:
+            broker.stop()
+
+
+@pytest.fixture
+def mosquitto(mosquitto_with):
+    return mosquitto_with()
 
 
 @pytest.fixture

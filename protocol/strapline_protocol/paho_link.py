@@ -321,7 +321,10 @@ class PahoLink:
         if self._tls is not None and self._tls.alert:
             mend = "renew cert= or have it signed by the broker's CA" if self._url.cert else "give cert= and key="
             return _Refusal(f"refuses our certificate{self._alert()}", mend)
-        return _Refusal("closed the connection without an answer", "is it an MQTT broker?", try_older=True)
+        mend = (
+            "is it an MQTT broker?" if self._tls is None else "is it an MQTT broker, and does it know our certificate?"
+        )
+        return _Refusal("closed the connection without an answer", mend, try_older=True)
 
     def _on_connect_fail(self, client: Client, _userdata: Any) -> None:
         self._disarm()

@@ -5,6 +5,7 @@ import os
 import ssl
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,8 +45,17 @@ class TlsSocket(ssl.SSLSocket):
             raise
 
     def read(self, *arguments: Any) -> Any:
-        try:
+        with self._heeding():
             return super().read(*arguments)
+
+    def send(self, *arguments: Any) -> int:
+        with self._heeding():
+            return super().send(*arguments)
+
+    @contextmanager
+    def _heeding(self) -> Iterator[None]:
+        try:
+            yield
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
         except ssl.SSLError as error:

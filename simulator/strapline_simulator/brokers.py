@@ -23,6 +23,8 @@ __all__ = ["AmqttBroker", "Broker", "BrokerClient", "MemoryBroker", "NetworkClie
 CONNECT_LIMIT_S = 8.0
 STOP_LIMIT_S = 8.0
 
+_USER = "{user}"
+
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
@@ -95,14 +97,15 @@ class NetworkClient(PahoClient):
 
 
 class RemoteBroker:
-    """A broker that somebody else runs."""
+    """A broker that somebody else runs; `{user}` in its URL stands for each client's own name: `centre`, or a gateway's id."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self.name = str(parse_broker_url(url))
 
     def client(self, client_id: str, subscriptions: Sequence[str], will: Will | None = None) -> NetworkClient:
-        return NetworkClient(self._url, client_id, subscriptions, will)
+        url = self._url.replace(_USER, client_id.removeprefix("strapline-"))
+        return NetworkClient(url, client_id, subscriptions, will)
 
 
 class AdmitAll(BaseAuthPlugin):  # type: ignore[misc] # amqtt is untyped

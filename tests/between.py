@@ -13,7 +13,7 @@ from strapline_gateway.outbox import Outbox
 from strapline_gateway.relay import Relay, state_will, utc_now
 from strapline_gateway.relay import subscriptions as gateway_subscriptions
 from strapline_gateway.station import Record
-from strapline_protocol.mqtt import MessageListener, PahoClient
+from strapline_protocol.mqtt import BrokerError, MessageListener, PahoClient
 from strapline_wire import frames, seal
 
 GATEWAY, KEY = "6a7e0001", bytes(range(32))
@@ -27,6 +27,18 @@ async def until(condition):
     async with asyncio.timeout(LIMIT_S):
         while not condition():  # noqa: ASYNC110 - of several parties, none of which tells
             await asyncio.sleep(0.005)
+
+
+async def connected(client, listener, tries=6):
+    """Connect as a service does: a cluster that has just come together may keep its first clients waiting."""
+    for left in reversed(range(tries)):
+        try:
+            await client.connect(listener)
+        except BrokerError:
+            if not left:
+                raise
+        else:
+            return
 
 
 class Carrier:
@@ -92,8 +104,8 @@ class Ends:
         self._centre_client = PahoClient(far.url, "centre", centre_subscriptions())
 
     async def connect(self):
-        await self._centre_client.connect(CentreService(self.centre, self._centre_client))
-        await self._client.connect(self.relay)
+        await connected(self._centre_client, CentreService(self.centre, self._centre_client))
+        await connected(self._client, self.relay)
 
     def hear(self, count, *, alarm_every=5):
         """The tag's next records, some of them alarms."""
@@ -114,7 +126,7 @@ class Ends:
 
     async def delivered(self, count):
         """Everything is in the ledger once and the outbox is empty, however often it must be sent again."""
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(2 * LIMIT_S):
             while len(self.outbox) or len(self.sequences()) < count:
                 self.pass_time(60.0)
                 await asyncio.sleep(0.02)

@@ -105,7 +105,7 @@ class PahoLink:
         deadline = time.monotonic() + self._timeout
         refusal = None
         for left in range(len(self._addresses), 0, -1):
-            refusal = self._try_versions((deadline - time.monotonic()) / left)
+            refusal = self._try_versions((deadline - time.monotonic()) / min(left, 2))
             if refusal is None:
                 return
             if not refusal.try_other:

@@ -61,7 +61,16 @@ def genuine(**changes: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"historical": 1}, {"start": "1"}, {"start": 0}, {"number": -1}, {"number": True}, {"number": None}, {"start": 1.5}],
+    [
+        {},
+        {"historical": 1},
+        {"start": "1"},
+        {"start": 0},
+        {"number": -1},
+        {"number": True},
+        {"number": None},
+        {"start": 1.5},
+    ],
 )
 def test_a_passage_that_is_not_told_or_makes_no_sense_hides_no_record(changes: dict[str, Any]) -> None:
     told = {"historical": True, "start": 3, "number": 9, **changes} if changes else {}

@@ -139,6 +139,8 @@ class PahoClient:
         self._connected = False
         self._closing = False
         self._drained = threading.Event()
+        self._posts: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
+        self._woken = False
 
     async def connect(self, listener: Listener) -> None:
         self._loop = asyncio.get_running_loop()
@@ -244,6 +246,20 @@ class PahoClient:
         self._post(self._acknowledged, mid, refusal)
 
     def _post(self, call: Callable[..., None], *arguments: object) -> None:
-        if self._loop is not None:
+        """Have it called on the loop, in order. The loop is woken once for a burst: waking it costs as much as a message."""
+        self._posts.append((call, arguments))
+        if self._loop is not None and not self._woken:
+            self._woken = True
             with suppress(RuntimeError):  # the loop has ended, and nobody is left to tell
-                self._loop.call_soon_threadsafe(call, *arguments)
+                self._loop.call_soon_threadsafe(self._take_posts)
+
+    def _take_posts(self) -> None:
+        self._woken = False  # before the first is taken: what is posted from here on wakes the loop again
+        try:
+            for _ in range(len(self._posts)):
+                call, arguments = self._posts.popleft()
+                call(*arguments)
+        finally:
+            if self._posts and self._loop is not None and not self._woken:  # a listener has raised
+                self._woken = True
+                self._loop.call_soon(self._take_posts)

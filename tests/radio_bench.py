@@ -1,6 +1,7 @@
 """A gateway's BLE link on simulated air, the tags played by the test, and backends that a test has spoilt."""
 
 import asyncio
+import itertools
 from contextlib import asynccontextmanager
 from random import Random
 
@@ -126,7 +127,9 @@ class Bench:
         return [event for event in self.relay.kept if isinstance(event, Record)]
 
     def presences(self):
-        return [event.present for event in self.relay.kept if isinstance(event, Presence)]
+        """Each coming and going once: what follows on it, that the tag has proved itself, or came nearer, is left out."""
+        told = [event.present for event in self.relay.kept if isinstance(event, Presence)]
+        return [present for present, _ in itertools.groupby(told)]
 
 
 def on_air(story):

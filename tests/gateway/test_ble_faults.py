@@ -271,7 +271,7 @@ def test_a_connect_for_a_device_that_nobody_has_heard_is_a_failed_call():
         tag = await bench.tag()
         async with bench.running() as gateway:
             gateway._ble._devices.clear()
-            gateway.station._call_on(tag.tag.ident, "AA:BB:CC:DD:EE:FF", now())
+            gateway.station._calls.call(gateway.station._tags[tag.tag.ident], "AA:BB:CC:DD:EE:FF", now())
             gateway.drain()
             assert not gateway.station._tags[tag.tag.ident].in_call
 

@@ -161,7 +161,7 @@ def test_it_receipts_every_record_of_a_real_gateway(mosquitto, tmp_path, no_leak
     kinds = [line.split("(")[0] for line in told]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {
         "Arrival": 6,
-        "GatewayRecord": 2,
+        "GatewayRecord": 3,
         "GatewayState": 2,
         "Refused": 1,
         "TimeAsked": 1,

@@ -45,6 +45,9 @@ _SPARE_FILES = 64
 _FAREWELL_S = 5.0
 """For what is still to be sent to a caller that we hang up on."""
 
+_KERNEL_BYTES = 32_768
+"""What the kernel keeps each way for one caller (Linux doubles it); by itself it takes megabytes, and one read would take them all."""
+
 _KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 105_000}
 """A caller whose network has gone without a word is found out in 105 s; seconds, and milliseconds for the last."""
 
@@ -296,6 +299,8 @@ def _listener(family: int, kind: int, protocol: int, address: tuple[str | int, .
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KERNEL_BYTES)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in _KEEPALIVE.items():
             if hasattr(socket, option):  # those that it accepts inherit them (tcp(7))

@@ -33,9 +33,7 @@ def kept_of(event: Event) -> Kept:
         about = {"tag": event.tag} if event.tag else {}
         lane = ALARM_LANE if event.meaning.urgent else HISTORY_LANE
         return Kept(lane, "notice", {"code": str(event.code), **about, "detail": dict(event.detail)})
-    return Kept(
-        ALARM_LANE, "alarm", {"tag": event.tag, "newest_alarm": event.newest_alarm, "state": int(event.state)}
-    )
+    return Kept(ALARM_LANE, "alarm", {"tag": event.tag, "newest_alarm": event.newest_alarm, "state": int(event.state)})
 
 
 def _record(event: Record) -> Kept:

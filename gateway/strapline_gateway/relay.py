@@ -426,7 +426,6 @@ class Relay:
         if command is not None:
             self._on_command(source, command)
 
-
     def _let_go(self, receipt: _Receipt) -> int:
         source, journal = receipt.source, receipt.journal
         gone = self._outbox.receipted(source, journal, receipt.base, receipt.bitmap)

@@ -21,7 +21,9 @@ WAL_LIMIT_BYTES = 16 * 1024 * 1024
 """What a long backlog may leave of the write-ahead log; checkpoints begin at 4 MiB (SQLite's own 1,000 pages)."""
 
 COLUMNS = "id, lane, channel, source, journal, sequence, digest, text, stored_utc_s, crc"
-AS_BYTES = "id, lane, CAST(channel AS BLOB), CAST(source AS BLOB), journal, sequence, CAST(text AS BLOB), stored_utc_s, crc"
+AS_BYTES = (
+    "id, lane, CAST(channel AS BLOB), CAST(source AS BLOB), journal, sequence, CAST(text AS BLOB), stored_utc_s, crc"
+)
 """What is read, as bytes: what was damaged may be no text."""
 
 _SCHEMA = """

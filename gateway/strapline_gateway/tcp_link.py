@@ -8,6 +8,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from ipaddress import IPv6Network
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -26,7 +27,7 @@ class TcpLimits(NamedTuple):
     """At most one for each tag, and the strangers; fewer where the system gives this process fewer files."""
     strangers: int = 2_000
     strangers_per_address: int = 500
-    """An operator may put a whole country's tags behind a few addresses, so those that are proved do not count."""
+    """Of IPv6, per network of 64 bits. An operator may put a whole country's tags behind a few addresses, so those that are proved do not count."""
     stranger_bytes: int = 4_096
     """What a handshake needs, with all its repetitions, is under a thousand."""
     unsent_bytes: int = 32_768
@@ -219,7 +220,7 @@ class _Caller(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         peer = transport.get_extra_info("peername")
-        self.address = peer[0] if peer else ""
+        self.address = _site(peer[0]) if peer else ""
         refusal = self._link.admit(self)
         if refusal is None:
             self._number = self._lines.open(self)
@@ -251,6 +252,13 @@ class _Caller(asyncio.Protocol):
             number, self._number = self._number, None
             self._link.left(self, exc)
             self._lines.close(number)
+
+
+def _site(address: str) -> str:
+    """Whom an address stands for: a subscriber has 2^64 of IPv6 (RFC 6177), and one of IPv4."""
+    if ":" not in address:
+        return address
+    return str(IPv6Network((address.partition("%")[0], 64), strict=False))
 
 
 def _allow_files(wanted: int) -> int:

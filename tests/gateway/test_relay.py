@@ -202,7 +202,9 @@ def test_by_default_a_gateway_publishes_nothing_that_it_could_read():
         near.relay.keep(Record(tag.ident, seal.peek_envelope(sealed := tag.fix()), sealed))
         await settle()
         told = far.data("event") + far.data("position")
-        assert [set(data) for data in told] == [{"record", "heard", "clock", "alarm", "source", "journal", "sequence"}] * 2
+        assert [set(data) for data in told] == [
+            {"record", "heard", "clock", "alarm", "source", "journal", "sequence"}
+        ] * 2
 
     on_broker(story)
     on_broker(story, [HandMadeTag().gateway_keys])  # without the end-to-end key in them

@@ -276,7 +276,9 @@ def test_an_upgrade_that_is_cut_off_leaves_the_old_one(tmp_path, monkeypatch):
     path = tmp_path / "outbox.sqlite"
     shutil.copy(FIRST, path)
     with monkeypatch.context() as patch:
-        patch.setattr(store, "insert", lambda _db, _row: (_ for _ in ()).throw(sqlite3.OperationalError("disk I/O error")))
+        patch.setattr(
+            store, "insert", lambda _db, _row: (_ for _ in ()).throw(sqlite3.OperationalError("disk I/O error"))
+        )
         with pytest.raises(UserError):
             opened(path)
     box = opened(path)

@@ -289,6 +289,19 @@ def test_the_network_of_a_caller_is_probed():
     on_line(story)
 
 
+@pytest.mark.parametrize(
+    ("address", "site"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("fe80::1%lo", "fe80::/64"),
+    ],
+)
+def test_an_ipv6_subscriber_has_many_addresses_and_counts_as_one(address, site):
+    assert tcp_link._site(address) == site
+
+
 @asynccontextmanager
 async def listening(host, port):
     bench = StationBench([])

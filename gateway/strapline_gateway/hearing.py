@@ -17,7 +17,10 @@ _COMPANY_S = 600.0
 """Somebody else who was heard so shortly before the silence ought to be heard still."""
 
 _MENDED_WITHIN_S = 5.0
-"""A silence that ends so soon after the first restart was ended by it."""
+"""A silence that ends so soon after one of the first restarts was ended by it."""
+
+_TELLING = 2
+"""Restarts of which that is believed. Of the many of a long absence one will be just before the tag comes home."""
 
 _CROWD = 3
 """Addresses in one minute and a half that cannot all be one tag's, which changes its own each 5 to 15 min."""
@@ -27,7 +30,7 @@ class Hearing:
     """Tell it what happens; take `next_notice` afterwards. All times are seconds on one clock that does not go back.
 
     A gateway alone with one tag hears nobody when the tag is away. Its radio is restarted all the same, but that it is deaf is told only
-    where others were heard before, where the first restart mends it, where it cannot be started, or with `deaf_when_alone`.
+    where others were heard before, where one of the first two restarts mends it, where it cannot be started, or with `deaf_when_alone`.
     """
 
     def __init__(self, deaf_after_s: float = DEAF_AFTER_S, *, deaf_when_alone: bool = False) -> None:
@@ -59,7 +62,7 @@ class Hearing:
         """An advertisement, or data on a connection; `ours` where it looks like a tag's."""
         if self.deaf:
             self._end(now)
-        elif self.restarts == 1 and now <= self._started_at + _MENDED_WITHIN_S:
+        elif 0 < self.restarts <= _TELLING and now <= self._started_at + _MENDED_WITHIN_S:
             self._tell(NoticeCode.RADIO_DEAF, self._started_at)
             self._tell(NoticeCode.RADIO_BACK, now)
         self.restarts = 0

@@ -24,7 +24,10 @@ _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
 
 _RESET_FROM = 2
-"""So many restarts, or failed starts, before the adapter itself is switched off and on: that ends the connections of others too."""
+"""So many restarts, or failed starts, before the adapter itself is switched off and on: that ends the connections of others too.
+
+The second restart comes after 180 s of silence: early enough that no tag that is at home is taken for gone, which takes 300 s.
+"""
 
 _ADAPTERS_FAULTS = {"NotReady", "ServiceUnknown", "NameHasNoOwner", "NoReply", "Disconnected"}
 """The last words of D-Bus errors that tell of the adapter or of the Bluetooth service, not of a device."""
@@ -115,7 +118,7 @@ class Radio:
                 self.speak()
                 self.restarts += 1
                 await self.stop()
-                if self._hearing.deaf and self._hearing.restarts >= _RESET_FROM:
+                if self._hearing.restarts >= _RESET_FROM:
                     await self._reset_adapter()
             else:
                 continue

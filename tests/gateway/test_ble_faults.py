@@ -12,7 +12,7 @@ from radio_bench import Bench, codes, for_ever, link_state, notices, now, on_air
 from strapline_gateway.health import LinkState
 from strapline_gateway.hearing import DEAF_AFTER_S
 from strapline_gateway.radio import CALL_LIMIT_S
-from strapline_gateway.station import IDLE_S, Connect
+from strapline_gateway.station import IDLE_S, LEAVE_AFTER_S, Connect
 from strapline_protocol.definitions import State
 from strapline_protocol.notices import NoticeCode
 from strapline_simulator.clock import run_virtual
@@ -98,13 +98,16 @@ def test_an_adapter_that_falls_deaf_among_others_is_restarted_and_told_once():
     on_air(story)
 
 
-def test_a_tag_alone_with_a_deaf_adapter_is_found_by_the_first_restart():
+@pytest.mark.parametrize(("mended_by", "restarts"), [("start", 1), ("reset", 2)])
+def test_a_tag_alone_with_a_deaf_adapter_is_heard_again_before_it_counts_as_gone(mended_by, restarts):
     async def story(bench):
         fault, tag = Fault(bench), await bench.tag()
-        async with bench.running(scanner_backend=fault.backend):
+        fault.mended_by = mended_by
+        async with bench.running(scanner_backend=fault.backend, reset=fault.reset):
             await tag.beacon(5)
             fault.deaf = True
-            await tag.beacon(DEAF_AFTER_S + 5)
+            await tag.beacon(LEAVE_AFTER_S)
+            assert bench.gateway.health()[0].restarts == restarts
             assert codes(bench) == [DEAF, BACK]
             assert comings_and_goings(bench) == [True]
 
@@ -121,7 +124,7 @@ def test_a_tag_that_goes_out_of_an_empty_house_makes_no_alert_and_its_scanner_is
             assert 5 < fault.starts < 15
             await tag.beacon(5)
             assert codes(bench) == []
-            assert fault.resets == []
+            assert len(fault.resets) == fault.starts - 2
             assert comings_and_goings(bench) == [True, False, True]
 
     on_air(story)

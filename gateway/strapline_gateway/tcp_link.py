@@ -27,7 +27,7 @@ class TcpLimits(NamedTuple):
     """At most one for each tag, and the strangers; fewer where the system gives this process fewer files."""
     strangers: int = 2_000
     strangers_per_address: int = 500
-    """Of IPv6, per network of 64 bits. An operator may put a whole country's tags behind a few addresses, so those that are proved do not count."""
+    """Of IPv6, per network of 64 bits. An operator may put all tags behind a few addresses, so those that are proved do not count."""
     stranger_bytes: int = 4_096
     """What a handshake needs, with all its repetitions, is under a thousand."""
     unsent_bytes: int = 32_768

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from itertools import groupby
 
 import pytest
 from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason, BleakDBusError
@@ -26,11 +25,6 @@ def _the_log_is_ours(caplog):
     yield
     others = [r for r in caplog.get_records("call") if r.levelno >= logging.WARNING and not r.name.endswith("radio")]
     assert [record.getMessage() for record in others] == []
-
-
-def comings_and_goings(bench):
-    """Without those that only tell more of the same."""
-    return [present for present, _ in groupby(bench.presences())]
 
 
 class Fault:
@@ -109,7 +103,7 @@ def test_a_tag_alone_with_a_deaf_adapter_is_heard_again_before_it_counts_as_gone
             await tag.beacon(LEAVE_AFTER_S)
             assert bench.gateway.health()[0].restarts == restarts
             assert codes(bench) == [DEAF, BACK]
-            assert comings_and_goings(bench) == [True]
+            assert bench.presences() == [True]
 
     on_air(story)
 
@@ -125,7 +119,7 @@ def test_a_tag_that_goes_out_of_an_empty_house_makes_no_alert_and_its_scanner_is
             await tag.beacon(5)
             assert codes(bench) == []
             assert len(fault.resets) == fault.starts - 2
-            assert comings_and_goings(bench) == [True, False, True]
+            assert bench.presences() == [True, False, True]
 
     on_air(story)
 
@@ -196,7 +190,7 @@ def test_a_scan_that_is_in_progress_already_is_tried_again_and_then_the_adapter_
             assert fault.resets == ["hci1"]
             fault.failing = None
             await tag.beacon(10)
-            assert comings_and_goings(bench) == [True]
+            assert bench.presences() == [True]
             assert codes(bench) == []  # not long enough to be worth a person's while
 
     on_air(story)
@@ -223,7 +217,7 @@ def test_a_reset_that_hangs_or_fails_does_not_hang_the_gateway():
             await asyncio.sleep(120)
             fault.failing = None
             await tag.beacon(62)
-            assert comings_and_goings(bench) == [True]
+            assert bench.presences() == [True]
 
     on_air(story)
 
@@ -301,7 +295,7 @@ def test_a_gateway_starts_without_a_radio_and_tells_and_takes_it_when_it_is_ther
             await tag.beacon(61)
             assert codes(bench) == [NoticeCode.RADIO_DEAF, NoticeCode.RADIO_BACK]
             assert link_state(bench) == LinkState.UP
-            assert comings_and_goings(bench) == [True]
+            assert bench.presences() == [True]
             assert set(bench.failures) == {"BleakBluetoothNotAvailableError"}
         await tag.radio.stop()
         await bench.radio.stop()

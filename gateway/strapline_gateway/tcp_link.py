@@ -3,19 +3,17 @@
 import asyncio
 import errno
 import logging
-import resource
 import socket
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from ipaddress import IPv6Network
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from strapline_gateway.health import Health, LinkState
 from strapline_gateway.lines import Lines
+from strapline_gateway.listening import allow_files, listen
 from strapline_gateway.station import Abandon, Connect, HangUp, Station, Transmit
-from strapline_protocol.errors import UserError
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,23 +32,11 @@ class TcpLimits(NamedTuple):
     """What waits for a caller that does not read. The link lets eight frames be on their way, of 550 bytes each, each sent six times."""
 
 
-_BACKLOG = 1024
-"""Callers that the kernel keeps while we are busy."""
-
 _ACCEPT_REST_S = 1.0
 """The pause when the system has no file, no memory or no network for one more connection."""
 
-_SPARE_FILES = 64
-"""Left for the outbox, the broker, the log and the radio."""
-
 _FAREWELL_S = 5.0
 """For what is still to be sent to a caller that we hang up on."""
-
-_KERNEL_BYTES = 32_768
-"""What the kernel keeps each way for one caller (Linux doubles it); by itself it takes megabytes, and one read would take them all."""
-
-_KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 105_000}
-"""A caller whose network has gone without a word is found out in 105 s; seconds, and milliseconds for the last."""
 
 
 class TcpLink:
@@ -80,8 +66,8 @@ class TcpLink:
         self._tasks = asyncio.TaskGroup()
 
     async def __aenter__(self) -> Self:
-        self._limits = self._limits._replace(connections=_allow_files(self._limits.connections))
-        self._sockets = await _listen(self.name, self._host, self._port)
+        self._limits = self._limits._replace(connections=allow_files(self._limits.connections))
+        self._sockets = await listen(self.name, self._host, self._port)
         await self._tasks.__aenter__()
         self._accepting = [self._tasks.create_task(self._accept(s), name=self.name) for s in self._sockets]
         return self
@@ -259,75 +245,3 @@ def _site(address: str) -> str:
     if ":" not in address:
         return address
     return str(IPv6Network((address.partition("%")[0], 64), strict=False))
-
-
-def _allow_files(wanted: int) -> int:
-    """Ask the system for so many connections; gives how many there may be."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    enough = wanted + _SPARE_FILES
-    more = enough if hard == resource.RLIM_INFINITY else min(enough, hard)
-    if soft != resource.RLIM_INFINITY and soft < more:
-        with suppress(OSError, ValueError):  # then it stays at what there is
-            resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))
-            soft = more
-    if soft == resource.RLIM_INFINITY or soft >= enough:
-        return wanted
-    _LOG.warning(
-        "this process may open %d files only: %d callers at once instead of %d", soft, soft - _SPARE_FILES, wanted
-    )
-    return max(1, soft - _SPARE_FILES)
-
-
-async def _listen(name: str, host: str, port: int) -> list[socket.socket]:
-    """Sockets for every address that the host has; no host is all of them."""
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise UserError(
-            f"{name}: {host!r} is no address of this machine ({error.strerror}); 0.0.0.0 or [::] is all of them"
-        ) from error
-    sockets: list[socket.socket] = []
-    try:
-        for family, kind, protocol, _, address in dict.fromkeys(found):
-            if family not in (socket.AF_INET, socket.AF_INET6):
-                continue
-            chosen = sockets[0].getsockname()[1] if sockets and not port else port
-            sockets.append(_listener(family, kind, protocol, (address[0], chosen, *address[2:])))
-    except OSError as error:
-        for opened in sockets:
-            opened.close()
-        raise UserError(f"{name}: {_mend(error)}") from error
-    return sockets
-
-
-def _listener(family: int, kind: int, protocol: int, address: tuple[str | int, ...]) -> socket.socket:
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KERNEL_BYTES)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in _KEEPALIVE.items():
-            if hasattr(socket, option):  # those that it accepts inherit them (tcp(7))
-                listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
-def _mend(error: OSError) -> str:
-    reason = error.strerror or str(error)
-    if error.errno == errno.EADDRINUSE:
-        return f"another program listens there ({reason}); choose another port, or end that program"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"this machine has no such address ({reason}); 0.0.0.0 or [::] is all of them"
-    if error.errno == errno.EACCES:
-        return f"this user may not listen there ({reason}); choose a port of 1024 or above"
-    return f"cannot listen there ({reason})"

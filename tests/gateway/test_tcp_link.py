@@ -1,6 +1,7 @@
 """The `tcp:` link on real sockets: thousands of callers, and those who would have it otherwise."""
 
 import asyncio
+import errno
 import os
 import resource
 import socket
@@ -10,6 +11,7 @@ import pytest
 
 from hand_made_tag import SECRET, HandMadeTag
 from station_bench import StationBench, until
+from strapline_gateway import listening as listening_sockets
 from strapline_gateway import tcp_link
 from strapline_gateway.health import LinkState
 from strapline_gateway.station import CALLER_PROVE_WITHIN_S
@@ -87,7 +89,18 @@ def new_tags(count):
     return [HandMadeTag(f"7a90{number:04x}", SECRET[:-2] + number.to_bytes(2, "big")) for number in range(count)]
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def has_ipv6():
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("::1", marks=ipv6)])
 def test_a_tag_calls_and_is_listened_to_half_a_frame_at_a_time(host):
     async def story(bench, link):
         caller = Caller(tag, host)
@@ -106,6 +119,7 @@ def test_a_tag_calls_and_is_listened_to_half_a_frame_at_a_time(host):
     on_line(story, tags=[tag], host=host)
 
 
+@ipv6
 def test_no_host_is_every_address_under_one_port():
     async def story(bench, link):
         assert len({port for _, port in link.addresses}) == 1
@@ -302,6 +316,22 @@ def test_an_ipv6_subscriber_has_many_addresses_and_counts_as_one(address, site):
     assert tcp_link._site(address) == site
 
 
+def test_a_machine_without_ipv6_listens_on_what_it_has(monkeypatch):
+    whole = listening_sockets._listener
+
+    def without(family, *arguments):
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return whole(family, *arguments)
+
+    monkeypatch.setattr(listening_sockets, "_listener", without)
+
+    async def story(bench, link):
+        assert [host for host, _ in link.addresses] == ["0.0.0.0"]
+
+    on_line(story, host="")
+
+
 @asynccontextmanager
 async def listening(host, port):
     bench = StationBench([])
@@ -311,7 +341,7 @@ async def listening(host, port):
 
 @pytest.mark.parametrize(
     ("host", "mend"),
-    [("203.0.113.1", "0.0.0.0 or [::] is all of them"), ("no such host", "0.0.0.0 or [::] is all of them")],
+    [("203.0.113.1", "0.0.0.0 or [::] is all of them"), ("no..host", "0.0.0.0 or [::] is all")],
 )
 def test_an_address_that_is_not_ours_is_the_users_mistake(host, mend):
     async def main():

@@ -34,17 +34,17 @@ class CentreWatch:
             return False
         self._newest = epoch, number
         self.expects_beats = True
-        self._told_at(now)
-        return True
-
-    def receipt(self, now: float) -> None:
-        """A receipt that let something go: a repeated one does not."""
-        self._told_at(now)
-
-    def _told_at(self, now: float) -> None:
         if self.is_silent:
             self._was_silent_s = now - self._heard_at
         self._heard_at = now
+        return True
+
+    def receipt(self, now: float) -> None:
+        """A receipt that let something go: a repeated one does not. It puts silence off, but does not end it, or a centre that answers
+        and does not beat would be told of every five minutes.
+        """
+        if not self.is_silent:
+            self._heard_at = now
 
     def look(self, now: float) -> Notice | None:
         """What is to be told now."""

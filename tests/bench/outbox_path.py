@@ -61,7 +61,13 @@ def path(records, group, folder):
         for token in list(relay._unacknowledged):
             line.acknowledge(token)
         last = some[-1].envelope
-        data = {"source": some[-1].tag, "journal": last.origin, "base": last.number + 1, "bitmap": 0, "command": "A" * 64}
+        data = {
+            "source": some[-1].tag,
+            "journal": last.origin,
+            "base": last.number + 1,
+            "bitmap": 0,
+            "command": "A" * 64,
+        }
         payload = contract.encode(Message(topic, "x", start, data), KEY)
         began = time.perf_counter()
         relay.mqtt_message(str(topic), payload)
@@ -71,7 +77,11 @@ def path(records, group, folder):
     assert line.sent == len(records) + 1
     assert not len(outbox)
     outbox.close()
-    return {"keep_and_publish_us": kept / len(records) * 1e6, "let_go_us": let_go / len(records) * 1e6, "cpu_us": cpu / len(records) * 1e6}
+    return {
+        "keep_and_publish_us": kept / len(records) * 1e6,
+        "let_go_us": let_go / len(records) * 1e6,
+        "cpu_us": cpu / len(records) * 1e6,
+    }
 
 
 def main():
@@ -87,7 +97,9 @@ def main():
             f"groups_of_{group}": path(records[: RECORDS if group > 1 else RECORDS // 8], group, folder)
             for group in (1, 8, 64)
         }
-    encoded = Message(Topic(GATEWAY, "event", "7a900001"), "x", datetime.now(UTC), {"record": "A" * 80, "heard": "x" * 24})
+    encoded = Message(
+        Topic(GATEWAY, "event", "7a900001"), "x", datetime.now(UTC), {"record": "A" * 80, "heard": "x" * 24}
+    )
     began = time.perf_counter()
     for _ in range(20_000):
         contract.encode(encoded, KEY)

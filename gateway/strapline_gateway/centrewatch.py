@@ -40,9 +40,8 @@ class CentreWatch:
         return True
 
     def receipt(self, now: float) -> None:
-        """A receipt that let something go: a repeated one does not. It puts silence off, but does not end it, or a centre that answers
-        and does not beat would be told of every five minutes.
-        """
+        """A receipt that let something go: a repeated one does not. It puts silence off, and does not end it."""
+        # Or a centre that answers and does not beat would be told of every five minutes.
         if not self.is_silent:
             self._heard_at = now
 

@@ -150,9 +150,8 @@ class Gateway:
             else:
                 self._perform(event)
         self._slots |= self.station.take_slots()
-        if self._heard or self._unkept or self._slots:
-            if not self._flush_soon():
-                self._flush()  # a link that closes last
+        if (self._heard or self._unkept or self._slots) and not self._flush_soon():
+            self._flush()  # a link that closes last
         self._arm()
 
     def _flush_soon(self) -> bool:
@@ -191,8 +190,9 @@ class Gateway:
         if kept:
             self._slots.clear()
             self._full_told = False
-            for event in heard if self.on_event is not None else ():
-                self.on_event(event)
+            if self.on_event is not None:
+                for event in heard:
+                    self.on_event(event)
         else:
             self._unkept.extend(event for event in heard if not isinstance(event, Record))
         self._arm()

@@ -46,12 +46,12 @@ def _record(event: Record) -> Kept:
 
 
 def notice_of_drop(dropped: Dropped) -> Notice:
-    """Which positions of a tag this gateway has dropped: those of this journal between two sequences, as far as they do not come after all."""
+    """Which positions of a tag were dropped: of this journal, between two sequences, as far as they do not come after all."""
     detail = dropped._asdict() | {
         "first_utc_s": int(dropped.first_utc_s),
         "last_utc_s": int(dropped.last_utc_s),
     }
-    tag = detail.pop("source")
+    tag, detail["count"] = detail.pop("source"), detail.pop("positions")
     return Notice(NoticeCode.POSITIONS_DROPPED, tag, detail)
 
 

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from strapline_gateway import salvage, store
+from strapline_gateway.drops import HISTORY_LANE, Dropped, Drops, Limits
 from strapline_gateway.rounds import BLOCK, Due, Rounds
 from strapline_protocol.errors import UserError
 
 ALARM_LANE = 0
-HISTORY_LANE = 1
+
+__all__ = ["ALARM_LANE", "HISTORY_LANE", "Dropped", "Item", "Limits", "Outbox"]
 
 _RETRY_LONGEST_S = (240.0, 3600.0)
 """By lane. R06: an alarm is at the centre within 4 min of a live link, even where a broker has lost it while the centre was away."""
@@ -27,19 +29,6 @@ _DROP = 64
 
 _RELAXED = 0.9
 """Of the limit. Below it, positions that were dropped are taken again when the tag brings them."""
-
-
-class Limits(NamedTuple):
-    """How much of the disk the outbox may use.
-
-    R25's ten days are 1,600 positions a tag and some hundred events. At 375 bytes a row, indexes included (measured, 100,000 positions),
-    that is less than 1 MB: the default holds ten days for 220 tags. A cellular ingress with more wants 1 MB for each.
-    """
-
-    limit_bytes: int = 256 * 1024 * 1024
-    """For the database's pages in use; the write-ahead log comes on top, usually 4 MiB and at most a few times that."""
-    reserve_bytes: int = 32 * 1024 * 1024
-    """Of these, what positions leave alone: room for alarms and events."""
 
 
 class Item(NamedTuple):
@@ -65,18 +54,6 @@ class Item(NamedTuple):
         return dict(json.loads(self.text))
 
 
-class Dropped(NamedTuple):
-    """Positions of one journal that were dropped: so many between two sequences, heard between two times."""
-
-    source: str
-    journal: int
-    count: int
-    first_sequence: int
-    last_sequence: int
-    first_utc_s: float
-    last_utc_s: float
-
-
 class Outbox:
     """An SQLite file in WAL mode with full synchronisation: what `put` or `group` has returned from survives a power cut.
 
@@ -92,8 +69,6 @@ class Outbox:
         self._utc_s = utc_s
         self.damaged_rows = 0
         """Rows in which a bit has turned: they are kept in the table `damaged`, and not published."""
-        self.dropped_positions = 0
-        """Since the start."""
         self.open_history = 0
         """Rows of the history lane that were published once, less than 30 s ago, and have no receipt."""
         try:
@@ -121,11 +96,7 @@ class Outbox:
         self._last_in = [self.newest if held else 0 for held in self._held]
         self._sequence = int((db.execute("SELECT value FROM own WHERE name = 'sequence'").fetchone() or [0])[0])
         self._rounds = [Rounds(longest_s) for longest_s in _RETRY_LONGEST_S]
-        self._drop_after = 0
-        """No position to be dropped stands at this number or before."""
-        self._gone = {(d.source, d.journal): d.last_sequence for d in self.dropped()}
-        self.has_dropped = bool(self._gone)
-        """Whether `tell_dropped` has something to tell."""
+        self._drops = Drops(db)
         self._has_put = False
         self.open_history = 0
 
@@ -158,7 +129,7 @@ class Outbox:
         if self._db.in_transaction:
             yield
             return
-        before = (tuple(self._held), self._sequence, self.open_history, self._drop_after, self.dropped_positions)
+        before = tuple(self._held), self._sequence, self.open_history, self._drops.positions
         is_done = False
         self._db.execute("BEGIN IMMEDIATE")
         try:
@@ -174,11 +145,11 @@ class Outbox:
 
     def _undo(self, held: tuple[int, ...], *numbers: int) -> None:
         self._held = [*held]
-        self._sequence, self.open_history, self._drop_after, self.dropped_positions = numbers
+        self._sequence, self.open_history, dropped = numbers
         # An open transaction would refuse all that follow; a full disk may have ended it already.
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
-        self._gone = {(d.source, d.journal): d.last_sequence for d in self.dropped()} if self._gone else {}
+        self._drops.read_again(dropped)
 
     def commit(self, work: Callable[[], None]) -> None:
         """Do `work` in a group; where the disk has no room for it, drop the oldest positions and do it again."""
@@ -208,7 +179,7 @@ class Outbox:
         The same identity with another sealed `record` (base64) in its data is kept beside the first: only the centre can tell which of
         them is genuine, and a forgery that came first must not keep the genuine one out.
         """
-        if channel == "position" and sequence <= self._gone.get((source, journal), 0) and lane == HISTORY_LANE:
+        if channel == "position" and lane == HISTORY_LANE and self._drops.refuses(source, journal, sequence):
             return False  # the tag brings it again for as long as it has it
         row = store.row_of(self.newest + 1, lane, channel, source, journal, sequence, data, utc_s)
         with self.group():
@@ -291,15 +262,14 @@ class Outbox:
     def _read(self, lane: int, first: int, last: int, room: int, tries: int) -> list[Item]:
         pause_s = self._rounds[lane].pause_s(tries)
         rows = self._db.execute(
-            f"SELECT {store.AS_BYTES} FROM outbox WHERE lane = ? AND id BETWEEN ? AND ? ORDER BY id LIMIT ?",
+            _READ,
             (lane, first, last, room),
         ).fetchall()
         items = []
-        for ident, *named, text, stored_utc_s, crc in rows:
-            if not _is_whole(named, text, crc):
+        for ident, lane_there, channel, source, journal, sequence, text, stored_utc_s, crc in rows:
+            if not _is_whole((lane_there, channel, source, journal, sequence), text, crc):
                 self._put_by(ident, lane)
                 continue
-            _, channel, source, journal, sequence = named
             record = channel.decode(), source.decode(), journal, sequence
             items.append(Item(ident, lane, *record, text.decode(), stored_utc_s, tries, pause_s))
         return items
@@ -353,7 +323,7 @@ class Outbox:
     def _let_go(self, source: str, journal: int, which: str, values: tuple[Any, ...]) -> int:
         with self.group():
             gone = self._db.execute(
-                f"DELETE FROM outbox WHERE source = ? AND journal = ? AND {which} RETURNING lane",
+                f"DELETE FROM outbox WHERE source = ? AND journal = ? AND {which} RETURNING lane",  # noqa: S608 - of this file's making
                 (source, journal, *values),
             ).fetchall()
             for (lane,) in gone:
@@ -375,8 +345,8 @@ class Outbox:
     def _make_room(self) -> None:
         limit = self.limits.limit_bytes - self.limits.reserve_bytes
         used = self.used_bytes
-        if self._gone and used < _RELAXED * limit:
-            self._gone.clear()
+        if used < _RELAXED * limit:
+            self._drops.take_again()
         while used > limit and self._drop(_DROP):
             used = self.used_bytes
 
@@ -391,38 +361,30 @@ class Outbox:
             raise
 
     def _drop(self, count: int) -> int:
-        oldest = self._db.execute(
-            "SELECT id, source, journal, sequence, stored_utc_s FROM outbox"
-            " WHERE id > ? AND lane = ? AND channel = 'position' ORDER BY id LIMIT ?",
-            (self._drop_after, HISTORY_LANE, count),
-        ).fetchall()
-        for ident, source, journal, sequence, utc_s in oldest:
-            self._db.execute("DELETE FROM outbox WHERE id = ?", (ident,))
-            self._db.execute(
-                "INSERT INTO dropped VALUES (?, ?, 1, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + 1,"
-                " first_sequence = MIN(first_sequence, excluded.first_sequence),"
-                " last_sequence = MAX(last_sequence, excluded.last_sequence),"
-                " first_utc_s = MIN(first_utc_s, excluded.first_utc_s), last_utc_s = MAX(last_utc_s, excluded.last_utc_s)",
-                (source, journal, sequence, sequence, utc_s, utc_s),
-            )
-            self._gone[source, journal] = max(sequence, self._gone.get((source, journal), 0))
-            self._drop_after = ident
-            self.has_dropped = True
-        self._held[HISTORY_LANE] -= len(oldest)
-        self.dropped_positions += len(oldest)
-        return len(oldest)
+        dropped = self._drops.drop(count)
+        self._held[HISTORY_LANE] -= dropped
+        return dropped
 
     def dropped(self) -> list[Dropped]:
         """What was dropped and is not told yet."""
-        return [Dropped._make(row) for row in self._db.execute("SELECT * FROM dropped ORDER BY source, journal")]
+        return self._drops.untold()
+
+    @property
+    def has_dropped(self) -> bool:
+        """Whether `tell_dropped` has something to tell."""
+        return self._drops.has_untold
+
+    @property
+    def dropped_positions(self) -> int:
+        """How many positions were dropped since the start."""
+        return self._drops.positions
 
     def tell_dropped(self, tell: Callable[[Dropped], None]) -> None:
         """Have each told, in one transaction with forgetting it; `tell` puts it."""
         with self.group():
             for one in self.dropped():
                 tell(one)
-            self._db.execute("DELETE FROM dropped")
-        self.has_dropped = False
+            self._drops.forget()
 
     # About it.
 
@@ -449,12 +411,15 @@ class Outbox:
         self._db.close()
 
 
-def _is_whole(named: list[Any], text: bytes, crc: int) -> bool:
+def _is_whole(named: tuple[Any, ...], text: bytes, crc: int) -> bool:
+    lane, channel, source, journal, sequence = named
     try:
-        return crc == store.check_of(*named, text)
+        return crc == store.check_of(lane, channel, source, journal, sequence, text)
     except (TypeError, ValueError):  # another type than was written
         return False
 
+
+_READ = f"SELECT {store.AS_BYTES} FROM outbox WHERE lane = ? AND id BETWEEN ? AND ? ORDER BY id LIMIT ?"  # noqa: S608 - a constant
 
 _TRIES_FOR_ROOM = 16
 """Each frees some positions; a group that wants more than that many is no drain of ours."""

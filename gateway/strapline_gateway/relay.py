@@ -33,7 +33,7 @@ HISTORICAL_AFTER_S = 300.0
 """What has waited so long, or for a connection, is marked: it is no news of this moment."""
 
 EXPIRY_MARGIN_S = 30
-"""A position expires at the broker so long after it goes out again: of each the broker holds two at most, however long the centre is away."""
+"""So long after a position goes out again it expires at the broker, which so holds two of each at most, however long the centre is away."""
 
 _TELL_DROPPED_EVERY_S = 600.0
 _BEATS_KNOWN = "centre_beats"

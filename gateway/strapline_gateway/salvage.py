@@ -4,7 +4,6 @@ Damage is what a bad disk, a bad copy or somebody's editor does. A power cut doe
 """
 
 import logging
-import os
 import shutil
 import sqlite3
 import struct
@@ -42,7 +41,7 @@ class SetAside(NamedTuple):
 
 
 def open_or_set_aside(path: Path | str, utc_s: Callable[[], float]) -> tuple[sqlite3.Connection, SetAside | None]:
-    """The file at `path`; where it is damaged, a new one with what could be rescued. sqlite3.Error, OSError, UserError as `store.connect`."""
+    """The file at `path`; where it is damaged, a new one with what could be rescued. Raises as `store.connect`."""
     if str(path) == store.MEMORY:
         return store.connect(path), None
     path = Path(path)
@@ -138,7 +137,7 @@ def _replace(path: Path, utc_s: float, reason: str) -> tuple[sqlite3.Connection,
     aside = _dated(path, utc_s)
     for end in ("", "-wal", "-shm"):
         if _of(path, end).exists():
-            os.rename(_of(path, end), _of(aside, end))
+            _of(path, end).rename(_of(aside, end))
     db = store.connect(path)
     try:
         rescued, lost = _carry_over(aside, db)
@@ -222,7 +221,7 @@ def _rows(old: sqlite3.Connection, chosen: str) -> Iterator[tuple[Any, ...] | No
     """From the front as far as it goes; behind that by number, as far as numbers can be read from the back. None for what is damaged."""
     last = 0
     try:
-        for row in old.execute(f"SELECT {chosen} FROM outbox NOT INDEXED ORDER BY id"):
+        for row in old.execute(f"SELECT {chosen} FROM outbox NOT INDEXED ORDER BY id"):  # noqa: S608 - one of two constants
             last = row[0]
             yield row
         return
@@ -234,9 +233,10 @@ def _rows(old: sqlite3.Connection, chosen: str) -> Iterator[tuple[Any, ...] | No
             n for (n,) in old.execute("SELECT id FROM outbox NOT INDEXED WHERE id > ? ORDER BY id DESC", (last,))
         )
     between = range(last + 1, min(min(behind, default=last + _SINGLY), last + _SINGLY))
+    single = f"SELECT {chosen} FROM outbox NOT INDEXED WHERE id = ?"  # noqa: S608 - as above
     for ident in (*between, *sorted(behind)):
         try:
-            row = old.execute(f"SELECT {chosen} FROM outbox NOT INDEXED WHERE id = ?", (ident,)).fetchone()
+            row = old.execute(single, (ident,)).fetchone()
         except sqlite3.Error:
             row = None
             if ident not in between:

@@ -1,7 +1,6 @@
 """The outbox's SQLite file: how it is opened, what stands in it, and how an older one becomes one of ours."""
 
 import json
-import os
 import sqlite3
 import zlib
 from contextlib import suppress
@@ -53,6 +52,8 @@ CREATE TABLE dropped (
     PRIMARY KEY (source, journal)
 );
 """
+
+_INSERT = f"INSERT OR IGNORE INTO outbox ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - a constant
 
 _DAMAGED = (11, 26)
 """SQLITE_CORRUPT and SQLITE_NOTADB (https://sqlite.org/rescode.html)."""
@@ -133,7 +134,7 @@ def _make(path: Path) -> None:
         make_in(db)
     finally:
         db.close()
-    os.rename(new, path)
+    new.rename(path)
     with suppress(OSError):  # a file system without it
         sync_folder(path.parent)
 
@@ -197,7 +198,7 @@ def _upgrade(db: sqlite3.Connection, path: Path | str) -> None:
             db.execute(f"DROP INDEX IF EXISTS {index}")
         for statement in _SCHEMA.split(";"):
             db.execute(statement)
-        for row in db.execute(f"SELECT {FIRST_COLUMNS} FROM first ORDER BY id"):
+        for row in db.execute(f"SELECT {FIRST_COLUMNS} FROM first ORDER BY id"):  # noqa: S608 - a constant
             insert(db, from_first(row))
         db.execute("DROP TABLE first")
         db.execute(f"PRAGMA user_version = {VERSION}")
@@ -218,4 +219,4 @@ def from_first(row: tuple[Any, ...]) -> Row:
 
 def insert(db: sqlite3.Connection, row: Row) -> bool:
     """Whether it was not there before."""
-    return db.execute(f"INSERT OR IGNORE INTO outbox ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)", row).rowcount == 1
+    return db.execute(_INSERT, row).rowcount == 1

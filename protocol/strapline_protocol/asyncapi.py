@@ -30,8 +30,8 @@ _PASSAGE = {
     "start": {**_SEQUENCE, "description": "as in `state`"},
     "number": {
         **_SEQUENCE,
-        "description": "rises by one within a start with each message about the same tag, repeated ones included: who misses one, or gets it"
-        " late, knows what the way between has done",
+        "description": "rises by one within a start with each message about the same tag, repeated ones included: who misses one, or"
+        " gets it late, knows what the way between has done",
     },
 }
 """Extension attributes of the event: they differ each time that the same data is published."""

@@ -1,4 +1,4 @@
-"""After an outage: alarms first, then history that says so, in order; what the gateway tells of itself; and every message keeps its schema."""
+"""After an outage: alarms first, then history that says so, in order; what the gateway tells of itself; schemas."""
 
 import asyncio
 import base64
@@ -52,14 +52,12 @@ class World:
             GATEWAY, KEY, self.outbox, self.client, utc=self.gateway_utc, clock=self.loop.time,
             on_command=lambda _tag, _sealed: None, entropy=lambda size: bytes(range(size)),
         )  # fmt: skip
-        station = Station(int(GATEWAY, 16), [self.tag.gateway_keys], lambda size: bytes(size), home=True)
+        station = Station(int(GATEWAY, 16), [self.tag.gateway_keys], bytes, home=True)
         self.gateway = Gateway(station, None)
         self.gateway.attach(self.relay)
         self.ledger = Ledger("sqlite://")
         persons = [Person(self.tag.centre_keys)]
-        self.centre = Centre(
-            persons, {GATEWAY: KEY}, self.ledger, utc=self.utc, epoch=1, entropy=lambda size: bytes(size)
-        )
+        self.centre = Centre(persons, {GATEWAY: KEY}, self.ledger, utc=self.utc, epoch=1, entropy=bytes)
         self.centre_client = self.broker.client("centre", centre_subscriptions())
         self.entries = []
         self.service = CentreService(self.centre, self.centre_client, self.entries.append)
@@ -75,6 +73,10 @@ class World:
     def keep(self, code=frames.EVENT_BEACON):
         sealed = self.tag.fix() if code is None else self.tag.event(code)
         self.gateway._heard.append(Record(self.tag.ident, seal.peek_envelope(sealed), sealed))
+
+    async def until_empty(self):
+        while len(self.outbox):  # noqa: ASYNC110 - on the virtual clock, and nobody tells of it
+            await asyncio.sleep(1)
 
     def said(self, *channels):
         messages = [contract.decode(topic, payload, KEY) for topic, payload in self.spy.messages]
@@ -132,8 +134,7 @@ def test_ten_days_without_a_line_come_alarms_first_then_history_in_order_and_mar
         assert world.outbox.held(ALARM_LANE) == 2
         before, back_at = len(world.entries), world.loop.time()
         await world.client.restore()
-        while len(world.outbox):
-            await asyncio.sleep(1)
+        await world.until_empty()
         assert world.loop.time() - back_at < 15 * 60
         await hear(world, frames.EVENT_BEACON)
         arrived = [(entry.sequence, entry.fields.get("code")) for entry in world.entries[before:]]
@@ -247,8 +248,7 @@ def test_positions_that_were_dropped_are_told_and_what_is_there_and_what_is_told
             await hear(world, *[None] * 100)
         assert world.outbox.dropped_positions > 0
         await world.client.restore()
-        while len(world.outbox):
-            await asyncio.sleep(1)
+        await world.until_empty()
         ((code, told),) = world.notices()
         arrived = {entry.sequence for entry in world.entries if entry.source == world.tag.ident}
         gone = set(range(1, 3001)) - arrived

@@ -79,7 +79,8 @@ def test_a_passage_that_is_not_told_or_makes_no_sense_hides_no_record(changes: d
 
 
 def test_a_passage_is_under_the_seal() -> None:
-    payload = contract.encode(Message(contract.parse_topic(TOPIC), "1", datetime(2026, 3, 1, tzinfo=UTC), {}, Passage(True, 3, 9)), KEY)
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    payload = contract.encode(Message(contract.parse_topic(TOPIC), "1", now, {}, Passage(True, 3, 9)), KEY)
     assert contract.decode(TOPIC, payload, KEY).passage == Passage(True, 3, 9)
     for old, new in ((b"true", b"false"), (b'"number":9', b'"number":8'), (b'"start":3', b'"start":4')):
         assert refusal(TOPIC, payload.replace(old, new)) == "forged"

@@ -126,7 +126,10 @@ def _begin_anew(db: sqlite3.Connection, utc_s: float) -> None:
     """What was numbered may have been published: the gateway's own journal ends here, and starts are counted from where none has been."""
     db.execute("BEGIN IMMEDIATE")
     db.execute("DELETE FROM own WHERE name IN ('journal', 'sequence')")
-    db.execute("INSERT OR REPLACE INTO own VALUES ('starts', ?)", (int(utc_s),))
+    db.execute(
+        "INSERT INTO own VALUES ('starts', ?) ON CONFLICT (name) DO UPDATE SET value = MAX(value, excluded.value)",
+        (int(utc_s),),
+    )
     db.execute("COMMIT")
 
 
@@ -202,7 +205,7 @@ def _read_into(copy: Path, db: sqlite3.Connection) -> tuple[int, int]:
         count = "SELECT COUNT(*) FROM outbox INDEXED BY by_lane"
         lost = max(lost, int(_asked(lambda: old.execute(count).fetchone()[0], 0)) - rescued)
         for name, value in _asked(lambda: old.execute("SELECT name, value FROM own").fetchall(), []):
-            if type(value) is int and isinstance(name, bytes) and name.startswith(b"note/"):
+            if type(value) is int and isinstance(name, bytes) and (name == b"starts" or name.startswith(b"note/")):
                 db.execute("INSERT OR REPLACE INTO own VALUES (?, ?)", (name.decode("utf-8", "replace"), value))
         db.execute("COMMIT")
     finally:

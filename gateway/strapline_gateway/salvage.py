@@ -205,12 +205,19 @@ def _read_into(copy: Path, db: sqlite3.Connection) -> tuple[int, int]:
         count = "SELECT COUNT(*) FROM outbox INDEXED BY by_lane"
         lost = max(lost, int(_asked(lambda: old.execute(count).fetchone()[0], 0)) - rescued)
         for name, value in _asked(lambda: old.execute("SELECT name, value FROM own").fetchall(), []):
-            if type(value) is int and isinstance(name, bytes) and (name == b"starts" or name.startswith(b"note/")):
+            if _is_of_use(name, value):
                 db.execute("INSERT OR REPLACE INTO own VALUES (?, ?)", (name.decode("utf-8", "replace"), value))
         db.execute("COMMIT")
     finally:
         old.close()
     return rescued, lost
+
+
+def _is_of_use(name: object, value: object) -> bool:
+    """Of what the gateway remembers: where its tags were, and how often it has started."""
+    if not isinstance(name, bytes) or not isinstance(value, int) or not 0 <= value < 1 << 32:
+        return False
+    return name == b"starts" or name.startswith(b"note/")
 
 
 def _asked(ask: Callable[[], Any], otherwise: Any) -> Any:

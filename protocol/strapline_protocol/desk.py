@@ -16,6 +16,7 @@ from strapline_protocol.codes import Kind
 from strapline_protocol.commands import CommandSealer
 from strapline_protocol.contract import Message, Passage, Topic
 from strapline_protocol.keys import CentreKeys
+from strapline_protocol.passages import Passages
 from strapline_protocol.received import Journals, Received
 from strapline_protocol.records import OpenedRecord, RecordOpener, TimeQuestion
 from strapline_protocol.rekeying import Generation, KeyChange
@@ -145,6 +146,8 @@ class Desk:
         self.journals = Journals() if journals is None else journals
         self.rejected: Counter[str] = Counter()
         """Messages that were not genuine or made no sense, by reason."""
+        self.passages = Passages()
+        """What the way from each gateway does to its messages."""
         self._outgoing: deque[Outgoing] = deque()
         self._said = 0
         self._entropy = entropy
@@ -163,10 +166,15 @@ class Desk:
             key = self._gateways.get(gateway)
             if key is None:
                 raise RemoteProtocolError("unknown_gateway", gateway)
-            return self._read(contract.decode(topic, payload, key))
+            message = contract.decode(topic, payload, key)
+            heard = self._read(message)
         except RemoteProtocolError as error:
             self.rejected[error.reason] += 1
             return None
+        if isinstance(heard, Arrival | GatewayRecord):
+            about = heard.tag if isinstance(heard, GatewayRecord) else heard.record.tag
+            self.passages.note(heard.gateway, about, message.passage, self._utc().timestamp())
+        return heard
 
     def _read(self, message: Message) -> Heard:
         channel = message.topic.channel

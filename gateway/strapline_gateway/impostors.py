@@ -35,7 +35,7 @@ _RESTART_S = 8.0
 _DRIFT = 1e-4
 """100 ppm between the tag's crystal and ours: five times what a tag's is allowed."""
 
-_LATELY = 8
+_LATELY = 12
 _ASK_EVERY_S = 600.0
 
 
@@ -66,9 +66,7 @@ class Impostors:
 
     def accepted(self, enrolled: Enrolled, counter: int, data: bytes, now: float) -> None:
         """A heartbeat that is new and, as far as we can know, of now."""
-        if enrolled.lately is None:
-            enrolled.lately = deque(maxlen=_LATELY)
-        enrolled.lately.append((counter, data[-seal.MIC_SIZE :], now))
+        _remember(enrolled, counter, data, now)
         if enrolled.suspicion is not None and enrolled.offset_s is not None:
             self._is_alive(enrolled, enrolled.suspicion, data, now)
 
@@ -93,21 +91,28 @@ class Impostors:
             if enrolled.suspicion is not None and age_s <= TOLERANCE_S:
                 self._is_alive(enrolled, enrolled.suspicion, data, now)
             return False
+        if _age_in_former_s(enrolled, again.uptime_4s, now) <= ECHO_S or _is_of_new_life(
+            enrolled, again.uptime_4s, now
+        ):
+            return False  # an echo from around the moment at which the tag started again
         self._note(enrolled, NoticeCode.REPLAY_HEARD, mark, now, age_s=age_s)
         return self._may_ask(enrolled, now)
 
-    def stale(self, enrolled: Enrolled, uptime_4s: int, data: bytes, now: float) -> None:
+    def stale(self, enrolled: Enrolled, counter: int, uptime_4s: int, data: bytes, now: float) -> None:
         """A heartbeat with a new counter, whose uptime is not that of the tag as we know it."""
+        _remember(enrolled, counter, data, now)
         mark = data[-seal.MIC_SIZE :]
         age_s, uptime_s = enrolled.age_s(uptime_4s, now), uptime_4s * 4
         silent_s = now - max(enrolled.contact_at, enrolled.heard_at)
-        if self._is_former(enrolled, uptime_4s, mark, now) or age_s >= UPTIME_SPAN_S - ECHO_S:
+        is_young = age_s <= ECHO_S or age_s >= UPTIME_SPAN_S - ECHO_S  # a gateway that stood still hears late
+        if self._is_former(enrolled, uptime_4s, mark, now) or is_young:
             return
         may_be_old = age_s <= silent_s + _RESTART_S  # made since we last heard the tag, so that we cannot have had it
         may_be_new = uptime_s <= silent_s + _RESTART_S  # the tag has started again since then
+        if may_be_new:
+            _suspicion(enrolled).new_boot = now - uptime_s
         if may_be_old and not may_be_new:
-            if age_s > ECHO_S:
-                self._note(enrolled, NoticeCode.DELAYED_REPLAY_HEARD, mark, now, age_s=age_s)
+            self._note(enrolled, NoticeCode.DELAYED_REPLAY_HEARD, mark, now, age_s=age_s)
         elif not may_be_old:
             self._see_other(enrolled, now - uptime_s, now)
 
@@ -126,7 +131,7 @@ class Impostors:
         former = None if enrolled.suspicion is None else enrolled.suspicion.former
         if former is None or now - former.until <= ECHO_S:
             return False
-        age_s = (now - former.offset_s - uptime_4s * 4) % UPTIME_SPAN_S
+        age_s = _age_in_former_s(enrolled, uptime_4s, now)
         if age_s > TOLERANCE_S and age_s < UPTIME_SPAN_S - TOLERANCE_S:
             return False
         self._note(enrolled, NoticeCode.CLONE_HEARD, mark, now)
@@ -146,7 +151,7 @@ class Impostors:
         if former is not None and now - former.until > ECHO_S and _same_life(former, boot, offset_s, now):
             self._note(enrolled, NoticeCode.CLONE_HEARD, b"session ", now, is_certain=True)
         suspicion.former = Timeline(enrolled.boot, known, now)
-        suspicion.other_at = None
+        suspicion.other_at = suspicion.new_boot = None
 
     # What is told.
 
@@ -176,10 +181,28 @@ class Impostors:
             self._tell(Notice(code, enrolled.tag, detail))
 
 
+def _remember(enrolled: Enrolled, counter: int, data: bytes, now: float) -> None:
+    if enrolled.lately is None:
+        enrolled.lately = deque(maxlen=_LATELY)
+    enrolled.lately.append((counter, data[-seal.MIC_SIZE :], now))
+
+
 def _suspicion(enrolled: Enrolled) -> Suspicion:
     if enrolled.suspicion is None:
         enrolled.suspicion = Suspicion()
     return enrolled.suspicion
+
+
+def _age_in_former_s(enrolled: Enrolled, uptime_4s: int, now: float) -> float:
+    """How old a heartbeat is if it is of the life that a session has ended; infinite where there is none."""
+    former = None if enrolled.suspicion is None else enrolled.suspicion.former
+    return float("inf") if former is None else (now - former.offset_s - uptime_4s * 4) % UPTIME_SPAN_S
+
+
+def _is_of_new_life(enrolled: Enrolled, uptime_4s: int, now: float) -> bool:
+    """Whether a heartbeat is young, if the tag has started again and has not proved it yet."""
+    new_boot = None if enrolled.suspicion is None else enrolled.suspicion.new_boot
+    return new_boot is not None and (now - new_boot - uptime_4s * 4) % UPTIME_SPAN_S <= ECHO_S
 
 
 def _same_life(life: Timeline, boot: int, offset_s: float, now: float) -> bool:

@@ -23,8 +23,8 @@ _SMOOTHING_S = 20.0
 _STEP_DB = 6.0
 """So much more or less than was told last is worth telling to who compares readers."""
 
-_HEARTBEAT_S = 5.5
-"""R17: 1 to 10 s, drawn evenly."""
+_HEARTBEAT_S = 8.0
+"""R17: 1 to 10 s, drawn evenly; three of four come sooner than this."""
 
 _BY_CHANCE = 1e-6
 """Once in two months of heartbeats a silence may last so long by losses alone."""
@@ -73,8 +73,8 @@ class PresenceLimits(NamedTuple):
     """A tag weaker than this counts as away after the debounce; None: whoever is heard is here."""
     class_dbm: tuple[float, ...] = CLASS_DBM
     """The weakest signal of each of CLASSES, from a range test or the path loss."""
-    hysteresis_db: float = 6.0
-    """Who is inside leaves only by a signal so much weaker."""
+    hysteresis_db: float = 4.0
+    """Between coming in and going out: half of it above a limit, half below."""
     leave_after_s: float = LEAVE_AFTER_S
     curfew_leave_after_s: float = CURFEW_LEAVE_AFTER_S
     tell_changes: bool = False
@@ -89,10 +89,13 @@ class PresenceLimits(NamedTuple):
 
 
 def class_of(rssi_dbm: float, limits: PresenceLimits, held: str = "") -> str:
-    """The class of a signal; the one that it is held in is left outwards only by the hysteresis more."""
-    for one, weakest in zip(CLASSES, limits.class_dbm, strict=True):
-        if rssi_dbm >= weakest - (limits.hysteresis_db if one.name == held else 0):
-            return one.name
+    """The class of a signal; the one that it is held in is left only by half the hysteresis, either way."""
+    names = [one.name for one in CLASSES]
+    inside = names.index(held) if held in names else len(names)
+    for index, weakest in enumerate(limits.class_dbm):
+        slack_db = 0.0 if not held else limits.hysteresis_db / 2 * (1 if index < inside else -1)
+        if rssi_dbm >= weakest + slack_db:
+            return names[index]
     return BEYOND
 
 
@@ -127,7 +130,8 @@ class PresenceWatch:
         reach_dbm = self.limits.reach_dbm
         if reach_dbm is None or enrolled.rssi_dbm is None:
             return True
-        return enrolled.rssi_dbm >= reach_dbm - (self.limits.hysteresis_db if enrolled.present else 0)
+        half_db = self.limits.hysteresis_db / 2
+        return enrolled.rssi_dbm >= reach_dbm + (-half_db if enrolled.present else half_db)
 
     def _come(self, enrolled: Enrolled, rssi_dbm: int, now: float) -> None:
         enrolled.present = True

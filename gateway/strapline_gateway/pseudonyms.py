@@ -19,8 +19,15 @@ _SKIPPED = 192
 _EXPLAINED = 4096
 """The most slots that are kept for one silent tag: two weeks and more. What is further on is swept past."""
 
+_FORMER = 15
+"""An hour of the shortest slots, and some."""
+
 _SEARCH_PAUSE_S = 60.0
 """Strangers may advertise anything; this is how often they can make us search."""
+
+_BESIDE_PAUSE_S = 600.0
+_BESIDE_SLOTS = 2048
+"""So often, while unknown pseudonyms are heard, some tags are searched for that are heard as well: a second device is not silent."""
 
 _SEARCH_SLOTS = 8192
 """Slots that one search may compute over all tags: some 20 ms, whatever strangers advertise and however many tags are away."""
@@ -46,6 +53,8 @@ class _Known:
         """The slots around and after the newest one: they stay in the table until the tag is heard."""
         self.swept = range(0)
         """Slots far ahead that are in the table until the next search."""
+        self.former = range(0)
+        """Where it was before its slot last jumped: a tag that has started again never comes there, one of two devices does."""
 
     def explained(self, now: float) -> int:
         """The last slot that the tag can have entered since it was heard, if it was never off."""
@@ -59,10 +68,13 @@ class PseudonymTable:
         self._tags: dict[str, _Known] = {}
         self._owners: dict[int, list[tuple[str, int]]] = {}
         self._searched = float("-inf")
+        self._beside = 0.0
         self._rota: deque[str] = deque()
         """Who is searched for first, next time."""
 
     def add(self, tag: str, header: BlockCipher, now: float) -> None:
+        if not self._tags:
+            self._beside = now
         self._tags[tag] = _Known(header, now)
         self._rota.append(tag)
         self.resume(tag, 0)
@@ -114,6 +126,8 @@ class PseudonymTable:
         known.heard = now
         for owner, index in self._owners.get(pseudonym, []):
             if owner == tag and index not in (known.newest - 1, known.newest):
+                if index not in known.former and index - known.newest > _AHEAD:
+                    known.former = range(known.newest, known.newest + _FORMER)
                 self.resume(tag, index)
                 return True
         return False
@@ -133,7 +147,23 @@ class PseudonymTable:
                 if not left:
                     self._begin_with(tag)
                     return
+        if now - self._beside >= _BESIDE_PAUSE_S:
+            self._beside = now
+            left -= self._look_beside(min(left, _BESIDE_SLOTS))
         self._sweep(silent, left)
+
+    def _look_beside(self, room: int) -> int:
+        """Tags that are heard: whoever else has their keys may be a reboot ahead of them. Gives the slots that this took."""
+        taken = 0
+        for tag in list(self._rota)[: room // _SKIPPED]:
+            known = self._tags[tag]
+            more = known.newest + _SKIPPED - known.kept.stop
+            if more > 0:
+                known.kept = range(known.kept.start, known.kept.stop + more)
+                self._settle(tag, known)
+                taken += more
+            self._rota.rotate(-1)
+        return taken
 
     def _sweep(self, silent: list[str], left: int) -> None:
         share = max(left // max(len(silent), 1), _SKIPPED)
@@ -156,9 +186,9 @@ class PseudonymTable:
 
     def _settle(self, tag: str, known: _Known) -> None:
         """Make the table hold what is kept and swept, and nothing else."""
-        for index in [i for i in known.slots if i not in known.kept and i not in known.swept]:
+        for index in [i for i in known.slots if not (i in known.kept or i in known.swept or i in known.former)]:
             self._drop(tag, known.slots.pop(index), index)
-        for wanted in (known.kept, known.swept):
+        for wanted in (known.kept, known.swept, known.former):
             for index in wanted:
                 if index not in known.slots:
                     pseudonym = Slot(known.header, index).pseudonym

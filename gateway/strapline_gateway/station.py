@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from strapline_gateway.calls import ASKED_AFTER_S, CONTACT_PERIOD_S, Calls
 from strapline_gateway.connection import CALLER_IDLE_S, CALLER_PROVE_WITHIN_S, IDLE_S, PROVE_WITHIN_S
-from strapline_gateway.connections import Connections
+from strapline_gateway.conversations import Conversations
 from strapline_gateway.curfew import GRACE_S
 from strapline_gateway.enrolment import Enrolled, Keyset
 from strapline_gateway.events import (
@@ -99,8 +99,8 @@ class Station:
         self._impostors = Impostors(tell)
         self._air = AirWatch(tell)
         self._schedules = Schedules(tell, self._presence, utc_s, curfew_grace_s)
-        self._open = Connections(tell, gateway, entropy)
-        self._connections = self._open.connections
+        self._lines = Conversations(tell, gateway, entropy)
+        self._connections = self._lines.connections
         self._range_tests: dict[str, RangeTest] = {}
         self.accepted = 0
         self.rejected: Counter[str] = Counter()
@@ -134,7 +134,7 @@ class Station:
         self._presence.forget(enrolled)
         self._schedules.forget(tag)
         self._range_tests.pop(tag, None)
-        self._open.hang_up_tag(tag)
+        self._lines.hang_up_tag(tag)
         if enrolled.calling is not None:
             self._events.append(Abandon(tag))
         return True
@@ -180,7 +180,7 @@ class Station:
     def _take_heartbeat(self, address: str, rssi_dbm: int, data: bytes, pseudonym: int, now: float) -> None:
         enrolled, heartbeat, missed = self._open_heartbeat(address, data, pseudonym, now)
         if not enrolled.uptime_fits(heartbeat.uptime_4s, now, REPLAY_TOLERANCE_S):
-            self._impostors.stale(enrolled, heartbeat.uptime_4s, data, now)
+            self._impostors.stale(enrolled, enrolled.keys.window.newest, heartbeat.uptime_4s, data, now)
             # A tag that has started again looks the same until it says so under a session key.
             self._calls.call(enrolled, address, now)
             raise RemoteProtocolError("delayed_replay")
@@ -211,7 +211,7 @@ class Station:
     def _renew(self, enrolled: Enrolled, keys: Keyset) -> None:
         if self._roster.renew(enrolled, keys):
             # What is open under the old keys may be anyone's who had them. The tag comes again under the new ones.
-            self._open.hang_up_old(enrolled)
+            self._lines.hang_up_old(enrolled)
 
     def _hear(
         self, enrolled: Enrolled, address: str, rssi_dbm: int, heartbeat: frames.Heartbeat, missed: int, now: float
@@ -297,7 +297,7 @@ class Station:
         """A connection stands; gives its number. `tag` where we called: until it has proved itself that is only a supposition."""
         if tag is not None and tag in self._tags:
             self._tags[tag].calling = None
-        return self._open.open(now, tag)
+        return self._lines.open(now, tag)
 
     def tag_of(self, link: int) -> str | None:
         """The tag that has proved itself on this link; None while nobody has."""
@@ -306,7 +306,7 @@ class Station:
 
     def close_link(self, link: int, now: float) -> None:
         """The connection is gone, whoever ended it."""
-        connection = self._open.close(link)
+        connection = self._lines.close(link)
         enrolled = self._tags.get(connection.tag or "")
         if enrolled is not None:
             if enrolled.link == link:
@@ -333,7 +333,7 @@ class Station:
                 self.rejected[error.reason] += 1
         if connection.tag in self._tags:
             self._deliver(self._tags[connection.tag], now)  # an acknowledgement may have made room
-        self._open.transmit(link, now)
+        self._lines.transmit(link, now)
 
     def _take(self, link: int, frame: bytes, now: float) -> None:
         connection = self._connections[link]
@@ -400,27 +400,27 @@ class Station:
         False where the tag is not ours, and for what no frame has room for.
         """
         enrolled = self._tags.get(tag)
-        if enrolled is None or not self._open.takes(sealed):
+        if enrolled is None or not self._lines.takes(sealed):
             self.rejected["unknown_tag" if enrolled is None else "oversized"] += 1
             return False
         enrolled.mailbox.append(sealed)
         self._deliver(enrolled, now)
-        if enrolled.mailbox and not self._home and enrolled.link is None and self._open.is_urgent(sealed):
+        if enrolled.mailbox and not self._home and enrolled.link is None and self._lines.is_urgent(sealed):
             self._events.append(Ring(tag))
         return True
 
     def _deliver(self, enrolled: Enrolled, now: float) -> None:
-        if enrolled.link is not None and self._open.deliver(enrolled.link, enrolled.mailbox, now):
+        if enrolled.link is not None and self._lines.deliver(enrolled.link, enrolled.mailbox, now):
             self._calls.answered(enrolled, now)
 
     # Time.
 
     def next_deadline(self) -> float | None:
-        parts = (self._open, self._presence, self._schedules, self._air)
+        parts = (self._lines, self._presence, self._schedules, self._air)
         return min([at for part in parts if (at := part.next_deadline()) is not None], default=None)
 
     def handle_timer(self, now: float) -> None:
-        self._open.handle_timer(now)
+        self._lines.handle_timer(now)
         self._air.handle_timer(now, self._tags.values())
         for enrolled in self._presence.handle_timer(now):
             self._schedules.judge(enrolled, self._is_away(enrolled), now)

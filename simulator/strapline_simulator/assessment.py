@@ -26,6 +26,8 @@ class Findings(NamedTuple):
     events: Sequence[CentreEvent]
     alerts: Sequence[str]
     """Codes of the alerts that the centre raised."""
+    notices: Sequence[tuple[str, float]]
+    """What gateways told: code, and when it was at the centre."""
     absences: Sequence[float]
     """When the centre heard of a tag that had gone."""
     positions: int
@@ -51,6 +53,10 @@ def _outcome(scenario: Scenario, e: Expectation, found: Findings) -> Outcome:
         return _arrivals(f"event {e.event}", e, since, [ev.at_centre_s for ev in found.events if ev.code == e.event])
     if e.absent is not None:
         return _arrivals("the gateway misses the tag", e, since, found.absences)
+    if e.notice is not None:
+        return _arrivals(f"notice {e.notice}", e, since, [at for code, at in found.notices if code == e.notice])
+    if e.no_notice is not None:
+        return _plain(f"no notice {e.no_notice}", passed=all(code != e.no_notice for code, _ in found.notices))
     if e.never is not None:
         return _plain(f"no event {e.never}", passed=all(event.code != e.never for event in found.events))
     if e.alert is not None:

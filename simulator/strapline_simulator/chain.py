@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,12 +19,12 @@ from strapline_gateway.gateway import Gateway
 from strapline_gateway.outbox import Outbox
 from strapline_gateway.relay import Relay, state_will
 from strapline_gateway.relay import subscriptions as gateway_subscriptions
-from strapline_gateway.station import Station
+from strapline_gateway.station import PresenceLimits, Station
 from strapline_protocol.keys import centre_keys, gateway_keys
 from strapline_protocol.mqtt import MqttClient, Will
 from strapline_simulator.ble import Air, GatewayRadio, TagRadio
 from strapline_simulator.bodies import Body
-from strapline_simulator.brokers import Broker
+from strapline_simulator.brokers import Broker, BrokerClient
 from strapline_simulator.flight import FlightControl
 from strapline_simulator.scenario import Scenario
 from strapline_simulator.scenario.model import UpdateKind
@@ -80,9 +80,14 @@ class Chain:
         self._made: Images | None = None
         self._updates = 0
         self.gateways: dict[str, Gateway] = {}
+        self.clients: dict[str, BrokerClient] = {}
+        """The gateways' clients: their lines to the broker, which a scenario may cut."""
+        self.on_close: list[Callable[[], Awaitable[None]]] = []
+        """What a scenario has begun around the chain, and must end before it."""
         self._flights: FlightControl
         self._keys = {gateway: Draw(seed, f"gateway-{gateway}")(32) for gateway in (HOME, INGRESS)}
-        person = Person(centre_keys(TAG, self._secret), Schedule(ZoneInfo(scenario.zone), scenario.wearer.windows))
+        self.schedule = Schedule(ZoneInfo(scenario.zone), scenario.wearer.windows)
+        person = Person(centre_keys(TAG, self._secret), self.schedule)
         epoch = int(scenario.start.timestamp())
         self.centre = Centre([person], self._keys, self.ledger, utc=self.utc, epoch=epoch, entropy=Draw(seed, "centre"))
 
@@ -116,6 +121,8 @@ class Chain:
         return self
 
     async def __aexit__(self, *error: object) -> None:
+        for end in self.on_close:
+            await end()
         await self._stack.__aexit__(None, None, None)
 
     def rekey_tag(self) -> None:
@@ -190,7 +197,7 @@ class Chain:
 
     async def _start_gateway(self, stack: AsyncExitStack, ident: str, ble: dict[str, type] | None) -> None:
         draw = Draw(self._seed, f"entropy-{ident}")
-        station = Station(int(ident, 16), [gateway_keys(TAG, self._secret)], draw, home=ble is not None)
+        station = Station(int(ident, 16), [gateway_keys(TAG, self._secret)], draw, **self._role(ble is not None))
         gateway = Gateway(station, ble)
         outbox = Outbox(self._fresh_file(f"outbox-{ident}.sqlite"))
         stack.callback(outbox.close)
@@ -205,6 +212,7 @@ class Chain:
             clock=asyncio.get_running_loop().time,
             on_command=gateway.command,
             on_keys=gateway.expect_keys,
+            on_schedule=gateway.set_schedule,
             entropy=draw,
         )
         gateway.attach(relay)
@@ -212,6 +220,12 @@ class Chain:
         stack.push_async_callback(client.close)
         stack.callback(relay.say_goodbye)
         self.gateways[ident] = await stack.enter_async_context(gateway)
+
+    def _role(self, home: bool) -> dict[str, Any]:
+        """What a station is told of its place."""
+        reach = self._scenario.gateway.reach
+        limits = PresenceLimits() if reach is None or not home else PresenceLimits.of_class(reach)
+        return {"home": home, "limits": limits, "utc_s": lambda: self.utc().timestamp()}
 
     def _fresh_file(self, name: str) -> Path | str:
         """A database of this run alone: what an earlier run left in the folder goes."""
@@ -222,7 +236,7 @@ class Chain:
         return self._folder / name
 
     def _client(self, client_id: str, subscriptions: Sequence[str], will: Will | None = None) -> MqttClient:
-        client = self._broker.client(f"strapline-{client_id}", subscriptions, will)
+        client = self.clients[client_id] = self._broker.client(f"strapline-{client_id}", subscriptions, will)
         return TappedClient(self._flights.client(client, subscriptions, will), self._published)
 
     def _published(self, topic: str, payload: bytes) -> None:

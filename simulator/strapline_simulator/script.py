@@ -9,6 +9,7 @@ from strapline_simulator.scenario import Journey, Place, Scenario, Step
 from strapline_simulator.scenario.model import UpdateKind
 from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
 from strapline_simulator.script_dialogue import ScriptDialogue
+from strapline_simulator.script_gateway import GatewaySteps
 from strapline_simulator.script_limb import STRAP_OHM, LimbVerbs
 from strapline_simulator.script_places import PlaceSteps
 from strapline_simulator.world.sky import LogReceiver, Receiver
@@ -43,7 +44,7 @@ _TEXTS = {
 }
 
 
-class Script(LimbVerbs, PlaceSteps):
+class Script(LimbVerbs, PlaceSteps, GatewaySteps):
     """Plays one scenario on one chain. `receiver` feeds the tag's UART; `observe(text)` hears of every step."""
 
     def __init__(
@@ -64,6 +65,7 @@ class Script(LimbVerbs, PlaceSteps):
         self._home = self.path.at(0)
         self._armed_at: float | None = None
         self._begin_places()
+        self._begin_gateway()
         self._receiver = make_receiver(self)
         self._dialogue = ScriptDialogue(scenario, chain)
 

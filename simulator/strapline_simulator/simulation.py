@@ -165,6 +165,8 @@ class _Run:
         self._entries.append((now, entry))
         if entry.kind == "event":
             self._watch(Happening(now, "centre", event_name(entry.fields["code"])))
+        elif entry.kind == "notice":
+            self._watch(Happening(now, "centre", f"{entry.source}: {entry.fields['code']}"))
         self._note_alerts(chain)
 
     def _note_alerts(self, chain: Chain) -> None:
@@ -192,7 +194,8 @@ class _Run:
         absences = [t for t, entry in self._entries if entry.kind == "presence" and not entry.fields["present"]]
         # The book is read again at the end: a provisional alert has its record's code by now.
         alerts = [(t, a.code, a.text) for (t, _, _), a in zip(self._alerts, chain.centre.alerts.alerts, strict=True)]
-        findings = Findings(events, [code for _, code, _ in alerts], absences, len(fixes), len(unmet))
+        notices = [(entry.fields["code"], t) for t, entry in self._entries if entry.kind == "notice"]
+        findings = Findings(events, [code for _, code, _ in alerts], notices, absences, len(fixes), len(unmet))
         latencies = [(e.code, e.t_s, self._alarm_latency(e, script)) for e in events if e.code in _ALARM_NAMES]
         self._tell_story(script, events, alerts, latencies)
         accepted = sum(gateway.station.accepted for gateway in chain.gateways.values())

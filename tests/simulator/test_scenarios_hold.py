@@ -15,7 +15,9 @@ from strapline_simulator.trace import read_trace
 
 # Those named after requirements are test_row_scenarios.py's; night-and-day is run below, on every body and broker.
 QUIET = sorted(
-    name for name in shipped_scenarios() if name not in ("gnss-log", "a-week", "night-and-day") and not re.match(r"r\d\d-", name)
+    name
+    for name in shipped_scenarios()
+    if name not in ("gnss-log", "a-week", "night-and-day") and not re.match(r"r\d\d-", name)
 )
 
 

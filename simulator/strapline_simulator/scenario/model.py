@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from strapline_centre.schedule import Window
 from strapline_protocol.definitions import EventCode
 from strapline_protocol.profiles import PROFILES
+from strapline_simulator.scenario.gateway import BaseStation, Handling, NoticeName
 from strapline_simulator.scenario.limb import Activity, Drain, Replay, Surroundings
 from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
 from strapline_simulator.scenario.places import ShelterName, ZoneSpec
@@ -50,6 +51,16 @@ Verb = Literal[
     "sky",
     "spoofer",
     "zones",
+    "gateway_battery",
+    "gateway_case",
+    "gateway_line",
+    "gateway_mains",
+    "gateway_moved",
+    "gateway_schedule",
+    "clone_tag",
+    "noise",
+    "record_radio",
+    "replay_radio",
 ]
 
 
@@ -162,6 +173,26 @@ class Step(_Strict):
     spoofer: str | Literal[False] | None = Field(default=None, description="false signals of this place; false: none")
     shelter: ShelterName | None = Field(default=None, description="what stands around the tag and takes signals away")
     zones: tuple[ZoneSpec, ...] | None = Field(default=None, description="the centre sets the tag's zones")
+    gateway_battery: float | None = Field(default=None, description="the base station's charge, %", ge=0, le=100)
+    gateway_case: Literal["open", "closed"] | None = Field(default=None, description="the base station's case")
+    gateway_line: bool | None = Field(default=None, description="the base station's line to the network")
+    gateway_mains: bool | None = Field(default=None, description="the base station's mains")
+    gateway_moved: Handling | None = Field(
+        default=None, description="somebody knocks against the base station, or carries it"
+    )
+    gateway_schedule: Literal[True] | None = Field(
+        default=None, description="the centre gives the base station the wearer's schedule to judge by"
+    )
+    clone_tag: bool | None = Field(
+        default=None, description="a second device with the tag's keys, beside the base station"
+    )
+    noise: Annotated[float, Field(ge=-110, le=-20)] | Literal[False] | None = Field(
+        default=None, description="noise on the tags' radio at home, dBm; false: none"
+    )
+    record_radio: bool | None = Field(default=None, description="somebody records what the tag sends, wherever it is")
+    replay_radio: Seconds | None = Field(
+        default=None, description="they send it again beside the base station, for so long"
+    )
 
     @model_validator(mode="after")
     def _one_verb(self) -> "Step":
@@ -196,6 +227,8 @@ class Expectation(_Strict):
     positions: int | None = Field(default=None, description="at least so many positions are at the centre", ge=0)
     positions_at_most: int | None = Field(default=None, description="no more than so many", ge=0)
     absent: Literal[True] | None = Field(default=None, description="the gateway told that the tag has gone")
+    notice: NoticeName | None = Field(default=None, description="a gateway told the centre of this")
+    no_notice: NoticeName | None = Field(default=None, description="no gateway told of it, at any time")
 
     after: str | None = Field(default=None, description="the step that it must follow")
     within: Seconds | None = Field(default=None, description="how soon after that step it is at the centre")
@@ -204,7 +237,10 @@ class Expectation(_Strict):
 
     @model_validator(mode="after")
     def _one_claim(self) -> "Expectation":
-        claims = ("event", "never", "alert", "no_alert", "missing", "positions", "positions_at_most", "absent")
+        claims = (
+            "event", "never", "alert", "no_alert", "missing", "positions", "positions_at_most", "absent",
+            "notice", "no_notice",
+        )  # fmt: skip
         if sum(getattr(self, claim) is not None for claim in claims) != 1:
             raise ValueError(f"an expectation claims exactly one of {', '.join(claims)}")
         if self.within is not None and self.after is None:
@@ -261,6 +297,7 @@ class Scenario(_Strict):
     profile: Annotated[str, AfterValidator(_profile)] | None = Field(
         default=None, description="a named set of settings; `tag` goes before it"
     )
+    gateway: BaseStation = Field(default=BaseStation(), description="the base station at home")
     gnss_log: bool = Field(default=False, description="the receiver's bytes come from the log given with --gnss-log")
     steps: tuple[Step, ...]
     expect: tuple[Expectation, ...] = Field(min_length=1)

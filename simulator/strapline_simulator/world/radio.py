@@ -17,12 +17,18 @@ SENSITIVITY_DBM = -96
 """Typical receiver sensitivity at 1 Mbit/s: with these numbers a tag is heard up to some 45 m."""
 
 
+SNR_DB = 10.0
+"""What a receiver of GFSK at 1 Mbit/s needs; Bluetooth asks for 21 dB against a co-channel signal like its own."""
+
+
 class RadioWorld:
     """Where the nodes are. A node that was never placed is nowhere."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
         self._where: dict[str, Callable[[], Point]] = {}
+        self.noise_dbm: float | None = None
+        """What covers the band at home; nobody there hears what is not well above it."""
         self.damping_db = 0.0
         """What stands around the tag takes this from every signal."""
 
@@ -36,4 +42,5 @@ class RadioWorld:
         metres = max(distance_m(self._where[a](), self._where[b]()), 1.0)
         loss = 10 * PATH_LOSS_EXPONENT * math.log10(metres)
         rssi = round(RSSI_AT_1_M_DBM - self.damping_db - loss + self._random.gauss(0, FADING_DB))
-        return rssi if rssi >= SENSITIVITY_DBM else None
+        floor = SENSITIVITY_DBM if self.noise_dbm is None else max(SENSITIVITY_DBM, self.noise_dbm + SNR_DB)
+        return rssi if rssi >= floor else None

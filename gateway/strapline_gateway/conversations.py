@@ -20,7 +20,7 @@ _URGENT = (bytes([frames.LOCATE]), bytes([frames.MESSAGE]))
 """Commands for which a tag is worth waking; the kind is the first byte of the seal's envelope."""
 
 
-class Connections:
+class Conversations:
     """All connections, by number."""
 
     def __init__(self, tell: Callable[[Event], None], gateway: int, entropy: Callable[[int], bytes]) -> None:

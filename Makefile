@@ -6,7 +6,7 @@ SHELL := /bin/sh
 ON ?= micropython
 # More arguments for the command or for pytest, such as ARGS="-k strap".
 ARGS ?=
-# How many inputs `make fuzz` feeds.
+# How many inputs `make fuzz` feeds; `make chaos` runs 300 seeds where nobody says how many.
 RUNS ?= 10000000
 # The Python that the virtual environment is made of; the first of these that is 3.11 or newer and has venv, unless you name one.
 PYTHON ?=
@@ -17,7 +17,7 @@ BIN := .venv/bin
 STAMP := .venv/set-up
 UV := uv==0.13.9
 
-.PHONY: help demo test check bench fuzz prove docs format generate lock setup clean
+.PHONY: help demo test check bench fuzz prove chaos docs format generate lock setup clean
 
 help: ## Say what can be made (this list)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,9 @@ fuzz: setup ## Feed ten million hostile inputs to every decoder and receiver; RU
 
 prove: setup ## Try a million forgeries and replays: none may get through
 	@$(BIN)/python tests/fuzz/forge.py $(ARGS)
+
+chaos: setup ## Kill gateways in 300 seeded runs, 30 with a Mosquitto that drops: nothing may be lost; RUNS=50 for fewer
+	@$(BIN)/strapline chaos --runs $(if $(filter file,$(origin RUNS)),300,$(RUNS)) --mosquitto 30 --outage-days 10 --stampede --json out/chaos.json $(ARGS)
 
 docs: setup ## Build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

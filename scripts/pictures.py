@@ -10,6 +10,7 @@ from playwright.sync_api import sync_playwright
 from rich import _export_format
 from rich.console import Console
 
+from strapline_simulator.chaos import stampede_page
 from strapline_simulator.energy.activity import count_activities
 from strapline_simulator.energy.boards import figures
 from strapline_simulator.energy.page import render_page
@@ -63,6 +64,12 @@ def main() -> int:
         page.goto(energy_file.as_uri())
         page.wait_for_timeout(2000)
         page.screenshot(path=IMAGES / "energy.png")
+        stampede_file = Path(folder) / "stampede.html"
+        stampede_file.write_text(stampede_page.render_page(), encoding="utf-8")
+        page.set_viewport_size({"width": 1120, "height": 800})
+        page.goto(stampede_file.as_uri())
+        page.wait_for_timeout(2000)
+        page.screenshot(path=IMAGES / "stampede.png")
         chromium.close()
     return 0
 

@@ -20,8 +20,11 @@ class PatientClient:
     `connect` comes back only once there is a broker; `publish` before that goes nowhere, as with everything that a relay holds for later.
     """
 
-    def __init__(self, make: Callable[[], MqttClient], *, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self, make: Callable[[], MqttClient], *, jitter: Callable[[], float] = random.random, first_pause_s: float = 0.0
+    ) -> None:
         self._make = make
+        self._first_pause_s = first_pause_s
         self._jitter = jitter
         self._client: MqttClient | None = None
         self._first_token = 0
@@ -31,6 +34,8 @@ class PatientClient:
 
     async def connect(self, listener: Listener) -> None:
         failures = 0
+        pause_s, self._first_pause_s = self._first_pause_s, 0.0
+        await asyncio.sleep(pause_s)
         client = self._make()
         while True:
             try:

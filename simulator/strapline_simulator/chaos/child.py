@@ -65,7 +65,9 @@ class LockStepLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.now
 
-    def call_at(self, when: float, callback: Callable[..., object], *args: Any, context: Any = None) -> Any:
+    def call_at(  # type: ignore[override] # typed with a TypeVarTuple there
+        self, when: float, callback: Callable[..., object], *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
         handle = super().call_at(when, callback, *args, context=context)
         self._timers = [timer for timer in self._timers if not timer.cancelled() and timer.when() > self.now]
         self._timers.append(handle)

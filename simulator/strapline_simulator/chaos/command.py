@@ -22,7 +22,9 @@ def chaos(
         int, typer.Option(min=0, help="How many runs in real time with a Mosquitto that drops messages.")
     ] = 0,
     outage_days: Annotated[float, typer.Option(min=0, help="One outage of so many days, then recovery.")] = 0,
-    stampede: Annotated[bool, typer.Option("--stampede", help="10,000 gateways after a restart of the broker.")] = False,
+    stampede: Annotated[
+        bool, typer.Option("--stampede", help="10,000 gateways after a restart of the broker.")
+    ] = False,
     jobs: Annotated[int, typer.Option(min=0, help="Processes; 0: as many as there are cores.")] = 0,
     json_file: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write the summary there; - for standard output.")
@@ -88,7 +90,17 @@ def _tell(result: dict[str, Any], *, quiet: bool) -> None:
         typer.echo(json.dumps(result), err=quiet)
         return
     name = result.get("name") or f"seed {result['seed']}"
-    figures = ("simulated_s", "recorded", "missing", "tombstoned", "copies", "alarms", "kills", "dropped_by_broker", "wall_s")
+    figures = (
+        "simulated_s",
+        "recorded",
+        "missing",
+        "tombstoned",
+        "copies",
+        "alarms",
+        "kills",
+        "dropped_by_broker",
+        "wall_s",
+    )
     told = ", ".join(f"{figure} {result[figure]}" for figure in figures if figure in result)
     typer.echo(f"{'pass' if result['passed'] else 'FAIL'}  {name}: {told}", err=quiet)
     if not result["passed"]:

@@ -43,13 +43,18 @@ def _live(handed: int) -> NoReturn:
             child.live(connection)
         code = 0
     except BaseException:  # noqa: BLE001 - the top of a process: told on standard error, as any program would
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        sys.excepthook(*sys.exc_info())
     finally:
         sys.stderr.flush()
         os._exit(code)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve the socket whose number is the last argument."""
     logging.getLogger().addHandler(logging.NullHandler())  # what gateways log of a full disk belongs to the run
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other end decides when it is over
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(socket.socket(fileno=int(sys.argv[-1])))
+
+
+if __name__ == "__main__":
+    main()

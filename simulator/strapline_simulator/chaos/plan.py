@@ -52,7 +52,11 @@ def draw_plan(seed: int) -> Plan:
     orderly = dice.random() < 0.2
     allowed = [fault for fault in FAULTS if not (orderly and fault in LOSING)]
     # Every run kills gateways, more often than anything else; of the rest each has some, so that faults meet in all combinations.
-    chosen = ["kill", *["kill at work"] * 3, *(fault for fault in allowed if "kill" not in fault and dice.random() < 0.7)]
+    chosen = [
+        "kill",
+        *["kill at work"] * 3,
+        *(fault for fault in allowed if "kill" not in fault and dice.random() < 0.7),
+    ]
     pause_s = dice.uniform(20, 90) if duration_s <= 2 * HOUR_S else duration_s / dice.uniform(60, 150)
     return Plan(
         seed=seed,

@@ -6,11 +6,15 @@ import socket
 import struct
 import subprocess
 import sys
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
 from strapline_simulator.chaos.child import Birth, Order, Reply
+
+PROGRAM = ("-m", "strapline_simulator.chaos.nursery")
+"""What Python runs to be a nursery."""
 
 _NUMBER = struct.Struct(">i")
 
@@ -22,9 +26,9 @@ class GatewayEndedError(RuntimeError):
 class Nursery:
     """Where gateways' processes come from. A context manager; all that were born are gone when it ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: Sequence[str] = PROGRAM) -> None:
         self._line, far = socket.socketpair()
-        command = [sys.executable, "-m", "strapline_simulator.chaos.nursery", str(far.fileno())]
+        command = [sys.executable, *program, str(far.fileno())]
         self._process = subprocess.Popen(command, pass_fds=[far.fileno()])
         far.close()
 

@@ -1,4 +1,4 @@
-"""A gateway's process in real time, for `real_time`: the real outbox and relay on paho, and records that it is handed once and never again."""
+"""A gateway's process in real time: the real outbox and relay on paho, and records that it is handed once and never again."""
 
 import asyncio
 import hashlib
@@ -35,9 +35,7 @@ async def live(url: str, path: Path) -> None:
     will = state_will(GATEWAY, key, utc_now(), outbox.start)
     client = PahoClient(url, f"strapline-{GATEWAY}", subscriptions(GATEWAY), will)
     loop = asyncio.get_running_loop()
-    relay = Relay(
-        GATEWAY, key, outbox, client, utc=utc_now, clock=loop.time, on_command=_to_tag, entropy=os.urandom
-    )
+    relay = Relay(GATEWAY, key, outbox, client, utc=utc_now, clock=loop.time, on_command=_to_tag, entropy=os.urandom)
     await client.connect(relay)
     taken = path.with_suffix(".taken")
     first = len(taken.read_bytes()) + 1 if taken.exists() else 1

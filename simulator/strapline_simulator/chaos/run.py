@@ -3,11 +3,12 @@
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from strapline_simulator.chaos.plan import Plan, draw_plan
-from strapline_simulator.chaos.process import Nursery
+from strapline_simulator.chaos.process import PROGRAM, Nursery
 from strapline_simulator.chaos.verdict import Verdict, Wrong, judge
 from strapline_simulator.chaos.world import World
 
@@ -67,10 +68,10 @@ def run_seed(seed: int) -> Result:
     return run_plan(draw_plan(seed))
 
 
-def run_plan(plan: Plan) -> Result:
-    """The same for any plan."""
+def run_plan(plan: Plan, program: Sequence[str] = PROGRAM) -> Result:
+    """The same for any plan; `program` is the nursery's, for a gateway with a defect that must be found."""
     begun = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="strapline-chaos-", dir=scratch()) as folder, Nursery() as nursery:
+    with tempfile.TemporaryDirectory(prefix="strapline-chaos-", dir=scratch()) as folder, Nursery(program) as nursery:
         world = World(plan, Path(folder), nursery)
         try:
             world.begin()
@@ -101,5 +102,5 @@ def _what_waits(world: World) -> str:
 
 
 def scratch() -> str | None:
-    """A folder for files: in memory, where there is a file system in it: a kill loses nothing that was written, synced or not, and syncing takes most of the time."""
+    """Where files go: into memory where it has a file system, since a kill loses nothing that was written, synced or not."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a folder of its own is made in it

@@ -29,7 +29,7 @@ class Recorded(NamedTuple):
     @property
     def fields(self) -> dict[str, Any]:
         """As the ledger has them."""
-        unpack = {frames.EVENT: frames.unpack_event, frames.FIX: frames.unpack_fix}.get(
+        unpack: Callable[[bytes], Any] = {frames.EVENT: frames.unpack_event, frames.FIX: frames.unpack_fix}.get(
             self.kind, frames.unpack_tombstone
         )
         return dict(unpack(self.body)._asdict())
@@ -45,9 +45,7 @@ class Memory(dict[str, Any]):
 
 
 class Wearer:
-    """A tag on somebody's leg; a `Machine`. `on_advertise(address, data)`, `on_send(bearer, data)`, `on_dial()` and `on_hang_up(bearer)` are
-    the bearers'.
-    """
+    """A tag on somebody's leg; a `Machine`. Its bearers are somebody else's: `on_advertise(address, data)` and so on."""
 
     def __init__(self, timeline: Timeline, ident: str, secret: bytes, seed: str, settings: dict[str, int]) -> None:
         self._timeline = timeline
@@ -106,7 +104,7 @@ class Wearer:
                 self._note(journal.ident, journal.newest, meta >> 2, meta & 3, bytes(body))
             return bool(done)
 
-        journal._put = noting  # noqa: SLF001
+        journal._put = noting  # type: ignore[method-assign] # noqa: SLF001
 
     def _note(self, journal: int, sequence: int, kind: int, flags: int, body: bytes) -> None:
         recorded = Recorded(self._timeline.now, kind, bool(flags & ALARM_LANE), body)

@@ -63,6 +63,8 @@ class World:
         seed = f"chaos/{self.plan.seed}"
         secret = hashlib.sha256(f"{seed}/secret/{ident}".encode()).digest()[:16]
         settings = {"away_fix_s": 600, "journal_bytes": self.plan.journal_bytes, "journal_block_bytes": 512}
+        if self.plan.journal_bytes <= 8192:
+            settings["away_fix_s"] = 60  # it shall be full now and then
         settings |= dict(self.plan.settings)
         if self.plan.journal_bytes > 8192:
             settings["journal_block_bytes"] = 4096
@@ -157,7 +159,7 @@ class World:
     # One thing at a time, for those who write the story themselves.
 
     def cut_off(self, base: Base) -> None:
-        """This gateway has no broker until `join`."""
+        """A gateway without a broker, until `join`."""
         base.line_cut = True
         base.lose_mqtt("the line is cut")
 

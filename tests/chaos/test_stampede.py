@@ -1,0 +1,27 @@
+"""R42: ten thousand gateways, one broker."""
+
+import math
+
+from strapline_simulator.chaos.stampede import GATEWAYS, PEAK_LIMIT, all_cases, power_failure, restart
+
+
+def test_no_event_brings_more_than_a_few_times_an_even_load():
+    for case in all_cases():
+        assert sum(case.connected) == GATEWAYS
+        assert case.peak_ratio <= PEAK_LIMIT, case.summary()
+
+
+def test_all_are_back_within_a_minute_and_a_half_of_the_broker():
+    assert all(case.last_s - case.back_at_s < 90 for case in all_cases())
+
+
+def test_a_short_restart_makes_nobody_tell_that_gateways_are_lost():
+    assert sum(restart(5.0).wills) == 0
+
+
+def test_pauses_with_a_part_in_common_would_be_a_stampede():
+    def half_jittered_from_2_s(failures, fraction):
+        return min(60.0, math.ldexp(1.0, min(failures, 10))) * (0.5 + 0.5 * fraction)
+
+    assert restart(1.0, half_jittered_from_2_s).peak_ratio > 20
+    assert power_failure(60.0, first_pause_s=lambda _up_s, _fraction: 0.0).peak_ratio > 10

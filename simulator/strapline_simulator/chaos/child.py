@@ -6,15 +6,20 @@ import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from strapline_gateway.gateway import Gateway
+from strapline_gateway.health import Health, LinkState
 from strapline_gateway.outbox import Outbox
 from strapline_gateway.relay import Relay, state_will, subscriptions
 from strapline_gateway.station import Abandon, Connect, HangUp, Station, Transmit
 from strapline_protocol.keys import GatewayKeys
 from strapline_protocol.mqtt import MqttClient
 from strapline_simulator.chaos.trap import Trap
+
+
+_TURNS = 6
+"""Of the loop, until all that one thing brings about has been done: a drain, the commit after it, what is published then."""
 
 
 class Birth(NamedTuple):
@@ -79,7 +84,7 @@ class LockStepLoop(asyncio.SelectorEventLoop):
 
     async def settle(self) -> None:
         """Let everything run that is due now."""
-        for _ in range(3):
+        for _ in range(_TURNS):
             await asyncio.sleep(0)
         self._timers = [timer for timer in self._timers if not timer.cancelled() and timer.when() > self.now]
 
@@ -114,12 +119,13 @@ class _Process:
                 self._reply(loop)
         self._outbox.close()
 
-    def _assemble(self, loop: LockStepLoop) -> tuple["_LockStepGateway", Outbox, Relay]:
+    def _assemble(self, loop: LockStepLoop) -> tuple[Gateway, Outbox, Relay]:
         birth = self._birth
         entropy = _Draw(birth.seed)
         station = Station(int(birth.ident, 16), birth.tags, entropy, home=birth.home, now=birth.now)
-        gateway = _LockStepGateway(station, self._perform)
-        outbox = Outbox(birth.path)
+        gateway = Gateway(station)
+        gateway.add_links([_Link(self._perform)])
+        outbox = Outbox(birth.path, utc_s=lambda: self._utc_s)
         client: MqttClient = self  # type: ignore[assignment] # the relay only publishes
         relay = Relay(
             birth.ident,
@@ -130,6 +136,7 @@ class _Process:
             clock=loop.time,
             on_command=gateway.command,
             on_keys=gateway.expect_keys,
+            on_schedule=gateway.set_schedule,
             entropy=entropy,
         )
         gateway.attach(relay)
@@ -245,15 +252,25 @@ class _Shrug:
         return False
 
 
-class _LockStepGateway(Gateway):
-    """The gateway with its links at the other end of a socket."""
+class _Link:
+    """A `Link` whose radio is at the other end of a socket."""
 
-    def __init__(self, station: Station, perform: Callable[[Connect | Abandon | Transmit | HangUp], None]) -> None:
-        super().__init__(station, None)
-        self._perform_there = perform
+    name = "chaos:"
+    health = Health("chaos:", LinkState.UP, 0, None, 0, {})
 
-    def _perform(self, event: Connect | Abandon | Transmit | HangUp) -> None:
-        self._perform_there(event)
+    def __init__(self, perform: Callable[[Connect | Abandon | Transmit | HangUp], None]) -> None:
+        self._perform = perform
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        """There is nothing to close."""
+
+    def perform(self, event: Connect | Abandon | Transmit | HangUp) -> bool:
+        """All links are this one's."""
+        self._perform(event)
+        return True
 
 
 class _Draw:

@@ -122,27 +122,27 @@ def all_cases() -> list[Case]:
 
 def relay_profile(backlog: int, seed: int = 0, horizon_s: float = 120.0) -> list[float]:
     """When a real relay publishes after it has been connected (s): its state, and what its outbox held; no receipt comes."""
-    return _Rehearsal(backlog, Random(f"stampede/relay/{seed}")).run(horizon_s)
+    return _Rehearsal(f"{0x6A7E0001 + seed:08x}", backlog).run(horizon_s)
 
 
 class _Rehearsal:
     """A relay and an outbox on a clock of their own, a broker that acknowledges in 50 ms, and a centre that is overwhelmed."""
 
-    def __init__(self, backlog: int, dice: Random) -> None:
+    def __init__(self, ident: str, backlog: int) -> None:
         self._now = 0.0
         self._published: list[float] = []
         self._pubacks: deque[tuple[float, int]] = deque()
         self._outbox = Outbox(":memory:")
         client: MqttClient = self  # type: ignore[assignment] # the relay only publishes
         self._relay = Relay(
-            "6a7e0001",
+            ident,
             bytes(32),
             self._outbox,
             client,
             utc=lambda: datetime.fromtimestamp(EPOCH_S + self._now, UTC),
             clock=lambda: self._now,
             on_command=lambda _tag, _sealed: None,
-            entropy=dice.randbytes,
+            entropy=bytes,
         )
         for _ in range(backlog):
             self._relay.keep(Presence("7a900001", True, -60))

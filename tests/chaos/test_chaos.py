@@ -31,10 +31,10 @@ def test_the_sample_has_every_fault():
 
 
 def test_the_same_seed_is_the_same_run_to_the_byte():
-    one, other = run_seed(3), run_seed(3)
+    one, other = run_seed(140), run_seed(140)
     assert one.digest == other.digest
     assert one.kills_at_work == other.kills_at_work
-    assert run_seed(2).digest != one.digest
+    assert run_seed(148).digest != one.digest
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from strapline_gateway import pace
 from strapline_gateway.outbox import Outbox
 from strapline_gateway.relay import Relay, state_will, subscriptions, utc_now
 from strapline_gateway.station import Record
@@ -30,6 +31,7 @@ def gateway_key() -> bytes:
 
 async def live(url: str, path: Path) -> None:
     """Take the records that no earlier life has taken, one by one, until somebody kills this process."""
+    pace.SPREAD_S = 1.0  # a backlog's wait is for ten thousand gateways; here is one
     outbox = Outbox(path)
     key = gateway_key()
     will = state_will(GATEWAY, key, utc_now(), outbox.start)

@@ -113,18 +113,24 @@ class _Run:
             async with self._centre(ledger):
                 self._start_gateway()
                 await asyncio.sleep(self._dice.uniform(0.3, 0.8))
+            await self._until_the_broker_drops()
             for _ in range(self._dice.randrange(2, 4)):
-                await asyncio.sleep(self._dice.uniform(0.05, 0.5))
                 self._kill_gateway()
                 if self._dice.random() < 0.3:
                     self._restart_broker()
                 self._start_gateway()
-                await asyncio.sleep(self._dice.uniform(0.3, 1.0))
+                await asyncio.sleep(self._dice.uniform(0.3, 2.0))
             async with self._centre(ledger):
                 await self._until_all_are_there(ledger)
             return self._judge(ledger, begun)
         finally:
             ledger.close()
+
+    async def _until_the_broker_drops(self) -> None:
+        for _ in range(_PATIENCE * 5):
+            if self._dropping():
+                return
+            await asyncio.sleep(0.1)
 
     async def _until_all_are_there(self, ledger: Ledger) -> None:
         # What the broker dropped comes again with the next connection, or in half a minute: a kill is one reason for a connection.
@@ -142,7 +148,6 @@ class _Run:
         entries = [entry for entry in ledger.entries() if entry.source == TAG]
         there = {(entry.journal, entry.sequence) for entry in entries}
         truth = {(JOURNAL, sequence) for sequence in range(1, RECORDS + 1)}
-        log = (self._folder / "mosquitto.log").read_text(errors="replace")
         return RealResult(
             number=self._number,
             recorded=RECORDS,
@@ -150,9 +155,13 @@ class _Run:
             duplicates_stored=len(entries) - len(there),
             copies=ledger.duplicates,
             kills=self._kills,
-            dropping=log.count("Outgoing messages are being dropped"),
+            dropping=self._dropping(),
             wall_s=time.perf_counter() - begun,
         )
+
+    def _dropping(self) -> int:
+        log = (self._folder / "mosquitto.log").read_text(errors="replace")
+        return log.count("Outgoing messages are being dropped")
 
     @asynccontextmanager
     async def _centre(self, ledger: Ledger) -> AsyncIterator[None]:

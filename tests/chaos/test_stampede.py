@@ -2,6 +2,8 @@
 
 import math
 
+from strapline_gateway.relay import WILL_DELAY_S
+from strapline_protocol.paho_link import FIRST_PAUSE_S, KEEPALIVE_S
 from strapline_simulator.chaos.stampede import GATEWAYS, PEAK_LIMIT, all_cases, power_failure, restart
 
 
@@ -15,8 +17,14 @@ def test_all_are_back_within_a_minute_and_a_half_of_the_broker():
     assert all(case.last_s - case.back_at_s < 90 for case in all_cases())
 
 
-def test_a_short_restart_makes_nobody_tell_that_gateways_are_lost():
-    assert sum(restart(5.0).wills) == 0
+def test_who_only_loses_the_line_is_back_before_its_will_is_told():
+    assert FIRST_PAUSE_S + 5.0 < WILL_DELAY_S
+
+
+def test_a_city_that_goes_dark_is_not_told_of_in_one_second():
+    dark = power_failure(600.0)
+    assert sum(dark.wills) == GATEWAYS
+    assert max(dark.wills) <= 2 * GATEWAYS / KEEPALIVE_S
 
 
 def test_pauses_with_a_part_in_common_would_be_a_stampede():

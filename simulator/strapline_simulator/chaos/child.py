@@ -17,7 +17,6 @@ from strapline_protocol.keys import GatewayKeys
 from strapline_protocol.mqtt import MqttClient
 from strapline_simulator.chaos.trap import Trap
 
-
 _TURNS = 6
 """Of the loop, until all that one thing brings about has been done: a drain, the commit after it, what is published then."""
 

@@ -16,6 +16,9 @@ from strapline_simulator.chaos.timeline import EPOCH_S
 
 _CLIENT = "centre"
 
+_TICK_S = 1.0
+"""It does not look more often, whatever is due."""
+
 
 class Arrived(NamedTuple):
     """A record that was new to the ledger, when it came."""
@@ -25,7 +28,7 @@ class Arrived(NamedTuple):
 
 
 class MonitoringCentre:
-    """Centre, service and ledger on the shared broker."""
+    """Centre, service and ledger on the shared broker; a `Machine`, since a centre beats and watches for silence."""
 
     def __init__(self, shared: Shared, tags: Sequence[CentreKeys], gateways: Mapping[str, bytes]) -> None:
         self._shared = shared
@@ -34,6 +37,7 @@ class MonitoringCentre:
         self._path: Path = shared.folder / "ledger.sqlite"
         self._starts = 0
         self.reachable = True
+        self._next_tick = 0.0
         self.arrived: list[Arrived] = []
         self.duplicates = 0
         """Copies that came and were not stored."""
@@ -58,6 +62,19 @@ class MonitoringCentre:
         self.service = CentreService(self.centre, client, self._entered)
         if self.reachable:
             self.connect()
+
+    def next_deadline(self) -> float | None:
+        """When its sentry has something to do."""
+        sentry = getattr(self.centre, "sentry", None)
+        return None if sentry is None else max(self._next_tick, sentry.next_deadline() - EPOCH_S)
+
+    def handle_timer(self) -> None:
+        """What is due with time."""
+        self._next_tick = self._shared.timeline.now + _TICK_S
+        tick = getattr(self.service, "tick", None)
+        if tick is not None:
+            tick()
+            self.service.publish()
 
     def stop(self) -> None:
         """What it had not said yet is never said."""

@@ -102,6 +102,7 @@ class World:
 
     def begin(self) -> None:
         """All is switched on, and the tags are armed."""
+        self.timeline.add(self.centre)
         for base in self.bases.values():
             self.timeline.add(base)
             base.start()

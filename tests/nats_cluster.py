@@ -91,20 +91,24 @@ class Cluster:
         process.wait()
 
     def is_whole(self):
-        """All nodes are there and have caught up."""
-        return len(self._running) == len(NODES) and all(
-            self._ask(node, "/healthz").get("status") == "ok" and self._ask(node, "/jsz")["meta_cluster"].get("leader")
-            for node in NODES
-        )
+        """All nodes are there and every stream's copies have caught up. (What /healthz says takes minutes after a kill.)"""
+        if len(self._running) < len(NODES):
+            return False
+        if not all(self._ask(node, "/jsz")["meta_cluster"].get("leader") for node in NODES):
+            return False
+        copies = [copy for told in self._streams() for copy in told.get("cluster", {}).get("replicas") or []]
+        return all(copy.get("current") and not copy.get("offline") for copy in copies)
 
     def leader(self, stream):
-        """The node that leads one of the MQTT streams."""
+        """The node that leads one of the MQTT streams; None while nobody does."""
+        leaders = (told.get("cluster", {}).get("leader") for told in self._streams() if told["name"] == stream)
+        return next((leader for leader in leaders if leader), None)
+
+    def _streams(self):
+        """What each node says of its streams; of replicas only a leader tells."""
         for node in self._running:
             for account in self._ask(node, "/jsz?streams=true").get("account_details") or []:
-                for told in account.get("stream_detail") or []:
-                    if told["name"] == stream and told.get("cluster", {}).get("leader"):
-                        return told["cluster"]["leader"]
-        return None
+                yield from account.get("stream_detail") or []
 
     def _ask(self, node, path):
         try:

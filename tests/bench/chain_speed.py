@@ -12,11 +12,24 @@ import subprocess
 import sys
 import tempfile
 import time
+import venv
+from collections import Counter
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from queue import SimpleQueue
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 
 HERE = Path(__file__).parent
 START_LIMIT_S = 10.0
+RUNS = 3
+TAGS, RECORDS_EACH = 50, 100
+ALARM_TAGS, ALARMS = 10, 200
+LOAD_S = 10.0
+"""For so long alarms come among history at half the rate that was measured before."""
+
+THEENGS = "theengsgateway==1.8.0"
 
 
 def cores():
@@ -144,10 +157,102 @@ def run_chain(folder, *, tags, records_each, alarm_tags=0, alarms_each=0, rate=0
     }
 
 
+def run_paho(folder):
+    """Bare paho with the payloads of `run_chain` in the same folder; the median of some runs."""
+    alone, others = cores()
+    command = [sys.executable, str(HERE / "bare_paho.py")]
+    runs = []
+    with mosquitto(folder, others) as port:
+        for _ in range(RUNS):
+            with Child([*command, str(port), str(Path(folder) / "payloads")], alone) as bare:
+                runs.append(bare.answer())
+    return sorted(runs, key=lambda run: run["per_s"])[RUNS // 2]
+
+
+def theengs_python(folder):
+    """The Python of a throw-away environment with TheengsGateway; it is no dependency of ours."""
+    place = Path(folder) / "theengs"
+    venv.create(place, with_pip=True)
+    python = place / "bin/python"
+    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", THEENGS]
+    subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
+    return str(python)
+
+
+def run_theengs(folder, python, count):
+    """TheengsGateway's path, from the first advertisement to the last message at a subscriber; the median of some runs."""
+    alone, others = cores()
+    runs = []
+    for _ in range(RUNS):
+        with ExitStack() as stack:
+            port = stack.enter_context(mosquitto(folder, others))
+            last = stack.enter_context(listening(port, count))
+            command = [python, str(HERE / "theengs_path.py"), str(port), str(count)]
+            theirs = stack.enter_context(Child(command, alone))
+            theirs.answer()
+            theirs.go()
+            told = theirs.answer()
+            seconds = last.get(timeout=60) - told["began"]
+            theirs.go()
+        runs.append({"per_s": count / seconds, "cpu_us": told["cpu_s"] / count * 1e6})
+    return sorted(runs, key=lambda run: run["per_s"])[RUNS // 2]
+
+
+@contextmanager
+def listening(port, count):
+    """Gives a queue that has the moment at which the count-th message came."""
+    client, last, up, seen = Client(CallbackAPIVersion.VERSION2, "listener"), SimpleQueue(), SimpleQueue(), Counter()
+
+    def heard(_client, _userdata, message):
+        seen["messages"] += "BTtoMQTT" in message.topic
+        if seen["messages"] == count:
+            last.put(time.monotonic())
+
+    client.on_connect = lambda *_details: client.subscribe("home/#")
+    client.on_subscribe = lambda *_details: up.put(True)
+    client.on_message = heard
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    up.get(timeout=10)
+    try:
+        yield last
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+def percentile(values, share):
+    return values[min(len(values) - 1, int(share * len(values)))]
+
+
+def chain_figures():
+    """What `make bench` prints of it; raw figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        flat_out = [run_chain(f"{folder}/flat-{run}", tags=TAGS, records_each=RECORDS_EACH) for run in range(RUNS)]
+        whole = sorted(flat_out, key=lambda run: run["per_s"])[RUNS // 2]
+        bare = run_paho(f"{folder}/flat-0")
+        half = whole["per_s"] / 2
+        alarms = {"alarm_tags": ALARM_TAGS, "alarms_each": ALARMS // ALARM_TAGS, "alarm_rate": ALARMS / LOAD_S}
+        each = max(1, round(half * LOAD_S / TAGS))
+        loaded = run_chain(f"{folder}/half", tags=TAGS, records_each=each, rate=half, **alarms)
+        try:
+            theirs = run_theengs(folder, theengs_python(folder), TAGS * RECORDS_EACH)
+        except (OSError, subprocess.CalledProcessError) as error:
+            theirs = {"error": f"no TheengsGateway to compare with: {error}"}
+    return {"whole": whole, "bare": bare, "loaded": loaded, "theengs": theirs}
+
+
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as where:
-        result = run_chain(
-            where, tags=int(sys.argv[1]), records_each=int(sys.argv[2]), profile=sys.argv[3] if sys.argv[3:] else None
-        )
+    if len(sys.argv) == 1:
+        figures = chain_figures()
+        latencies = figures["loaded"]["latencies_s"]
+        figures["alarm_ms"] = {name: percentile(latencies, at) * 1000 for name, at in (("p50", 0.5), ("p99", 0.99))}
+        for one in figures.values():
+            one.pop("latencies_s", None)
+        print(json.dumps(figures, indent=1))
+    else:
+        with tempfile.TemporaryDirectory() as where:
+            tags, each, *profile = sys.argv[1:]
+            result = run_chain(where, tags=int(tags), records_each=int(each), profile=profile[0] if profile else None)
         del result["latencies_s"]
         print(json.dumps(result, indent=1))

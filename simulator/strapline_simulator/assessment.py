@@ -32,6 +32,8 @@ class Findings(NamedTuple):
     """When the centre heard of a tag that had gone."""
     positions: int
     missing: int
+    refused: int = 0
+    """Messages between gateways and centre that were not genuine."""
 
 
 _NAMES = {int(code): code.name.lower() for code in EventCode}
@@ -68,6 +70,8 @@ def _outcome(scenario: Scenario, e: Expectation, found: Findings) -> Outcome:
         return _plain(
             f"at least {e.positions} positions (there are {found.positions})", passed=found.positions >= e.positions
         )
+    if e.refused is not None:
+        return _plain(f"at least {e.refused} refused (there are {found.refused})", passed=found.refused >= e.refused)
     if e.positions_at_most is not None:
         return _plain(
             f"at most {e.positions_at_most} positions (there are {found.positions})",

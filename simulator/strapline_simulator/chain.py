@@ -29,6 +29,7 @@ from strapline_simulator.flight import FlightControl
 from strapline_simulator.scenario import Scenario
 from strapline_simulator.scenario.model import UpdateKind
 from strapline_simulator.tag_node import TagNode, virtual_loop
+from strapline_simulator.tampering import TamperedClient, Tampering
 from strapline_simulator.taps import MqttTap, TappedClient
 from strapline_simulator.updates import AnyDelivery, Images
 from strapline_simulator.world.cellular import Cellular
@@ -79,6 +80,8 @@ class Chain:
         self.on_truth: Callable[[float, str], None] | None = None
         self._made: Images | None = None
         self._updates = 0
+        self.tampering = Tampering(Random(f"{seed}/broker"))
+        self._relays: list[Relay] = []
         self.gateways: dict[str, Gateway] = {}
         self.clients: dict[str, BrokerClient] = {}
         """The gateways' clients: their lines to the broker, which a scenario may cut."""
@@ -99,6 +102,12 @@ class Chain:
     def utc(self) -> datetime:
         """The world's wall clock."""
         return self._scenario.start + timedelta(seconds=asyncio.get_running_loop().time() - self.origin_s)
+
+    @property
+    def refused(self) -> int:
+        """Messages between gateways and centre that either end refused as not genuine."""
+        counts = [self.centre.rejected, *(relay.rejected for relay in self._relays)]
+        return sum(told.get(reason, 0) for told in counts for reason in ("forged", "malformed", "old_state"))
 
     def now_s(self) -> float:
         """Seconds since the scenario's start."""
@@ -215,6 +224,7 @@ class Chain:
             on_schedule=gateway.set_schedule,
             entropy=draw,
         )
+        self._relays.append(relay)
         gateway.attach(relay)
         await client.connect(relay)
         stack.push_async_callback(client.close)
@@ -237,7 +247,8 @@ class Chain:
 
     def _client(self, client_id: str, subscriptions: Sequence[str], will: Will | None = None) -> MqttClient:
         client = self.clients[client_id] = self._broker.client(f"strapline-{client_id}", subscriptions, will)
-        return TappedClient(self._flights.client(client, subscriptions, will), self._published)
+        tampered = TamperedClient(self._flights.client(client, subscriptions, will), self.tampering)
+        return TappedClient(tampered, self._published)
 
     def _published(self, topic: str, payload: bytes) -> None:
         if self.on_mqtt is not None:

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Literal
 
 from strapline_simulator.chain import TAG, Chain
 from strapline_simulator.report import Story
 from strapline_simulator.scenario import Journey, Place, Scenario, Step
+from strapline_simulator.scenario.meddling import Meddling
 from strapline_simulator.scenario.model import UpdateKind
 from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
 from strapline_simulator.script_dialogue import ScriptDialogue
@@ -126,6 +128,8 @@ class Script(LimbVerbs, PlaceSteps, GatewaySteps):
             return f"the centre sends a firmware image: {step.update.replace('_', ' ')}"
         if step.press_button is not None:
             return "the wearer presses the button"
+        if step.broker_tampers is not None:
+            return "somebody meddles at the broker" if step.broker_tampers else "the broker is honest again"
         return step.note or _TEXTS.get(step.verb) or f"{step.verb.replace('_', ' ')} {step.argument}"
 
     # The verbs.
@@ -150,6 +154,12 @@ class Script(LimbVerbs, PlaceSteps, GatewaySteps):
 
     async def _do_radio_loss(self, share: float, _now: float) -> None:
         self._chain.air.loss = share
+
+    async def _do_broker_tampers(self, how: Meddling | Literal[False], _now: float) -> None:
+        if how:
+            self._chain.tampering.begin(how.model_dump())
+        else:
+            self._chain.tampering.end()
 
     async def _do_curfew(self, order: CurfewOrder, _now: float) -> None:
         self._dialogue.send_curfew(order)

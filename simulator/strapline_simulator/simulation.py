@@ -195,7 +195,9 @@ class _Run:
         # The book is read again at the end: a provisional alert has its record's code by now.
         alerts = [(t, a.code, a.text) for (t, _, _), a in zip(self._alerts, chain.centre.alerts.alerts, strict=True)]
         notices = [(entry.fields["code"], t) for t, entry in self._entries if entry.kind == "notice"]
-        findings = Findings(events, [code for _, code, _ in alerts], notices, absences, len(fixes), len(unmet))
+        findings = Findings(
+            events, [code for _, code, _ in alerts], notices, absences, len(fixes), len(unmet), chain.refused
+        )
         latencies = [(e.code, e.t_s, self._alarm_latency(e, script)) for e in events if e.code in _ALARM_NAMES]
         self._tell_story(script, events, alerts, latencies)
         accepted = sum(gateway.station.accepted for gateway in chain.gateways.values())

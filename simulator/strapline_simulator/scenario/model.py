@@ -12,6 +12,7 @@ from strapline_protocol.definitions import EventCode
 from strapline_protocol.profiles import PROFILES
 from strapline_simulator.scenario.gateway import BaseStation, Handling, NoticeName
 from strapline_simulator.scenario.limb import Activity, Drain, Replay, Surroundings
+from strapline_simulator.scenario.meddling import Meddling
 from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
 from strapline_simulator.scenario.places import ShelterName, ZoneSpec
 from strapline_simulator.scenario.quantities import Moment, Seconds, day_and_time, seconds
@@ -61,6 +62,7 @@ Verb = Literal[
     "noise",
     "record_radio",
     "replay_radio",
+    "broker_tampers",
 ]
 
 
@@ -193,6 +195,9 @@ class Step(_Strict):
     replay_radio: Seconds | None = Field(
         default=None, description="they send it again beside the base station, for so long"
     )
+    broker_tampers: Meddling | Literal[False] | None = Field(
+        default=None, description="somebody meddles with what gateways and centre say; false: no more"
+    )
 
     @model_validator(mode="after")
     def _one_verb(self) -> "Step":
@@ -229,6 +234,9 @@ class Expectation(_Strict):
     absent: Literal[True] | None = Field(default=None, description="the gateway told that the tag has gone")
     notice: NoticeName | None = Field(default=None, description="a gateway told the centre of this")
     no_notice: NoticeName | None = Field(default=None, description="no gateway told of it, at any time")
+    refused: int | None = Field(
+        default=None, description="gateways and centre refused at least so many messages that were not genuine", ge=1
+    )
 
     after: str | None = Field(default=None, description="the step that it must follow")
     within: Seconds | None = Field(default=None, description="how soon after that step it is at the centre")
@@ -239,7 +247,7 @@ class Expectation(_Strict):
     def _one_claim(self) -> "Expectation":
         claims = (
             "event", "never", "alert", "no_alert", "missing", "positions", "positions_at_most", "absent",
-            "notice", "no_notice",
+            "notice", "no_notice", "refused",
         )  # fmt: skip
         if sum(getattr(self, claim) is not None for claim in claims) != 1:
             raise ValueError(f"an expectation claims exactly one of {', '.join(claims)}")

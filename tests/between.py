@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 from hand_made_tag import HandMadeTag
@@ -10,7 +11,7 @@ from strapline_centre.centre import subscriptions as centre_subscriptions
 from strapline_centre.ledger import Ledger
 from strapline_centre.service import CentreService
 from strapline_gateway.outbox import Outbox
-from strapline_gateway.relay import Relay, state_will, utc_now
+from strapline_gateway.relay import Relay, state_will
 from strapline_gateway.relay import subscriptions as gateway_subscriptions
 from strapline_gateway.station import Record
 from strapline_protocol.mqtt import BrokerError, MessageListener, PahoClient
@@ -18,6 +19,7 @@ from strapline_wire import frames, seal
 
 GATEWAY, KEY = "6a7e0001", bytes(range(32))
 OTHER_GATEWAY, OTHER_KEY = "6a7e0002", bytes(range(32, 64))
+START = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
 LIMIT_S = 30.0
 ALL = "strapline/#"
 
@@ -86,22 +88,26 @@ class Ends:
         self.now = 0.0
         self.outbox = Outbox(folder / "outbox.sqlite")
         self.commands = []
-        will = state_will(GATEWAY, KEY, utc_now(), self.outbox.start)
+        will = state_will(GATEWAY, KEY, self.utc(), self.outbox.start)
         self._client = PahoClient(near.url, GATEWAY, gateway_subscriptions(GATEWAY), will)
         self.relay = Relay(
             GATEWAY,
             KEY,
             self.outbox,
             self._client,
-            utc=utc_now,
+            utc=self.utc,
             clock=lambda: self.now,
             on_command=lambda tag, sealed: self.commands.append((tag, sealed)),
             entropy=Random(7).randbytes,
         )
         self.ledger = Ledger()
         keys = {GATEWAY: KEY, OTHER_GATEWAY: OTHER_KEY}
-        self.centre = Centre([Person(self.tag.centre_keys)], keys, self.ledger, utc=utc_now, epoch=1)
+        self.centre = Centre([Person(self.tag.centre_keys)], keys, self.ledger, utc=self.utc, epoch=1)
         self._centre_client = PahoClient(far.url, "centre", centre_subscriptions())
+
+    def utc(self):
+        """Everybody's wall clock; it goes with the other."""
+        return START + timedelta(seconds=self.now)
 
     async def connect(self):
         await connected(self._centre_client, CentreService(self.centre, self._centre_client))
@@ -128,7 +134,7 @@ class Ends:
         """Everything is in the ledger once and the outbox is empty, however often it must be sent again."""
         async with asyncio.timeout(2 * LIMIT_S):
             while len(self.outbox) or len(self.sequences()) < count:
-                self.pass_time(60.0)
+                self.pass_time(15.0)
                 await asyncio.sleep(0.02)
         assert self.sequences() == list(range(1, count + 1))
 

@@ -3,7 +3,9 @@
 import hashlib
 import itertools
 import shutil
+import sqlite3
 from collections import deque
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 from flash import Flash, PowerGoneError
@@ -362,7 +364,12 @@ class House:
         self.centre = Centre([person], self.gateway_keys, self.ledger, utc=self.utc, epoch=epoch, entropy=entropy)
 
     def back_up_ledger(self):
-        shutil.copy(f"{self.folder}/ledger.sqlite", f"{self.folder}/ledger.backup")
+        # As SQLite copies: a part of what is committed stands beside the file.
+        with (
+            closing(sqlite3.connect(f"{self.folder}/ledger.sqlite")) as here,
+            closing(sqlite3.connect(f"{self.folder}/ledger.backup")) as there,
+        ):
+            here.backup(there)
 
     def restore_ledger(self):
         """What was told since the backup is gone. The centre must be started on it."""

@@ -154,6 +154,8 @@ class Desk:
         self._changes: dict[str, KeyChange] = {}
         """The last change of keys of each tag that has had one."""
         self._deliveries: dict[str, Delivery] = {}
+        self._due: dict[tuple[str, str, int], set[int]] = {}
+        """(gateway, source, journal): sequences that were accepted and are not answered for yet."""
         self._states: dict[str, tuple[int, int]] = {}
         """(start, number) of each gateway's newest state."""
 
@@ -268,23 +270,44 @@ class Desk:
         """What is to be published next."""
         return self._outgoing.popleft() if self._outgoing else None
 
-    def accept(self, heard: Heard | None, *, new: bool | None = None) -> None:
+    def accept(self, heard: Heard | None, *, new: bool | None = None, later: bool = False) -> None:
         """It is on your disk, or was before: now answer for it. After this the gateway and the tag may forget it.
 
-        `new` says whether it was not there before; without it, the desk's own journals do. Of states, questions and None there is
-        nothing to accept.
+        `new` says whether it was not there before; without it, the desk's own journals do. `later`: its receipt waits for
+        `say_receipts`, which answers for many records at once. Of states, questions and None there is nothing to accept.
         """
         if isinstance(heard, Arrival):
-            self._accept_record(heard, new)
+            self._accept_record(heard, new, later=later)
         elif isinstance(heard, GatewayRecord):
             self.journals.add(heard.gateway, heard.journal, heard.sequence)
-            received = self.journals.of(heard.gateway, heard.journal)
-            self._say_receipt(heard.gateway, heard.gateway, heard.journal, received, heard.sequence)
+            self._receipt(heard.gateway, heard.gateway, heard.journal, heard.sequence, later=later)
         elif isinstance(heard, Refused):
             base, bitmap = self.journals.of(heard.tag, heard.journal).receipt()
             refused = {"sequence": heard.sequence, "digest": heard.digest}
             data = {"source": heard.tag, "journal": heard.journal, "base": base, "bitmap": bitmap, "refused": refused}
             self._publish(Topic(heard.gateway, "receipt"), data)
+
+    @property
+    def receipts_due(self) -> int:
+        """Records that were accepted and wait for `say_receipts`."""
+        return sum(map(len, self._due.values()))
+
+    def say_receipts(self) -> None:
+        """Answer for all that was accepted with `later`: few receipts, for one covers what lies beside it in its journal."""
+        due, self._due = self._due, {}
+        for (gateway, source, journal), sequences in due.items():
+            received = self.journals.of(source, journal)
+            base, said = received.receipt()[0], False
+            waiting = deque(sorted(sequences))
+            while waiting or not said:
+                while waiting and waiting[0] <= base + 32:
+                    waiting.popleft()
+                first = waiting[0] if waiting else base
+                if waiting or not said:
+                    self._say_receipt(gateway, source, journal, received, first)
+                    said = True
+                while waiting and waiting[0] <= first + 32:
+                    waiting.popleft()
 
     def send(self, tag: str, gateway: str, *commands: bytes) -> None:
         """Publish commands that `sealer` has made for this tag, through this gateway."""
@@ -410,12 +433,12 @@ class Desk:
         come_under = None if change is None else change.generation if change.proved else change.before
         return None if come_under is None else come_under.number
 
-    def _accept_record(self, arrival: Arrival, new: bool | None) -> None:
+    def _accept_record(self, arrival: Arrival, new: bool | None, *, later: bool) -> None:
         record, gateway = arrival.record, arrival.gateway
         tag, journal, sequence = record.tag, record.journal, record.sequence
         is_first = keep(self.journals, record)
         self._follow(arrival)
-        self._say_receipt(gateway, tag, journal, self.journals.of(tag, journal), sequence, self._sealers[tag])
+        self._receipt(gateway, tag, journal, sequence, later=later)
         # Sequences begin at 1, and REFUSED can name no other.
         if not (is_first if new is None else new):
             return
@@ -424,15 +447,14 @@ class Desk:
         if isinstance(record.body, frames.Event) and tag in self._deliveries:
             self.send(tag, gateway, *self._deliveries[tag].heard(record.body.code, record.body.detail))
 
-    def _say_receipt(
-        self,
-        gateway: str,
-        source: str,
-        journal: int,
-        received: Received,
-        sequence: int,
-        sealer: CommandSealer | None = None,
-    ) -> None:
+    def _receipt(self, gateway: str, source: str, journal: int, sequence: int, *, later: bool) -> None:
+        if later:
+            self._due.setdefault((gateway, source, journal), set()).add(sequence)
+        else:
+            self._say_receipt(gateway, source, journal, self.journals.of(source, journal), sequence)
+
+    def _say_receipt(self, gateway: str, source: str, journal: int, received: Received, sequence: int) -> None:
+        sealer = None if source == gateway else self._sealers[source]
         base, bitmap = received.receipt()
         data: dict[str, Any] = {"source": source, "journal": journal, "base": base, "bitmap": bitmap}
         far = received.receipt_far(sequence)

@@ -128,14 +128,21 @@ class Received:
 
     def gaps(self) -> Iterator[int]:
         """Sequences that must exist, because a later one is here, and are neither here nor explained by tombstones; in order."""
+        for first, end in self.missing_runs():
+            yield from range(first, end)
+
+    def missing_runs(self) -> Iterator[tuple[int, int]]:
+        """The same as (first, end) of each run."""
         graves = [grave for grave in self._graves if self._is_explained(grave)]
         for first, end in self._holes():
             at = first
             for grave in graves:
                 if grave.end > at:
-                    yield from range(at, min(grave.first, end))
+                    if at < min(grave.first, end):
+                        yield at, min(grave.first, end)
                     at = min(grave.end, end)
-            yield from range(at, end)
+            if at < end:
+                yield at, end
 
     @property
     def tombstoned(self) -> int:
@@ -204,6 +211,10 @@ class Journals:
     def of(self, source: str, journal: int) -> Received:
         """One journal; of one that nothing has come of yet an empty one, which is not remembered."""
         return self._received.get((source, journal)) or Received()
+
+    def sources(self) -> list[tuple[str, int]]:
+        """(source, journal) of all that anything is known of."""
+        return list(self._received)
 
     def gaps(self, source: str, journal: int, limit: int = 1000) -> list[int]:
         """The first `limit` of `Received.gaps`."""

@@ -1,55 +1,63 @@
 """The reference centre around a `Desk`: ledger entries, alerts, and when to answer. Whoever has no receipt from here sends again."""
 
-import hashlib
-import heapq
 import os
-from collections import Counter, defaultdict
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from typing import Any
 
-from strapline_centre.alerts import AlertBook
+from strapline_centre.alerts import AlertBook, Change
+from strapline_centre.database import LedgerDownError
+from strapline_centre.entries import CONFLICT, conflict_of, entry_of, refused_entry_of
+from strapline_centre.escalation import STEPS, Step
+from strapline_centre.leaving import Leaving
 from strapline_centre.ledger import Entry, Ledger, Outcome, RefusedEntry
-from strapline_centre.orders import OpenOrders, Order
+from strapline_centre.orders import OpenOrders
+from strapline_centre.readers import Readers
 from strapline_centre.schedule import Schedule
-from strapline_protocol.codes import Kind
-from strapline_protocol.definitions import EventCode
+from strapline_centre.sentry import LIMITS, Limits, Parts, Sentry
+from strapline_centre.telling import Person, Telling
+from strapline_protocol.codes import ALARMS
 from strapline_protocol.desk import (
     Arrival,
     Desk,
     GatewayRecord,
     GatewayState,
+    Heard,
     Outgoing,
     Refused,
     TimeAsked,
     subscriptions,
 )
-from strapline_protocol.keys import CentreKeys
 from strapline_protocol.notices import Notice
-from strapline_protocol.rekeying import SALT_SIZE, next_generation, root_of
-from strapline_wire.errors import LocalProtocolError
 
-__all__ = ["Centre", "Person", "subscriptions"]
+__all__ = ["Centre", "Limits", "Person", "subscriptions"]
 
+_GROUP = 500
+"""Messages in one transaction, at most."""
 
-class Person(NamedTuple):
-    """What the centre knows of one monitored person: the tag's key and the schedule, no name."""
+_WAITING_LIMIT = 20_000
+"""Messages that wait for a database that is away; what comes beyond has no receipt and is sent again."""
 
-    keys: CentreKeys
-    schedule: Schedule | None = None
-    other_keys: tuple[CentreKeys, ...] = ()
-    """Further keys of the same tag that its records may be sealed with: of before it was provisioned anew, say."""
-    gateways: tuple[str, ...] | None = None
-    """Ids of the gateways that hold this tag's keys: new keys go to them, and wait until each has them. None: all of the centre's."""
+_CHANGES_KEPT = 1000
+
+_ALARMS_REMEMBERED = 2000
+"""Of the newest records: so many are looked through at a start for alarms whose provisional word may still come."""
 
 
-class Centre:
+class Centre(Telling):
     """The rules of one centre.
 
     `gateways` maps gateway ids to their 32-byte keys; `utc()` is the wall clock; `epoch` is a number that rises with every start
     (Unix time), so that no command number is ever used twice: a number used twice would be a nonce used twice. Where it does not rise
     (two starts in a second, a clock that was set back) the ledger's last one does. A ledger restored from a backup under a clock that is
     behind knows of none that rises; for it the numbers within an epoch begin where `entropy(n)` (n random bytes) says.
+
+    `clock()` counts the seconds in which silence is measured; without it, `utc` does. `sites` is as in `Readers`. Whatever is received is
+    in the ledger, with the alerts that it raised, before it is answered; while the ledger is away nothing is answered (`LedgerDownError`),
+    and what has come waits.
     """
 
     def __init__(
@@ -61,249 +69,265 @@ class Centre:
         utc: Callable[[], datetime],
         epoch: int,
         entropy: Callable[[int], bytes] = os.urandom,
+        clock: Callable[[], float] | None = None,
+        limits: Limits = LIMITS,
+        steps: Sequence[Step] = STEPS,
+        sites: Mapping[str, str] | None = None,
     ) -> None:
         self._persons = {person.keys.tag: person for person in persons}
         self.ledger = ledger
-        self.alerts = AlertBook()
         self._utc = utc
+        self._clock = clock or (lambda: utc().timestamp())
         keys = [key for person in self._persons.values() for key in (person.keys, *person.other_keys)]
         number = int.from_bytes(entropy(4), "big") >> 1
         epoch = ledger.claim_epoch(epoch)
         self.desk = Desk(keys, gateways, utc=utc, epoch=epoch, number=number, journals=ledger.journals, entropy=entropy)
         self._entropy = entropy
         self._gateways = tuple(sorted(gateways))
-        self._orders: dict[str, OpenOrders] = defaultdict(OpenOrders)
+        self.alerts = AlertBook(ledger.alerts)
+        self.orders = OpenOrders(ledger.orders)
+        self.readers = Readers(sites or {})
+        self._leaving = Leaving(ledger.notes, self._schedule_of)
         self._newest = 0
         """The last revision, or id of a message."""
-        self._judges_itself: set[str] = set()
-        """Tags that have taken a curfew: with trusted time their word goes."""
-        self._out: dict[str, bool] = {}
-        """Who has left and told it without trusted time, and whether that is an alert by now."""
         self._proved: dict[str, int] = {}
         """The generation of keys that the ledger knows a tag to have come under, where it is not the provisioned one."""
         for tag in self._persons:
             self._resume_keys(tag)
         self.gateway_states: dict[str, str] = {}
-        # Alerts outlive a restart: whoever had to look at them has not yet.
-        kept: Iterable[Entry | RefusedEntry] = ledger.entries()
-        for told in heapq.merge(kept, list(ledger.refused()), key=lambda told: told.centre_utc):
-            self._judge(told)
+        self._resume_states()
+        self._waiting: deque[Heard] = deque()
+        self._is_stale = False
+        self.changes: deque[Change] = deque(maxlen=_CHANGES_KEPT)
+        """What happened to alerts, committed, for whoever shows it."""
+        self.dropped = 0
+        """Messages that came while too many waited for the database."""
+        if self._are_alerts_missing():
+            self._judge_again()
+        self._remember_alarms()
+        parts = Parts(
+            self.desk, ledger, self.alerts, self.readers, self._leaving, self._gateways, self.now, utc, self.commit
+        )
+        self.sentry = Sentry(parts, limits, steps)
+        self.alerts.changes.clear()
 
     @property
     def rejected(self) -> Counter[str]:
         """Messages that were not genuine or made no sense, and records that were refused, by reason."""
         return self.desk.rejected
 
+    @property
+    def gateways(self) -> tuple[str, ...]:
+        return self._gateways
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return tuple(self._persons)
+
+    @property
+    def monitored(self) -> Mapping[str, bool]:
+        """Tags that were armed, and whether they still are."""
+        return self._leaving.monitored
+
+    @property
+    def leaving(self) -> Leaving:
+        return self._leaving
+
+    def now(self) -> float:
+        """As the constructor's `clock`."""
+        return self._clock()
+
+    def utc(self) -> datetime:
+        return self._utc()
+
     def next_message(self) -> Outgoing | None:
         return self.desk.next_message()
 
+    # In.
+
     def receive(self, topic: str, payload: bytes) -> Entry | None:
-        """One message from the broker; gives the ledger entry where it brought a new one."""
-        heard = self.desk.receive(topic, payload)
-        self._look_after_the_untrusted()
-        entry = None
-        if isinstance(heard, Arrival):
-            entry = self._keep(heard, _entry_of(heard, self._utc()))
-        elif isinstance(heard, GatewayRecord):
-            entry = self._keep(heard, _own_entry_of(heard, self._utc()))
-        elif isinstance(heard, Refused):
-            self._refuse(heard)
-        elif isinstance(heard, TimeAsked):
-            self._note_keys(heard.question.tag)
+        """One message from the broker; gives the ledger entry where it brought a new one. It is committed and answered for at once."""
+        entries = self.receive_all([(topic, payload)], gather=False)
+        return entries[-1] if entries else None
+
+    def receive_all(self, messages: Iterable[tuple[str, bytes]], *, gather: bool = True) -> list[Entry]:
+        """Several messages, committed together; gives the new entries. Receipts for history wait for `Desk.say_receipts`."""
+        for topic, payload in messages:
+            heard = self.desk.receive(topic, payload)
+            if heard is None:
+                continue
+            if len(self._waiting) >= _WAITING_LIMIT:
+                self.dropped += 1
+                continue
+            self._waiting.append(heard)
+        return self.work(gather=gather)
+
+    @property
+    def waiting(self) -> int:
+        """Messages that have come and are not committed yet."""
+        return len(self._waiting)
+
+    def work(self, *, gather: bool = True) -> list[Entry]:
+        """Take what waits; gives the new entries. `LedgerDownError` leaves it waiting: say it again later."""
+        entries: list[Entry] = []
+        if not self._waiting and not self._leaving.anybody_out:
+            return entries
+        while True:
+            group = [self._waiting[at] for at in range(min(_GROUP, len(self._waiting)))]
+            outcomes = self.commit(partial(self._take_all, group))
+            for heard, (entry, outcome) in zip(group, outcomes, strict=True):
+                self._waiting.popleft()
+                self._accept(heard, entry, outcome, gather=gather)
+                if entry is not None and outcome is Outcome.NEW:
+                    entries.append(entry)
+            if not self._waiting:
+                return entries
+
+    def _take_all(self, group: list[Heard]) -> list[tuple[Entry | None, Outcome | None]]:
+        return [self._take(heard) for heard in group]
+
+    def commit(self, work: Callable[[], Any]) -> Any:
+        """Do it in one transaction, with the alerts that it raises. Where that fails, memory goes back to what is in the ledger."""
+        try:
+            self._refresh()
+            with self.ledger.transaction():
+                for tag in list(self._leaving.overdue(self._utc())):
+                    self.alerts.overdue(tag, self._utc())
+                result = work()
+                self.alerts.save()
+        except BaseException:
+            self._is_stale = True
+            raise
+        self.alerts.saved()
+        self.sentry.follow(self.alerts)
+        self.changes.extend(self.alerts.changes)
+        self.alerts.changes.clear()
+        return result
+
+    def _refresh(self) -> None:
+        """After a failure: what was noted in memory and not in the ledger is forgotten."""
+        if self._is_stale:
+            self.alerts.reload()
+            self.orders.reload()
+            self._leaving.reload()
+            self._proved.clear()
+            for tag in self._persons:
+                known = self.rekeyings(tag)
+                self._proved[tag] = max((number for number, _, proved in known if proved), default=0)
+            self.sentry.reload(self.alerts)
+            self._is_stale = False
+
+    def _take(self, heard: Heard) -> tuple[Entry | None, Outcome | None]:
+        now = self._utc()
+        if isinstance(heard, Arrival | GatewayRecord):
+            return self._keep(heard, entry_of(heard, now))
+        if isinstance(heard, Refused):
+            refused = refused_entry_of(heard, now)
+            self.ledger.refuse(refused)
+            self._judge(refused)
         elif isinstance(heard, GatewayState):
             self._note_state(heard)
-        return entry
+        return None, None
 
-    def issue_arm(self, tag: str, key_id: int) -> bytes:
-        """The sealed ARM that an electronic key carries to this tag; it works once."""
-        return self.desk.sealer(tag).arm(key_id, self._utc())
-
-    def issue_disarm(self, tag: str, key_id: int) -> bytes:
-        """The same for the end of monitoring."""
-        return self.desk.sealer(tag).disarm(key_id, self._utc())
-
-    # What a tag is told. It goes through all gateways that have the tag's keys, since nobody knows which of them it meets next; the tag
-    # takes it once. It goes again when the tag is heard without having answered.
-
-    def send_curfew(self, tag: str, schedule: Schedule | None = None) -> int:
-        """Give the tag its wearer's schedule, or from now on this one; gives the revision. From then on the tag itself judges."""
-        if schedule is not None:
-            self._persons[tag] = self._persons[tag]._replace(schedule=schedule)
-        kept = self._persons[tag].schedule
-        if kept is None:
-            raise LocalProtocolError("this wearer has no schedule", tag)
-        values = kept.curfew(self._utc())
-        sealer = self.desk.sealer(tag)
-        return self._order(tag, Kind.CURFEW, lambda revision: sealer.curfew(revision, **values._asdict()))
-
-    def send_config(self, tag: str, *, homes: Iterable[int] = (), settings: Iterable[Sequence[int]] = ()) -> int:
-        """As `CommandSealer.config`; gives the revision. What was set before stays, but for `homes`: they are those given now."""
-        chosen, values = tuple(homes), tuple(settings)
-        sealer = self.desk.sealer(tag)
-        return self._order(tag, Kind.CONFIG, lambda revision: sealer.config(revision, homes=chosen, settings=values))
-
-    def send_message(self, tag: str, text: str, *, language: str = "", flags: int = 0, answer_within_s: int = 0) -> int:
-        """As `CommandSealer.message`; gives the message's id."""
-        sealer = self.desk.sealer(tag)
-
-        def seal(ident: int) -> tuple[bytes, ...]:
-            return (sealer.message(ident, text, language=language, flags=flags, answer_within_s=answer_within_s),)
-
-        return self._order(tag, Kind.MESSAGE, seal)
-
-    def set_zones(self, tag: str, zones: Iterable[Sequence[Any]]) -> int:
-        """As `CommandSealer.zones`; gives their revision."""
-        chosen = tuple(zones)
-        sealer = self.desk.sealer(tag)
-        return self._order(tag, Kind.ZONES, lambda revision: sealer.zones(revision, chosen))
-
-    def locate(self, tag: str, within_s: int) -> int:
-        """Ask for a position now; gives the id under which the answer comes."""
-        sealer = self.desk.sealer(tag)
-        return self._order(tag, Kind.LOCATE, lambda request: (sealer.locate(request, within_s),))
-
-    def _order(self, tag: str, kind: Kind, seal: Callable[[int], tuple[bytes, ...]]) -> int:
-        # Unix time rises over restarts too.
-        identity = max(self._newest + 1, int(self._utc().timestamp())) & 0x7FFFFFFF
-        order = Order(kind, identity, lambda: seal(identity))
-        self._say(tag, order)
-        self._newest = identity
-        self._orders[tag].add(order, self._utc())
-        return identity
-
-    def _say(self, tag: str, order: Order) -> None:
-        sealed = order.seal()
-        for gateway in self._gateways_of(tag):
-            self.desk.send(tag, gateway, *sealed)
-
-    def rekey(self, tag: str) -> int:
-        """Begin to give a tag new keys; gives their generation. One that is under way already goes on instead of a further one."""
-        known = self.rekeyings(tag)
-        if known and not known[-1][2]:
-            return known[-1][0]
-        number, salt = len(known) + 1, self._entropy(SALT_SIZE)
-        generation = next_generation(self.desk.keys(tag)[0], number, salt)
-        self.ledger.begin_rekeying(tag, self._root(tag), number, salt)
-        self.desk.rekey(generation, self._gateways_of(tag))
-        return number
-
-    def rekeyings(self, tag: str) -> list[tuple[int, bytes, bool]]:
-        """As `Ledger.rekeyings`, since the tag was provisioned last."""
-        return self.ledger.rekeyings(tag, self._root(tag))
-
-    def _root(self, tag: str) -> str:
-        return root_of(self._persons[tag].keys)
-
-    def _gateways_of(self, tag: str) -> tuple[str, ...]:
-        chosen = self._persons[tag].gateways
-        return self._gateways if chosen is None else chosen
-
-    def _resume_keys(self, tag: str) -> None:
-        known = self.rekeyings(tag)
-        newest = self._proved[tag] = max((number for number, _, proved in known if proved), default=0)
-        for number, salt, proved in known:
-            generation = next_generation(self.desk.keys(tag)[0], number, salt)
-            self.desk.rekey(generation, self._gateways_of(tag) if number >= newest else (), proved=proved)
-
-    def _keep(self, heard: Arrival | GatewayRecord, entry: Entry) -> Entry | None:
-        outcome = self.ledger.add(entry)
-        if outcome is Outcome.CONFLICT:
-            digest = hashlib.sha256(entry.content).hexdigest()
-            self.alerts.conflict(entry.source, self._utc(), f"{entry.journal:08x}-{entry.sequence}-{digest}")
-        elif outcome is Outcome.NEW:
-            self._judge(entry)
-        self.desk.accept(heard, new=outcome is Outcome.NEW)
+    def _accept(self, heard: Heard, entry: Entry | None, outcome: Outcome | None, *, gather: bool) -> None:
+        """It is committed: now it is answered for."""
+        if isinstance(heard, Refused):
+            self.desk.accept(heard)
+        elif isinstance(heard, TimeAsked):
+            self._note_keys(heard.question.tag)
+        if entry is None or not isinstance(heard, Arrival | GatewayRecord):
+            return
+        urgent = heard.record.alarm if isinstance(heard, Arrival) else heard.channel == "alarm"
+        self.desk.accept(heard, new=outcome is Outcome.NEW, later=gather and not urgent)
+        if outcome is Outcome.NEW:
+            self.sentry.record(entry)
         if isinstance(heard, Arrival):
             self._note_keys(entry.source)
-            for order in self._orders[entry.source].due(self._utc()):
+            for order in self.orders.due(entry.source, self._utc()):
                 self._say(entry.source, order)
-        return entry if outcome is Outcome.NEW else None
+
+    def _keep(self, heard: Arrival | GatewayRecord, entry: Entry) -> tuple[Entry, Outcome]:
+        outcome = self.ledger.add(entry)
+        if outcome is Outcome.CONFLICT:
+            if self.ledger.refuse(conflict_of(entry)):  # the other content is kept too, and told once
+                self.alerts.conflict(entry.source, entry.centre_utc)
+        elif outcome is Outcome.NEW:
+            self._judge(entry)
+        return entry, outcome
 
     def _note_keys(self, tag: str) -> None:
         generation = self.desk.generation(tag) or 0
         if generation > self._proved.get(tag, 0):
-            self.ledger.prove_rekeying(tag, self._root(tag), generation)
-            self._proved[tag] = generation
-
-    def _refuse(self, heard: Refused) -> None:
-        identity = heard.journal, heard.sequence
-        times = heard.heard, self._utc()
-        told = RefusedEntry(
-            heard.gateway, heard.tag, heard.known, *identity, heard.sealed, heard.digest, heard.reason, *times
-        )
-        self.ledger.refuse(told)
-        self._judge(told)
-        self.desk.accept(heard)
+            with suppress(LedgerDownError):  # the next record shows it again
+                self.ledger.prove_rekeying(tag, self._root(tag), generation)
+                self._proved[tag] = generation
 
     def _judge(self, told: Entry | RefusedEntry) -> None:
         if isinstance(told, RefusedEntry):
-            self.alerts.refused(told.gateway, told.account, told.centre_utc)
+            if told.reason != CONFLICT:
+                self.alerts.refused(told.gateway, told.account, told.centre_utc)
             return
         fields, now, heard = told.fields, told.centre_utc, told.gateway_utc
         if told.kind == "event":
             code = int(fields["code"])
-            self._follow(told, code)
-            allowed = code != EventCode.LEFT_HOME or self._tag_judges(told) or self._may_be_out(told)
+            self.orders.answered(told.source, code, int(fields["detail"]))
+            self._leaving.follow(told, code)
+            allowed = self._leaving.is_allowed(told, code)
             self.alerts.event(told.source, told.sequence, code, now, allowed=allowed, heard=heard)
         elif told.kind == "raw":
             self.alerts.unreadable(told.source, now)
         elif told.kind == "notice":
             self.alerts.notice(told.source, Notice(fields["code"], fields["tag"] or "", fields["detail"] or {}), now)
         elif told.kind == "alarm":
-            self.alerts.provisional(str(fields["tag"]), int(fields["newest_alarm"]), now, heard)
+            self.alerts.provisional(str(fields["tag"]), int(fields["newest_alarm"]), now, heard, told.gateway)
+        elif told.kind == "presence":
+            self._judge_presence(told)
 
-    def _follow(self, told: Entry, code: int) -> None:
-        tag, detail = told.source, int(told.fields["detail"])
-        self._orders[tag].answered(code, detail)
-        if code == EventCode.APPLIED and detail >> 24 == Kind.CURFEW:
-            self._judges_itself.add(tag)
-        elif code in (EventCode.CAME_HOME, EventCode.DISARMED):
-            self._out.pop(tag, None)
-        elif code == EventCode.LEFT_HOME and not self._tag_judges(told):
-            self._out[tag] = not self._may_be_out(told)
+    def _judge_presence(self, told: Entry) -> None:
+        tag, rssi = str(told.fields["tag"]), told.fields.get("rssi_dbm")
+        rssi_dbm = rssi if type(rssi) is int else None
+        present, times = bool(told.fields.get("present")), {"heard": told.gateway_utc, "utc": self._utc()}
+        why = self.readers.presence(tag, told.gateway, rssi_dbm, self._clock(), present=present, **times)
+        if why is not None:
+            self.alerts.tell(tag, "two_places", f"the tag cannot be one: {why}", told.centre_utc)
 
-    def _tag_judges(self, told: Entry) -> bool:
-        return told.source in self._judges_itself and int(told.fields["flags"]) >> 1 & 3 != 0
-
-    def _look_after_the_untrusted(self) -> None:
-        """A tag without trusted time tells of leaving and coming, and no more: who is out longer than allowed shows here."""
-        for tag, alerted in self._out.items():
-            schedule = self._persons[tag].schedule if tag in self._persons else None
-            if not alerted and schedule is not None and not schedule.may_be_out(self._utc()):
-                self._out[tag] = True
-                self.alerts.overdue(tag, self._utc())
-
-    def _may_be_out(self, entry: Entry) -> bool:
-        # `detail` tells how long ago home was last heard: the moment of leaving is that, not when the tag was sure of it.
-        person = self._persons.get(entry.source)
-        if person is None or person.schedule is None:
-            return True
-        told = int(entry.fields["utc_s"])
-        moment = datetime.fromtimestamp(told, UTC) if told else entry.gateway_utc
-        return person.schedule.may_be_out(moment - timedelta(seconds=int(entry.fields["detail"])))
+    def _schedule_of(self, tag: str) -> Schedule | None:
+        person = self._persons.get(tag)
+        return None if person is None else person.schedule
 
     def _note_state(self, told: GatewayState) -> None:
-        if told.state == "lost" and self.gateway_states.get(told.gateway) != "lost":
-            self.alerts.silent(told.gateway, self._utc())
+        known, now = self.gateway_states.get(told.gateway), self._utc()
+        if told.state == "lost" and known != "lost":
+            self.alerts.lost(told.gateway, now)
         self.gateway_states[told.gateway] = told.state
+        self.ledger.notes.put(_STATE + told.gateway, [told.start, told.number])
+        self.sentry.state(told)
+
+    # At a start.
+
+    def _resume_states(self) -> None:
+        for gateway, (start, number) in self.ledger.notes.all(_STATE).items():
+            self.desk.resume_state(gateway, start, number)
+
+    def _are_alerts_missing(self) -> bool:
+        """Whether no centre of this version has worked here before: an earlier one may have."""
+        return not self.ledger.notes.all(_JUDGED)
+
+    def _judge_again(self) -> None:
+        """Alerts outlive an upgrade: whoever had to look at what an earlier version has shown has not said so yet."""
+        with self.ledger.transaction():
+            told: list[Entry | RefusedEntry] = [*self.ledger.entries(), *self.ledger.refused()]
+            for one in sorted(told, key=lambda one: one.centre_utc):
+                self._judge(one)
+            self.alerts.save()
+            self.ledger.notes.put(_JUDGED + "by", 2)
+        self.alerts.saved()
+
+    def _remember_alarms(self) -> None:
+        for entry in self.ledger.newest(_ALARMS_REMEMBERED):
+            if entry.kind == "event" and entry.fields["code"] in ALARMS:
+                self.alerts.remember(entry.source, entry.sequence, entry.gateway_utc)
 
 
-def _entry_of(arrival: Arrival, now: datetime) -> Entry:
-    record = arrival.record
-    identity = record.tag, record.journal, record.sequence
-    said = record.name, record.content, record.fields
-    return Entry(*identity, *said, arrival.gateway, arrival.heard, now, arrival.sealed)
-
-
-_FIELDS = {
-    "presence": ("tag", "present", "rssi_dbm"),
-    "alarm": ("tag", "newest_alarm", "state"),
-    "notice": ("tag", "code", "detail"),
-}
-
-
-def _own_entry_of(told: GatewayRecord, now: datetime) -> Entry:
-    content = repr(sorted(told.data.items())).encode()
-    fields = {name: told.data.get(name) for name in _FIELDS[told.channel]}
-    identity = told.gateway, told.journal, told.sequence
-    return Entry(*identity, told.channel, content, fields, told.gateway, told.heard, now)
+_STATE = "state/"
+_JUDGED = "judged/"

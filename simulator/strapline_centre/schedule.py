@@ -5,8 +5,11 @@ from datetime import datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from strapline_protocol import document_rules
+from strapline_protocol.codes import Kind
 from strapline_protocol.codes import Window as Rule
 from strapline_protocol.curfews import CurfewValues, Once, Weekly, curfew_values
+from strapline_wire import documents
 
 YEARS = 5
 """A tag is sent the changes of its time zone for so long ahead."""
@@ -57,3 +60,9 @@ def _holds(window: Weekly, local: datetime) -> bool:
 
 def _minute(moment: time) -> int:
     return moment.hour * 60 + moment.minute
+
+
+def curfew_document(revision: int, values: CurfewValues) -> bytes:
+    """The CURFEW as a tag gets it, for a gateway that judges by it."""
+    checked = document_rules.checked(Kind.CURFEW, (revision, values.changes, values.weekly, values.once))
+    return bytes(documents.pack_curfew(checked))

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from strapline_centre.alerts import AlertBook
+from strapline_centre.alerts import WORD_LIMIT, AlertBook
 from strapline_protocol.definitions import ALARMS, EventCode
+from strapline_protocol.errors import UserError
+from strapline_protocol.notices import Notice, NoticeCode
 
-TAG = "7a900001"
+TAG, HOME = "7a900001", "6a7e0001"
 NOW = datetime(2026, 3, 2, 23, 40, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
@@ -87,12 +89,79 @@ def test_an_alarm_that_only_has_the_number_of_an_old_one_is_not_missed(book, lat
     assert codes(book) == ["strap_open", "removed"]
 
 
-def test_a_conflict_is_told_once_for_each_pair_of_contents(book):
-    for which in ("1-a", "1-a", "1-b", "1-a"):
-        book.conflict(TAG, NOW, which)
-    book.conflict("6a7e0001", NOW, "1-a")
-    assert [alert.subject for alert in book.alerts] == [TAG, TAG, "6a7e0001"]
-    assert set(codes(book)) == {"conflict"}
+def test_what_recurs_while_nobody_has_looked_is_counted_and_the_first_stays(book):
+    for minute in range(3):
+        book.event(TAG, 10 + minute, EventCode.STRAP_OPEN, NOW + minute * MINUTE)
+    book.event(TAG, 13, EventCode.REMOVED, NOW + 3 * MINUTE)
+    assert [(a.code, a.times, a.raised_utc, a.last) for a in book.alerts] == [
+        ("strap_open", 3, NOW, NOW + 2 * MINUTE),
+        ("removed", 1, NOW + 3 * MINUTE, NOW + 3 * MINUTE),
+    ]
+
+
+def test_what_recurs_after_a_person_has_looked_is_a_new_alert(book):
+    book.event(TAG, 1, EventCode.STRAP_OPEN, NOW)
+    book.acknowledge(book.alerts[0].id, "called; the strap was caught in a door", "primary", NOW + MINUTE)
+    book.event(TAG, 2, EventCode.STRAP_OPEN, NOW + 2 * MINUTE)
+    assert [(a.code, a.is_open) for a in book.alerts] == [("strap_open", False), ("strap_open", True)]
+    assert [a.raised_utc for a in book.open] == [NOW + 2 * MINUTE]
+
+
+def test_a_provisional_alarm_joins_what_stands_open_under_its_name(book):
+    book.event(TAG, 5, EventCode.STRAP_OPEN, NOW)
+    book.provisional(TAG, 6, NOW + MINUTE)
+    assert codes(book) == ["strap_open", "alarm"]
+    book.event(TAG, 6, EventCode.STRAP_OPEN, NOW + MINUTE)
+    assert [(a.code, a.times, a.raised_utc) for a in book.alerts] == [("strap_open", 2, NOW)]
+
+
+@pytest.mark.parametrize(("note", "by"), [("", "primary"), ("  \n", "primary"), ("seen", ""), ("x" * 2001, "primary")])
+def test_nobody_acknowledges_without_a_note_and_a_role(book, note, by):
+    book.event(TAG, 5, EventCode.STRAP_OPEN, NOW)
+    with pytest.raises(UserError):
+        book.acknowledge(book.alerts[0].id, note, by, NOW)
+    assert book.alerts[0].is_open
+
+
+def test_an_alert_is_acknowledged_once(book):
+    book.event(TAG, 5, EventCode.STRAP_OPEN, NOW)
+    book.acknowledge(book.alerts[0].id, "seen", "primary", NOW)
+    with pytest.raises(UserError, match="is not open"):
+        book.acknowledge(book.alerts[0].id, "seen again", "secondary", NOW)
+    with pytest.raises(UserError, match="is not open"):
+        book.acknowledge(99, "seen", "secondary", NOW)
+    assert book.alerts[0].acknowledged_by == "primary"
+
+
+def test_what_is_over_stays_latched_and_says_so(book):
+    book.notice(HOME, Notice(NoticeCode.MAINS_LOST), NOW)
+    book.notice(HOME, Notice(NoticeCode.MAINS_BACK), NOW + MINUTE)
+    (alert,) = book.alerts
+    assert (alert.code, alert.over_utc, alert.is_open) == ("mains_lost", NOW + MINUTE, True)
+    book.notice(HOME, Notice(NoticeCode.MAINS_LOST), NOW + 2 * MINUTE)
+    assert [(a.times, a.over_utc) for a in book.alerts] == [(2, None)]
+
+
+def test_a_dishonest_gateway_cannot_fill_the_book_nor_hide_what_tags_have_sealed(book):
+    for number in range(5000):
+        book.notice(HOME, Notice(NoticeCode.CLONE_HEARD, f"7a9{number:05x}"), NOW)
+        book.notice(HOME, Notice(f"strange_{'abcdefghij'[number % 10]}{'klmnopqrst'[number // 10 % 10]}"), NOW)
+    assert len(book.alerts) <= WORD_LIMIT + 1
+    (flood,) = [a for a in book.alerts if a.code == "floods"]
+    assert (flood.subject, flood.times > 1000) == (HOME, True)
+    book.event(TAG, 5, EventCode.STRAP_OPEN, NOW)
+    book.notice("6a7e0002", Notice(NoticeCode.MAINS_LOST), NOW)
+    assert codes(book)[-2:] == ["strap_open", "mains_lost"]
+
+
+def test_a_conflict_is_one_alert_for_each_source(book):
+    for _ in range(3):
+        book.conflict(TAG, NOW)
+    book.conflict(HOME, NOW)
+    assert [(alert.subject, alert.code, alert.times) for alert in book.alerts] == [
+        (TAG, "conflict", 3),
+        (HOME, "conflict", 1),
+    ]
 
 
 def test_nothing_that_happens_takes_an_alert_away(book):
@@ -101,5 +170,5 @@ def test_nothing_that_happens_takes_an_alert_away(book):
     book.event(TAG, 3, EventCode.ARMED, NOW)
     book.event(TAG, 4, EventCode.LEFT_HOME, NOW, allowed=False)
     book.event(TAG, 5, EventCode.CAME_HOME, NOW)
-    book.silent("6a7e0001", NOW)
+    book.lost("6a7e0001", NOW)
     assert codes(book) == ["strap_open", "left_home", "gateway_lost"]

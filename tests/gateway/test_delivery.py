@@ -513,7 +513,10 @@ def check(world):
 def check_alerts(world):
     codes = [entry.fields["code"] for entry in world.truth.values() if entry.kind == frames.EVENT]
     alarms = Counter(EventCode(code).name.lower() for code in codes if code in ALARMS)
-    alerts = Counter(alert.code for alert in world.centre.alerts.alerts if alert.subject == TAG)
+    alerts = Counter[str]()
+    for alert in world.centre.alerts.alerts:
+        if alert.subject == TAG:
+            alerts[alert.code] += alert.times
     # A gateway that has started again tells once more of an alarm that waits for its receipt; after long that may be a new one.
     assert alerts.pop("alarm", 0) <= sum(gateway.restarts for gateway in world.gateways.values())
     for found in ("replay_heard", "delayed_replay_heard"):  # this world has somebody who records and sends again

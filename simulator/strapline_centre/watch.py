@@ -1,0 +1,108 @@
+"""Who is silent (R55): a gateway that does not beat, a tag that nothing is heard of. Times in, findings out; it raises nothing itself.
+
+`now` is in seconds of any clock that does not jump.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from strapline_protocol.contract import SILENT_AFTER_S
+
+TAG_SILENT_AFTER_S = 4 * 3600 + 1800.0
+"""A monitored tag sends a beacon each four hours (R11); half an hour more for the way."""
+
+
+class Silent(NamedTuple):
+    """Nothing was heard for too long; `never`: not since the watch began."""
+
+    subject: str
+    is_gateway: bool
+    silent_s: float
+    never: bool
+
+
+class _Heard(NamedTuple):
+    at: float
+    bound_s: float
+    never: bool
+
+
+class Watch:
+    """Of gateways from its beginning, of tags from when they are watched. Each silence is found once, until something is heard again."""
+
+    def __init__(
+        self,
+        gateways: Iterable[str],
+        now: float,
+        *,
+        silent_after_s: float = SILENT_AFTER_S,
+        tag_silent_after_s: float = TAG_SILENT_AFTER_S,
+    ) -> None:
+        self._tag_bound_s = tag_silent_after_s
+        self._gateways = {gateway: _Heard(now, silent_after_s, never=True) for gateway in gateways}
+        self._tags: dict[str, _Heard] = {}
+        self._silent: set[str] = set()
+
+    def gateway_heard(self, gateway: str, now: float) -> bool:
+        """Gives whether it was silent until now."""
+        known = self._gateways.get(gateway)
+        if known is None:
+            return False
+        self._gateways[gateway] = _Heard(now, known.bound_s, never=False)
+        return self._back(gateway)
+
+    def gateway_gone(self, gateway: str) -> None:
+        """It is known to be gone, and told: its silence is no further news."""
+        if gateway in self._gateways:
+            self._silent.add(gateway)
+
+    def watch_tag(self, tag: str, heard_at: float) -> None:
+        """From now on it must be heard of: it was last, at this time."""
+        self._tags.setdefault(tag, _Heard(heard_at, self._tag_bound_s, never=False))
+
+    def leave_tag(self, tag: str) -> None:
+        self._tags.pop(tag, None)
+        self._silent.discard(tag)
+
+    def tag_heard(self, tag: str, now: float) -> bool:
+        """Gives whether it was silent until now."""
+        if tag in self._tags:
+            self._tags[tag] = self._tags[tag]._replace(at=now)
+        return self._back(tag)
+
+    def _back(self, subject: str) -> bool:
+        if subject not in self._silent:
+            return False
+        self._silent.discard(subject)
+        return True
+
+    def is_silent(self, subject: str) -> bool:
+        return subject in self._silent
+
+    def last_heard(self, subject: str) -> float | None:
+        """When; None for one that was not heard since the watch began."""
+        known = self._gateways.get(subject) or self._tags.get(subject)
+        return None if known is None or known.never else known.at
+
+    def next_deadline(self) -> float | None:
+        """When `due` may find another one."""
+        waiting = [
+            heard.at + heard.bound_s
+            for of in (self._gateways, self._tags)
+            for who, heard in of.items()
+            if who not in self._silent
+        ]
+        return min(waiting, default=None)
+
+    def due(self, now: float) -> list[Silent]:
+        """Those that have been silent for too long, and were not `told` of."""
+        found = []
+        for of, is_gateway in ((self._gateways, True), (self._tags, False)):
+            for who, heard in of.items():
+                if who not in self._silent and now >= heard.at + heard.bound_s:
+                    found.append(Silent(who, is_gateway, now - heard.at, heard.never))
+        return found
+
+    def told(self, found: Iterable[Silent]) -> None:
+        """These are known by now."""
+        self._silent.update(silent.subject for silent in found)

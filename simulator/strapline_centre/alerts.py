@@ -128,7 +128,10 @@ class AlertBook:
         open_one = self._open.get((subject, code, key))
         if open_one is not None:
             again = self._alerts[open_one]
-            return self._put("again", again._replace(times=again.times + 1, last_utc=None if now == again.raised_utc else now, over_utc=None))
+            return self._put(
+                "again",
+                again._replace(times=again.times + 1, last_utc=None if now == again.raised_utc else now, over_utc=None),
+            )
         words = self._words.setdefault(gateway, set()) if gateway else set()
         if len(words) >= WORD_LIMIT:
             return self.tell(

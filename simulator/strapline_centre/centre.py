@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from strapline_centre.alerts import AlertBook, Change
+from strapline_centre.alerts import Alert, AlertBook, Change
 from strapline_centre.database import LedgerDownError
 from strapline_centre.entries import CONFLICT, conflict_of, entry_of, refused_entry_of
 from strapline_centre.escalation import STEPS, Step
@@ -182,6 +182,17 @@ class Centre(Telling):
                     entries.append(entry)
             if not self._waiting:
                 return entries
+
+    # A person.
+
+    def acknowledge(self, ident: int, note: str, by: str) -> Alert:
+        """As `AlertBook.acknowledge`; committed when it returns."""
+        done: Alert = self.commit(lambda: self.alerts.acknowledge(ident, note, by, self._utc()))
+        return done
+
+    def tell(self, subject: str, code: str, text: str) -> None:
+        """Raise an alert that nothing of the rules has found."""
+        self.commit(lambda: self.alerts.tell(subject, code, text, self._utc()))
 
     def _take_all(self, group: list[Heard]) -> list[tuple[Entry | None, Outcome | None]]:
         return [self._take(heard) for heard in group]

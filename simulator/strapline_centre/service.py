@@ -49,12 +49,15 @@ class CentreService:
         self._retry_s = _RETRY_S[0]
         self._changed = asyncio.Event()
         self.connected = False
+        self.came_up = asyncio.Event()
+        """There has been a broker."""
         self.ledger_trouble = ""
         """Why nothing is taken at the moment; empty: it is."""
         self.received = 0
 
     def mqtt_connected(self) -> None:
         self.connected = True
+        self.came_up.set()
 
     def publish(self) -> None:
         """Publish what the centre has to say."""
@@ -145,9 +148,17 @@ class CentreService:
             self.publish()
         while (notification := self._centre.sentry.next_notification()) is not None:
             if self._on_notification is None:
-                self._guard(partial(self._centre.sentry.told, notification, "shown"))
+                self.told(notification, "shown")
             else:
                 self._on_notification(notification)
+
+    def told(self, notification: Notification, outcome: str) -> None:
+        """Somebody was told, with this outcome."""
+        self._guard(partial(self._centre.sentry.told, notification, outcome))
+
+    def tell(self, subject: str, code: str, text: str) -> None:
+        """An alert of the centre about itself."""
+        self._guard(partial(self._centre.tell, subject, code, text))
 
     def close(self) -> None:
         """No timer outlives it."""

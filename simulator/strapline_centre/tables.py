@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Dialect,
     Integer,
     LargeBinary,
     MetaData,
@@ -175,7 +176,7 @@ def prepare(connection: Connection) -> int:
 @cache
 def _statements(dialect: str) -> tuple[str, ...]:
     """What makes all tables where there is none: worked out once, for a simulation opens many ledgers in memory."""
-    compiler = postgresql.dialect() if dialect == "postgresql" else sqlite.dialect()
+    compiler: Dialect = (postgresql if dialect == "postgresql" else sqlite).dialect()
     return tuple(str(CreateTable(table).compile(dialect=compiler)) for table in METADATA.sorted_tables)
 
 

@@ -59,11 +59,23 @@ class Bench:
 
     def receive(self, topic, payload):
         entry = self.centre.receive(topic, payload)
-        self.out = []
+        self.out = self.answers()
+        return entry
+
+    def answers(self):
+        """What the centre has to say, opened as its gateways open it."""
+        out = []
         while (message := self.centre.next_message()) is not None:
             gateway = contract.parse_topic(message.topic).gateway
-            self.out.append(contract.decode(message.topic, message.payload, KEYS[gateway]))
-        return entry
+            out.append(contract.decode(message.topic, message.payload, KEYS[gateway]))
+        return out
+
+    def message(self, sealed, *, channel="event", gateway=HOME, subject=TAG):
+        """A record as this gateway publishes it."""
+        self._said += 1
+        topic = Topic(gateway, channel, subject)
+        data = {"record": contract.text_of(sealed), "heard": contract.utc_text(self.now)}
+        return str(topic), contract.encode(Message(topic, str(self._said), self.now, data), KEYS[gateway])
 
     def record(self, sealed, *, channel="event", heard=None, **options):
         data = {"record": contract.text_of(sealed), "heard": contract.utc_text(heard or self.now)}

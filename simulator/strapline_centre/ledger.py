@@ -184,7 +184,7 @@ class Ledger:
 
     @cached_property
     def _insert_record(self) -> Any:
-        return self.database.insert(RECORDS).on_conflict_do_nothing().inline()
+        return self.database.insert(RECORDS).on_conflict_do_nothing().inline().execution_options(preserve_rowcount=True)
 
     def _content(self, entry: Entry) -> bytes:
         r = RECORDS.c

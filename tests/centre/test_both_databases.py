@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from centre.test_centre import EPOCH, HOME, INGRESS, KEYS, START, TAG, WORK, Bench
+from centre.test_centre import EPOCH, HOME, START, TAG, Bench
 from hand_made_tag import OTHER_SECRET, SECRET, HandMadeTag
 from strapline_centre import export
-from strapline_centre.centre import Centre, Person
 from strapline_centre.database import Database, LedgerDownError, TakenOverError
 from strapline_centre.ledger import Entry, Ledger, Outcome, RefusedEntry
+from strapline_protocol.codes import Kind
 from strapline_protocol.contract import digest
 from strapline_protocol.errors import UserError
 from strapline_protocol.keys import centre_keys
@@ -84,7 +84,7 @@ def test_a_centre_keeps_alerts_orders_states_and_who_is_out_over_a_restart(ledge
     assert [a.code for a in open_ones] == ["alarm", "refused"]
     assert again.centre.alerts.open == open_ones
     assert [(o.kind, o.identity, o.parameters["text"]) for o in again.centre.orders.of(TAG)] == [
-        (frames.MESSAGE if hasattr(frames, "MESSAGE") else 0x28, ident, "Come home – now.")
+        (Kind.MESSAGE, ident, "Come home – now.")
     ]
     assert again.centre.monitored == {TAG: True}
     told = again.centre.ledger.alerts.steps()
@@ -114,9 +114,9 @@ def test_a_second_centre_is_refused_at_its_start_and_one_that_comes_all_the_same
 
 def test_an_export_goes_into_the_other_kind_of_database_and_is_the_same(ledger_url, postgres_server, tmp_path):
     bench = Bench(Ledger(ledger_url))
-    for sequence in (1, 2, 5):
-        bench.record(bench.tag.event(frames.EVENT_STRAP_OPEN, sequence=sequence))
     bench.record(bench.tag.fix(12.0), channel="position")
+    for sequence in (2, 3, 5):
+        bench.record(bench.tag.event(frames.EVENT_STRAP_OPEN, sequence=sequence))
     bench.alarm(1, 9)
     bench.record(HandMadeTag(secret=OTHER_SECRET).event())
     bench.centre.rekey(TAG)
@@ -160,7 +160,7 @@ def test_an_export_that_was_changed_or_cut_is_found(tmp_path):
     }.items():
         assert changed != text
         (tmp_path / name).write_text(changed)
-        with pytest.raises(UserError, match=name.replace(" ", " ")):
+        with pytest.raises(UserError, match=str(tmp_path)):
             list(export.read(tmp_path / name))
     # Whoever makes the digest anew is found by the seals.
     rows = [

@@ -55,6 +55,10 @@ class CentreService:
         """Why nothing is taken at the moment; empty: it is."""
         self.received = 0
 
+    def use(self, centre: Centre) -> None:
+        """Another centre goes on, on the same ledger and client."""
+        self._centre = centre
+
     def mqtt_connected(self) -> None:
         self.connected = True
         self.came_up.set()
@@ -98,8 +102,7 @@ class CentreService:
         for entry in entries:
             if self._on_entry is not None:
                 self._on_entry(entry)
-        if entries:
-            self._changed.set()
+        self._changed.set()
 
     def _say_receipts(self) -> None:
         self._receipt_timer = None

@@ -20,12 +20,25 @@ class CentreEvent(NamedTuple):
     at_centre_s: float
 
 
+class Shown(NamedTuple):
+    """An alert as it stands at the end; times in seconds since the scenario's start."""
+
+    code: str
+    raised_s: float
+    over_s: float | None
+    """When what it tells of was over."""
+    is_open: bool
+    times: int
+
+
 class Findings(NamedTuple):
     """What a run left behind, for expectations to be held against."""
 
     events: Sequence[CentreEvent]
-    alerts: Sequence[str]
-    """Codes of the alerts that the centre raised."""
+    alerts: Sequence[Shown]
+    """All that the centre raised."""
+    told: Sequence[tuple[float, str]]
+    """When a role was told of an alert, for the first time or because nobody had acknowledged it."""
     notices: Sequence[tuple[str, float]]
     """What gateways told: code, and when it was at the centre."""
     absences: Sequence[float]
@@ -62,9 +75,18 @@ def _outcome(scenario: Scenario, e: Expectation, found: Findings) -> Outcome:
     if e.never is not None:
         return _plain(f"no event {e.never}", passed=all(event.code != e.never for event in found.events))
     if e.alert is not None:
-        return _plain(f"alert {e.alert}", passed=e.alert in found.alerts)
+        return _alert(e, since, [alert for alert in found.alerts if alert.code == e.alert])
+    if e.told is not None:
+        return _arrivals(f"{e.told} is told", e, since, [at for at, role in found.told if role == e.told])
+    if e.over is not None:
+        ends = [alert.over_s for alert in found.alerts if alert.code == e.over and alert.over_s is not None]
+        return _arrivals(f"alert {e.over} is marked as over", e, since, ends)
+    if e.open_alerts is not None:
+        count = sum(alert.is_open for alert in found.alerts)
+        return _plain(f"open alerts: {e.open_alerts} (there are {count})", passed=count == e.open_alerts)
     if e.no_alert is not None:
-        bad = found.alerts if e.no_alert == "any" else [code for code in found.alerts if code == e.no_alert]
+        codes = [alert.code for alert in found.alerts]
+        bad = codes if e.no_alert == "any" else [code for code in codes if code == e.no_alert]
         return _plain("no alert" if e.no_alert == "any" else f"no alert {e.no_alert}", passed=not bad)
     if e.positions is not None:
         return _plain(
@@ -78,6 +100,12 @@ def _outcome(scenario: Scenario, e: Expectation, found: Findings) -> Outcome:
             passed=found.positions <= e.positions_at_most,
         )
     return _plain(f"missing: {e.missing} (there are {found.missing})", passed=found.missing == e.missing)
+
+
+def _alert(e: Expectation, since: float | None, alerts: Sequence[Shown]) -> Outcome:
+    if since is None and e.count is None and e.at_least is None:
+        return _plain(f"alert {e.alert}", passed=bool(alerts))
+    return _arrivals(f"alert {e.alert}", e, since, [alert.raised_s for alert in alerts])
 
 
 def _plain(text: str, *, passed: bool) -> Outcome:

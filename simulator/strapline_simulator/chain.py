@@ -14,6 +14,7 @@ from strapline_centre.centre import Centre, Person
 from strapline_centre.centre import subscriptions as centre_subscriptions
 from strapline_centre.ledger import Entry, Ledger
 from strapline_centre.schedule import Schedule
+from strapline_centre.sentry import Notification
 from strapline_centre.service import CentreService
 from strapline_gateway.gateway import Gateway
 from strapline_gateway.outbox import Outbox
@@ -84,15 +85,17 @@ class Chain:
         self._relays: list[Relay] = []
         self.gateways: dict[str, Gateway] = {}
         self.clients: dict[str, BrokerClient] = {}
-        """The gateways' clients: their lines to the broker, which a scenario may cut."""
+        """Everybody's line to the broker, which a scenario may cut."""
         self.on_close: list[Callable[[], Awaitable[None]]] = []
         """What a scenario has begun around the chain, and must end before it."""
+        self.on_notification: Callable[[Notification], None] | None = None
+        """Told whom an alert is told to."""
+        self._centre_work: asyncio.Task[None] | None = None
         self._flights: FlightControl
         self._keys = {gateway: Draw(seed, f"gateway-{gateway}")(32) for gateway in (HOME, INGRESS)}
         self.schedule = Schedule(ZoneInfo(scenario.zone), scenario.wearer.windows)
-        person = Person(centre_keys(TAG, self._secret), self.schedule)
-        epoch = int(scenario.start.timestamp())
-        self.centre = Centre([person], self._keys, self.ledger, utc=self.utc, epoch=epoch, entropy=Draw(seed, "centre"))
+        self._person = Person(centre_keys(TAG, self._secret), self.schedule)
+        self._centre_entropy = Draw(seed, "centre")
 
     @property
     def test_secret(self) -> bytes:
@@ -195,10 +198,42 @@ class Chain:
 
     async def _start_centre(self, stack: AsyncExitStack) -> None:
         client = self._client("centre", centre_subscriptions())
-        service = CentreService(self.centre, client, self._entered)
-        self._publish_centre = service.publish
-        await client.connect(service)
+        self.centre = self._make_centre()
+        self._service = CentreService(self.centre, client, self._entered, on_notification=self._notify)
+        self._publish_centre = self._service.publish
+        await client.connect(self._service)
         stack.push_async_callback(client.close)
+        self._centre_work = asyncio.create_task(self._service.run())
+        stack.callback(self._end_centre_work)
+
+    def _make_centre(self) -> Centre:
+        epoch = int(self._scenario.start.timestamp() + max(0.0, self.now_s()))
+        return Centre(
+            [self._person], self._keys, self.ledger, utc=self.utc, epoch=epoch, entropy=self._centre_entropy,
+            clock=asyncio.get_running_loop().time,
+        )  # fmt: skip
+
+    def _end_centre_work(self) -> None:
+        if self._centre_work is not None:
+            self._centre_work.cancel()
+            self._centre_work = None
+
+    def kill_centre(self) -> None:
+        """The centre ends without a word; its ledger stays."""
+        self._end_centre_work()
+        self.clients["centre"].drop()
+
+    async def start_centre(self) -> None:
+        """It starts again, on its ledger."""
+        self.centre = self._make_centre()
+        self._service.use(self.centre)
+        await self.clients["centre"].restore()
+        self._centre_work = asyncio.create_task(self._service.run())
+
+    def _notify(self, notification: Notification) -> None:
+        self._service.told(notification, "shown")
+        if self.on_notification is not None:
+            self.on_notification(notification)
 
     def _entered(self, entry: Entry) -> None:
         if self.on_entry is not None:

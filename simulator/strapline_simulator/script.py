@@ -10,6 +10,7 @@ from strapline_simulator.scenario import Journey, Place, Scenario, Step
 from strapline_simulator.scenario.meddling import Meddling
 from strapline_simulator.scenario.model import UpdateKind
 from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
+from strapline_simulator.script_centre import CentreSteps
 from strapline_simulator.script_dialogue import ScriptDialogue
 from strapline_simulator.script_gateway import GatewaySteps
 from strapline_simulator.script_limb import STRAP_OHM, LimbVerbs
@@ -46,7 +47,7 @@ _TEXTS = {
 }
 
 
-class Script(LimbVerbs, PlaceSteps, GatewaySteps):
+class Script(LimbVerbs, PlaceSteps, GatewaySteps, CentreSteps):
     """Plays one scenario on one chain. `receiver` feeds the tag's UART; `observe(text)` hears of every step."""
 
     def __init__(
@@ -126,6 +127,10 @@ class Script(LimbVerbs, PlaceSteps, GatewaySteps):
             return f"the tag is without power for {step.power_cut:g} s"
         if step.update is not None:
             return f"the centre sends a firmware image: {step.update.replace('_', ' ')}"
+        if step.acknowledge is not None:
+            return f"{step.acknowledge.by} acknowledges {step.acknowledge.alert}: {step.acknowledge.note}"
+        if step.stop is not None or step.start is not None:
+            return f"{step.stop} ends without a word" if step.stop else f"{step.start} starts again"
         if step.press_button is not None:
             return "the wearer presses the button"
         if step.broker_tampers is not None:

@@ -10,9 +10,11 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
+from strapline_centre.alerts import Alert
 from strapline_centre.ledger import Entry
+from strapline_centre.sentry import Notification
 from strapline_protocol.definitions import ALARMS
-from strapline_simulator.assessment import CentreEvent, Findings, assess, event_name
+from strapline_simulator.assessment import CentreEvent, Findings, Shown, assess, event_name
 from strapline_simulator.bodies import make_body
 from strapline_simulator.brokers import open_broker
 from strapline_simulator.chain import Chain
@@ -99,8 +101,12 @@ class _Run:
         self._seed = scenario.seed if options.seed is None else options.seed
         self._watch = options.watch or (lambda _happening: None)
         self._entries: list[tuple[float, Entry]] = []
-        self._alerts_told = 0
-        self._alerts: list[tuple[float, str, str]] = []
+        self._alerts: dict[int, tuple[float, str, str]] = {}
+        """By id: when it was shown first, code and text."""
+        self._book: list[Alert] = []
+        """All alerts, as the ledger has them at the end."""
+        self._told: list[tuple[float, str]] = []
+        """When a role was told of an alert."""
         self._heap: list[tuple[float, dict[str, Any]]] = []
         self._story = Story(start_utc=scenario.start.astimezone(UTC), tz_name=scenario.zone)
         self._duration_s = scenario.duration_s
@@ -116,6 +122,7 @@ class _Run:
                 chain = Chain(self._scenario, self._seed, body, broker, self._options.folder)
                 async with chain:
                     chain.on_entry = lambda entry: self._entered(chain, entry)
+                    chain.on_notification = lambda told: self._notified(chain, told)
                     if self._options.folder is not None:
                         trace = stack.enter_context(TraceWriter(self._options.folder / "trace.pcapng"))
                         trace_chain(chain, trace)
@@ -125,6 +132,7 @@ class _Run:
                     tasks = [asyncio.create_task(self._tick(chain)), asyncio.create_task(self._watch_heap(chain))]
                     await script.play(self._duration_s)
                     self._note_alerts(chain)
+                    self._book = chain.ledger.alerts.all()
                     for task in tasks:
                         task.cancel()
                     measured = chain.tag.measure()
@@ -172,10 +180,18 @@ class _Run:
     def _note_alerts(self, chain: Chain) -> None:
         # Some come with an entry, others with the time.
         now = chain.now_s()
-        for alert in chain.centre.alerts.alerts[self._alerts_told :]:
-            self._alerts_told += 1
-            self._alerts.append((now, alert.code, alert.text))
-            self._watch(Happening(now, "alert", alert.text))
+        for alert in chain.centre.alerts.alerts:
+            if alert.id not in self._alerts:
+                self._watch(Happening(now, "alert", alert.text))
+            at, _, _ = self._alerts.get(alert.id, (now, "", ""))
+            self._alerts[alert.id] = at, alert.code, alert.text
+
+    def _notified(self, chain: Chain, told: Notification) -> None:
+        now = chain.now_s()
+        self._note_alerts(chain)
+        self._told.append((now, told.step.role))
+        if told.step.number:
+            self._watch(Happening(now, "alert", f"nobody has acknowledged: {told.step.role} is told"))
 
     # The report.
 
@@ -192,12 +208,17 @@ class _Run:
         held += [Held("fix", self._since_start_s(entry)) for entry in fixes]
         unmet = missing(script.truths, held, self._duration_s)
         absences = [t for t, entry in self._entries if entry.kind == "presence" and not entry.fields["present"]]
-        # The book is read again at the end: a provisional alert has its record's code by now.
-        alerts = [(t, a.code, a.text) for (t, _, _), a in zip(self._alerts, chain.centre.alerts.alerts, strict=True)]
+        # The ledger is read at the end: a provisional alert has its record's code by now, or has joined another one.
+        book = self._book
+        joined = {alert.id for alert in book if alert.merged_into is not None}
+        alerts = [told for ident, told in sorted(self._alerts.items()) if ident not in joined]
+        shown = [
+            Shown(a.code, self._seconds(a.raised_utc), self._over_s(a), a.is_open, a.times)
+            for a in book
+            if a.id not in joined
+        ]
         notices = [(entry.fields["code"], t) for t, entry in self._entries if entry.kind == "notice"]
-        findings = Findings(
-            events, [code for _, code, _ in alerts], notices, absences, len(fixes), len(unmet), chain.refused
-        )
+        findings = Findings(events, shown, self._told, notices, absences, len(fixes), len(unmet), chain.refused)
         latencies = [(e.code, e.t_s, self._alarm_latency(e, script)) for e in events if e.code in _ALARM_NAMES]
         self._tell_story(script, events, alerts, latencies)
         accepted = sum(gateway.station.accepted for gateway in chain.gateways.values())
@@ -227,6 +248,9 @@ class _Run:
             heap=self._heap_found(),
         )
         return Result(report, self._story, unmet, measured)
+
+    def _over_s(self, alert: Alert) -> float | None:
+        return None if alert.over_utc is None else self._seconds(alert.over_utc)
 
     def _since_start_s(self, entry: Entry) -> float:
         """A record counts from the start of the tag that it names."""

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from strapline_centre.schedule import Window
 from strapline_protocol.definitions import EventCode
 from strapline_protocol.profiles import PROFILES
+from strapline_simulator.scenario.centre import Acknowledgement, PartName
 from strapline_simulator.scenario.gateway import BaseStation, Handling, NoticeName
 from strapline_simulator.scenario.limb import Activity, Drain, Replay, Surroundings
 from strapline_simulator.scenario.meddling import Meddling
@@ -63,6 +64,9 @@ Verb = Literal[
     "record_radio",
     "replay_radio",
     "broker_tampers",
+    "acknowledge",
+    "stop",
+    "start",
 ]
 
 
@@ -198,6 +202,9 @@ class Step(_Strict):
     broker_tampers: Meddling | Literal[False] | None = Field(
         default=None, description="somebody meddles with what gateways and centre say; false: no more"
     )
+    acknowledge: Acknowledgement | None = Field(default=None, description="a person acknowledges open alerts")
+    stop: PartName | None = Field(default=None, description="a part ends without a word, as when it is killed")
+    start: PartName | None = Field(default=None, description="it starts again")
 
     @model_validator(mode="after")
     def _one_verb(self) -> "Step":
@@ -225,6 +232,9 @@ class Expectation(_Strict):
     event: Code | None = Field(default=None, description="an event of this code is at the centre")
     never: Code | None = Field(default=None, description="no event of this code is at the centre")
     alert: str | None = Field(default=None, description="an alert of this code is raised at the centre")
+    told: str | None = Field(default=None, description="this role was told of an alert")
+    over: str | None = Field(default=None, description="the alert of this code says that it is over, and stays")
+    open_alerts: int | None = Field(default=None, description="so many alerts stand open at the end", ge=0)
     no_alert: str | None = Field(default=None, description="no such alert is raised; `any` for none at all")
     missing: int | None = Field(
         default=None, description="so many truths of the world are absent from the ledger", ge=0
@@ -246,9 +256,9 @@ class Expectation(_Strict):
     @model_validator(mode="after")
     def _one_claim(self) -> "Expectation":
         claims = (
-            "event", "never", "alert", "no_alert", "missing", "positions", "positions_at_most", "absent",
-            "notice", "no_notice", "refused",
-        )  # fmt: skip
+            *("event", "never", "alert", "no_alert", "missing", "positions", "positions_at_most", "absent"),
+            *("told", "over", "open_alerts", "notice", "no_notice", "refused"),
+        )
         if sum(getattr(self, claim) is not None for claim in claims) != 1:
             raise ValueError(f"an expectation claims exactly one of {', '.join(claims)}")
         if self.within is not None and self.after is None:

@@ -10,10 +10,14 @@ import sys
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 
+from typer.testing import CliRunner
+
 from strapline_centre.centre import Centre, Person
 from strapline_centre.centre import subscriptions as centre_subscriptions
 from strapline_centre.ledger import Ledger
 from strapline_centre.service import CentreService
+from strapline_gateway.command import app
+from strapline_protocol.errors import UserError
 from strapline_protocol.keyring import successor
 from strapline_protocol.mqtt import PahoClient
 
@@ -65,6 +69,12 @@ class GatewayProcess:
                 env={**os.environ, **environment},
             )
 
+    def run_once(self):
+        """(exit status, standard error) of a start that is to fail."""
+        command = [sys.executable, "-m", "strapline_gateway", "run", "--config", self.config]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT_S)
+        return ended.returncode, ended.stderr
+
     def lines(self):
         """What it has logged since its last start."""
         with (self.folder / "gateway.log").open("rb") as file:
@@ -89,7 +99,32 @@ class GatewayProcess:
             return db.execute("SELECT COUNT(*) FROM outbox WHERE channel = ?", (channel,)).fetchone()[0]
 
     async def port(self):
-        return int((await self.logged("tcp: listening on"))["event"].rpartition(", ")[2].rstrip(")"))
+        """Where tags call it."""
+        return int((await self.logged(" listens on "))["event"].rpartition(" ")[2])
+
+    async def web_port(self):
+        return int((await self.logged("metrics and health on port"))["event"].rpartition(" ")[2])
+
+    async def page(self, path):
+        """(status, content) over HTTP."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", await self.web_port())
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: gateway\r\n\r\n".encode())
+        async with asyncio.timeout(LIMIT_S):
+            answer = await reader.read()
+        writer.close()
+        head, _, content = answer.partition(b"\r\n\r\n")
+        return int(head.split()[1]), content.decode()
+
+    def ask(self, *arguments, answers=""):
+        """Another of the gateway's commands with this gateway's configuration: (exit status, what it printed)."""
+        told = CliRunner().invoke(app, [*arguments, "--config", str(self.config)], input=answers)
+        if isinstance(told.exception, UserError):
+            return 2, str(told.exception)
+        assert told.exception is None or isinstance(told.exception, SystemExit), told.exception
+        return told.exit_code, told.output
+
+    def status(self):
+        return json.loads(self.ask("status", "--json")[1])
 
     def end(self, number=signal.SIGTERM):
         """Its exit status."""
@@ -144,7 +179,7 @@ async def calling(port, tag):
 
 @asynccontextmanager
 async def centre_behind(broker_url, *tags, ledger="sqlite://", key=KEY):
-    """The reference centre on the broker, as long as the block lasts."""
+    """The reference centre on the broker, as long as the block lasts; `say()` sends what it has been told to."""
     kept = Ledger(ledger)
     now = datetime.now(UTC)
     centre = Centre(
@@ -156,6 +191,7 @@ async def centre_behind(broker_url, *tags, ledger="sqlite://", key=KEY):
     )
     client = PahoClient(broker_url, "strapline-centre", centre_subscriptions())
     service = CentreService(centre, client)
+    centre.say = service.publish
     await client.connect(service)
     try:
         yield centre

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from strapline_gateway.transports import parse as parse_link
 from strapline_protocol.broker import parse_broker_url
 from strapline_protocol.contract import is_ident
 from strapline_protocol.errors import UserError
 from strapline_protocol.keyring import read_gateway_keys
-from strapline_protocol.private_file import read_link_keys, read_password
+from strapline_protocol.link_key import read_link_keys
+from strapline_protocol.private_file import read_password
 from strapline_protocol.settings import Key, Mistake, environment_of, load
 from strapline_protocol.settings_text import reference, template
 
@@ -76,6 +78,7 @@ class Identity(NamedTuple):
         tuple[str, ...],
         Key(
             'Where tags are heard: "ble:", "ble:hci1", "serial:/dev/ttyUSB0@115200", "tcp:0.0.0.0:7070".',
+            check=parse_link,
             example='["ble:"]',
         ),
     ] = ("ble:",)
@@ -123,6 +126,50 @@ class BrokerAccess(NamedTuple):
     )
 
 
+class RadioCare(NamedTuple):
+    """The section `radio`."""
+
+    deaf_after_s: Annotated[
+        float, Key("A radio that hears nobody for so long is begun anew.", unit="s", low=1, high=3600)
+    ] = 90.0
+
+
+class PresenceRules(NamedTuple):
+    """The section `presence`."""
+
+    range_class: Annotated[
+        Literal["any", "11m", "23m", "46m", "80m", "facility"],
+        Key("How near a tag must be to count as here, by the path loss. any: whoever is heard is here."),
+    ] = "any"
+    reach_dbm: Annotated[
+        float | None,
+        Key(
+            "The same as a signal, from a guided range test; goes before range_class.",
+            unit="dBm",
+            low=-120,
+            high=0,
+            example="-84.0",
+        ),
+    ] = None
+    leave_after_s: Annotated[float, Key("So long away before a tag counts as gone.", unit="s", low=10, high=3600)] = (
+        300.0
+    )
+    curfew_leave_after_s: Annotated[
+        float, Key("The same while its schedule says home, where this gateway has one.", unit="s", low=10, high=3600)
+    ] = 30.0
+
+
+class OutboxLimits(NamedTuple):
+    """The section `outbox`."""
+
+    limit_mib: Annotated[
+        int, Key("Disk for what waits for the centre; 1.2 MiB a tag hold ten days.", unit="MiB", low=4, high=1048576)
+    ] = 256
+    reserve_mib: Annotated[
+        int, Key("Of these, what positions leave alone: room for alarms and events.", unit="MiB", low=1, high=1048576)
+    ] = 32
+
+
 class Watching(NamedTuple):
     """The section `metrics`."""
 
@@ -130,6 +177,44 @@ class Watching(NamedTuple):
         str,
         Key('Where /metrics, /healthz and /readyz are served; "" for nowhere.', check=_check_address),
     ] = "127.0.0.1:9477"
+
+
+class Health(NamedTuple):
+    """The section `health`."""
+
+    alarm_overdue_s: Annotated[
+        float, Key("The gateway is not ready while an alarm waits for longer than this.", unit="s", low=1, high=86400)
+    ] = 240.0
+
+
+class HomeAssistant(NamedTuple):
+    """The section `homeassistant`."""
+
+    discovery: Annotated[
+        bool, Key("Show tags in Home Assistant, for a laboratory: anybody on the broker sees who is here.")
+    ] = False
+    prefix: Annotated[str, Key("Home Assistant's discovery prefix.")] = "homeassistant"
+
+
+class Sensor(NamedTuple):
+    """One of the gateway's own sensors."""
+
+    kind: Annotated[
+        Literal["mains", "battery", "case", "line", "motion"],
+        Key(
+            "What it tells. mains, case and line: 1 or 0 (there, open, up); battery: percent; motion: mg off from rest."
+        ),
+    ]
+    file: Annotated[
+        Path | None,
+        Key("A file that holds the reading, as sysfs has them.", example='"/sys/class/power_supply/AC/online"'),
+    ] = None
+    command: Annotated[
+        tuple[str, ...],
+        Key("A program that prints the reading, with its arguments.", example='["/usr/local/bin/read-case"]'),
+    ] = ()
+    every_s: Annotated[float, Key("How often it is read.", unit="s", low=0.1, high=3600)] = 1.0
+    inverted: Annotated[bool, Key("1 means 0 and 0 means 1.")] = False
 
 
 class Logging(NamedTuple):
@@ -149,8 +234,14 @@ class Config(NamedTuple):
     gateway: Annotated[Identity, Key("Who this gateway is.")]
     keys: Annotated[KeyFiles, Key("Whose keys it holds.")]
     broker: Annotated[BrokerAccess, Key("The way to the centre.")]
-    metrics: Annotated[Watching, Key("How it is watched.")] = Watching()
+    radio: Annotated[RadioCare, Key("The links ble:.")] = RadioCare()
+    presence: Annotated[PresenceRules, Key("Who is here.")] = PresenceRules()
+    outbox: Annotated[OutboxLimits, Key("What waits on the disk for the centre's receipt.")] = OutboxLimits()
+    metrics: Annotated[Watching, Key("How it is watched: /metrics for Prometheus, /healthz, /readyz.")] = Watching()
+    health: Annotated[Health, Key("When /readyz says no.")] = Health()
     log: Annotated[Logging, Key("What it says of itself, on standard error.")] = Logging()
+    homeassistant: Annotated[HomeAssistant, Key("For laboratories.")] = HomeAssistant()
+    sensor: Annotated[tuple[Sensor, ...], Key("The gateway's own sensors, a table each.")] = ()
 
     @property
     def tags_file(self) -> Path:
@@ -192,6 +283,13 @@ def read_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
 def _more(config: Config) -> Iterator[Mistake]:
     if config.broker.password_file is not None and not config.broker.user:
         yield Mistake(("broker", "password_file"), "a password without a user; add broker.user")
+    if config.outbox.reserve_mib >= config.outbox.limit_mib:
+        yield Mistake(
+            ("outbox", "reserve_mib"), f"leaves no room below limit_mib = {config.outbox.limit_mib}; write less"
+        )
+    for index, sensor in enumerate(config.sensor):
+        if (sensor.file is None) == (not sensor.command):
+            yield Mistake(("sensor", index), f"a sensor {sensor.kind} wants either file or command")
 
 
 def config_template() -> str:

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from strapline_gateway import salvage, store
 from strapline_gateway.drops import HISTORY_LANE, Dropped, Drops, Limits
 from strapline_gateway.rounds import BLOCK, Due, Rounds
-from strapline_gateway.salvage import SetAside
 from strapline_protocol.errors import UserError
 
 ALARM_LANE = 0

@@ -57,8 +57,8 @@ class PatientClient:
             await self.connect(listener)
             await self._changed.wait()
             self._changed.clear()
+            listener.mqtt_disconnected("a new connection is made")  # before: what is published now would go nowhere
             await self.close()
-            listener.mqtt_disconnected("a new connection is made")
             self._first_token += _GENERATION
 
     def renew(self) -> None:
@@ -82,9 +82,15 @@ class _Tokens:
     def __init__(self, listener: Listener, first: int) -> None:
         self._first = first
         self._listener = listener
-        self.mqtt_connected = listener.mqtt_connected
-        self.mqtt_disconnected = listener.mqtt_disconnected
         self.mqtt_message = listener.mqtt_message
+
+    def mqtt_connected(self) -> None:
+        _LOG.info("connected with the broker")
+        self._listener.mqtt_connected()
+
+    def mqtt_disconnected(self, reason: str) -> None:
+        _LOG.warning("the connection with the broker is lost: %s", reason)
+        self._listener.mqtt_disconnected(reason)
 
     def mqtt_published(self, token: int) -> None:
         self._listener.mqtt_published(self._first + token)

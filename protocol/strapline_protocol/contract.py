@@ -13,6 +13,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from strapline_protocol.link_key import note_other, others_of
 from strapline_wire.errors import RemoteProtocolError
 
 ROOT = "strapline/v1"
@@ -123,7 +124,10 @@ def canonical(data: dict[str, Any]) -> str:
 
 
 def decode(topic: str, payload: bytes, key: bytes) -> Message:
-    """The message, once its seal holds. Raises `RemoteProtocolError`: "topic", "oversized", "malformed" or "forged"."""
+    """The message, once its seal holds; `key` may be a `LinkKey` with others.
+
+    Raises `RemoteProtocolError`: "topic", "oversized", "malformed" or "forged".
+    """
     parsed = parse_topic(topic)
     if len(payload) > PAYLOAD_LIMIT:
         raise RemoteProtocolError("oversized", topic)
@@ -132,7 +136,7 @@ def decode(topic: str, payload: bytes, key: bytes) -> Message:
         if not _is_shallow(body, _DEPTH):
             raise RemoteProtocolError("malformed", topic)
         seal = body.pop("seal")
-        good = hmac.compare_digest(seal, _seal_of(topic, _canonical(body), key))
+        good = _is_sealed(seal, topic, _canonical(body), key)
         message = Message(parsed, str(body["id"]), datetime.fromisoformat(body["time"]), body["data"], _passage(body))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise RemoteProtocolError("malformed", topic) from None
@@ -141,6 +145,16 @@ def decode(topic: str, payload: bytes, key: bytes) -> Message:
     if not isinstance(message.data, dict) or message.time.tzinfo is None:
         raise RemoteProtocolError("malformed", topic)
     return message
+
+
+def _is_sealed(seal: str, topic: str, content: str, key: bytes) -> bool:
+    if hmac.compare_digest(seal, _seal_of(topic, content, key)):
+        return True
+    for other in others_of(key):
+        if hmac.compare_digest(seal, _seal_of(topic, content, other)):
+            note_other(key, other)
+            return True
+    return False
 
 
 def _is_shallow(value: Any, levels: int) -> bool:

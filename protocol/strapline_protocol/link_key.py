@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -61,6 +61,23 @@ def read_link_keys(path: Path) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys(keys))
 
 
+AWAITED = "# next: waits until the centre seals with it"
+GOING = "# before: goes with `strapline gateway keys rotate --finish`"
+
+
+def is_awaiting(path: Path) -> bool:
+    """Whether the file holds a next key that the centre has not used yet; UserError."""
+    return AWAITED in (line.strip() for line in read_private(path).splitlines())
+
+
+def text_of_keys(keys: Iterable[bytes], more: Mapping[str, Iterable[bytes]] = {}) -> str:
+    """A file of keys as text; `more` are further ones by the comment above them."""
+    lines = [key.hex() for key in keys]
+    for comment, others in more.items():
+        lines += [comment, *(key.hex() for key in others)]
+    return "\n".join(lines) + "\n"
+
+
 def new_link_key() -> bytes:
     """A fresh one."""
     return secrets.token_bytes(LINK_KEY_SIZE)
@@ -68,4 +85,4 @@ def new_link_key() -> bytes:
 
 def write_link_keys(path: Path, keys: Iterable[bytes]) -> None:
     """Make a file of keys that is not there yet; FileExistsError, OSError."""
-    write_new(path, "".join(f"{key.hex()}\n" for key in keys).encode(), 0o600)
+    write_new(path, text_of_keys(keys).encode(), 0o600)

@@ -4,12 +4,14 @@ The centre draws a salt. With it and the tag's end-to-end key, tag and centre wo
 under the gateway–centre key. Whoever held only a gateway's keys of before can work out none of them.
 """
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.contract import octets, text_of
 from strapline_protocol.keys import CentreKeys, GatewayKeys, gateway_keys
+from strapline_protocol.link_key import others_of
 from strapline_wire.compat import FORGED
 from strapline_wire.errors import LocalProtocolError, RemoteProtocolError
 from strapline_wire.hkdf import hkdf_sha256
@@ -91,14 +93,18 @@ def unwrap(tag: str, data: dict[str, object], topic: str, key: bytes) -> tuple[G
     if type(number) is not int or not 0 < number <= 0xFFFFFFFF:
         raise RemoteProtocolError("malformed", "generation")
     whole = octets(data, "keys")
-    try:
-        share = _cipher(key).open(whole[:_NONCE_SIZE], whole[_NONCE_SIZE:], _context(topic, number))
-    except (FORGED, ValueError):
-        raise RemoteProtocolError("forged", "keys") from None
+    share = _share(whole, _context(topic, number), (key, *others_of(key)))
     if len(share) not in (3 * KEY_SIZE, 4 * KEY_SIZE):
         raise RemoteProtocolError("malformed", "keys")
     parts = [share[at : at + KEY_SIZE] for at in range(0, len(share), KEY_SIZE)]
     return GatewayKeys(tag, *parts), number
+
+
+def _share(whole: bytes, context: bytes, keys: tuple[bytes, ...]) -> bytes:
+    for key in keys:
+        with suppress(FORGED, ValueError):
+            return bytes(_cipher(key).open(whole[:_NONCE_SIZE], whole[_NONCE_SIZE:], context))
+    raise RemoteProtocolError("forged", "keys")
 
 
 def _cipher(key: bytes) -> HostCipher:

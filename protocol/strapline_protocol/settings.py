@@ -22,6 +22,7 @@ _LONGEST = 1 << 20
 
 Shape = TypeVar("Shape", bound=tuple[Any, ...])
 Place = tuple[str | int, ...]
+Upgrades = Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
 _MISSING = object()
 
 
@@ -120,8 +121,9 @@ def load(
     for place, _, value in _overrides(shape, environment, prefix):
         _put(data, place, value)
     reader = _Reader(path.absolute().parent, set(told))
-    settings = reader.table(shape, _upgraded(path, data, upgrades), ())
-    mistakes = list(reader.mistakes)
+    before = _unknown_format(data, upgrades)
+    settings = None if before else reader.table(shape, _upgraded(data, upgrades), ())
+    mistakes = before or list(reader.mistakes)
     if settings is not None and not mistakes:
         mistakes += more(settings)
     if mistakes:
@@ -154,19 +156,19 @@ def _syntax(path: Path, text: str, error: tomllib.TOMLDecodeError) -> str:
     return f"{path}:{line}: no TOML: {what}; mend this line"
 
 
-def _upgraded(
-    path: Path, data: dict[str, Any], upgrades: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]
-) -> dict[str, Any]:
+def _unknown_format(data: dict[str, Any], upgrades: Upgrades) -> list[Mistake]:
     if not upgrades:
-        return data
-    newest = max(upgrades) + 1
+        return []
+    number, oldest, newest = data.get("format", 0), min(upgrades), max(upgrades) + 1
+    if type(number) is int and oldest <= number <= newest:
+        return []
+    text = f"{_shown(number)} is not known here; this version of strapline reads {oldest} to {newest}"
+    return [Mistake(("format",), text)]
+
+
+def _upgraded(data: dict[str, Any], upgrades: Upgrades) -> dict[str, Any]:
     number = data.get("format", 0)
-    if type(number) is not int or not min(upgrades) <= number <= newest:
-        text = (
-            f"{path}: format: {number!r} is not known here; this version of strapline reads {min(upgrades)} to {newest}"
-        )
-        raise SettingsError([text])
-    while number < newest:
+    while number in upgrades:
         data = upgrades[number](data)
         number += 1
     return data

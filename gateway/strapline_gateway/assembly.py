@@ -99,6 +99,7 @@ class Assembly:
             clock=asyncio.get_running_loop().time,
             on_command=self.gateway.command,
             on_keys=self._take_keys,
+            on_schedule=self.gateway.set_schedule,
             entropy=os.urandom,
             tags=self.tag_keys.enrolled.values(),
             clock_synchronised=is_synchronised,

@@ -72,9 +72,9 @@ class Enrolled:
         "wait_until",
     )
 
-    def __init__(self, keys: GatewayKeys) -> None:
+    def __init__(self, keys: GatewayKeys, generation: int = 0) -> None:
         self.tag = keys.tag
-        self.keys = Keyset(keys, 0)
+        self.keys = Keyset(keys, generation)
         self.next_keys: dict[int, Keyset] = {}
         """By generation, all later ones: under them it may come from now on; the first genuine frame under one ends those before."""
         self.mailbox: deque[bytes] = deque(maxlen=MAILBOX_SIZE)

@@ -334,6 +334,10 @@ class Relay:
 
     # Our own state.
 
+    def use_key(self, key: bytes) -> None:
+        """Seal and open with another key of the gateway and its centre from now on."""
+        self._key = key
+
     def say_goodbye(self) -> None:
         """A clean end: the retained state says `offline`, so that nobody takes it for a loss. Nothing is published after it."""
         self._say("offline")

@@ -21,13 +21,13 @@ class Roster:
         self.pseudonyms = PseudonymTable()
         self._slots: dict[str, int] = {}
 
-    def enrol(self, keys: GatewayKeys, now: float) -> Enrolled | None:
+    def enrol(self, keys: GatewayKeys, now: float, generation: int = 0) -> Enrolled | None:
         """Take a tag in; None where it is here under these keys already."""
         if keys.tag in self.tags:
             if self.tags[keys.tag].keys.is_of(keys):
                 return None
             self.withdraw(keys.tag)
-        enrolled = self.tags[keys.tag] = Enrolled(keys)
+        enrolled = self.tags[keys.tag] = Enrolled(keys, generation)
         self.pseudonyms.add(keys.tag, enrolled.keys.header, now)
         return enrolled
 

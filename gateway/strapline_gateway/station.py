@@ -120,11 +120,14 @@ class Station:
 
     # Who is ours.
 
-    def enrol(self, keys: GatewayKeys, now: float) -> bool:
-        """A tag of ours from now on; False where it is so already. Under other keys it is a tag made anew."""
+    def enrol(self, keys: GatewayKeys, now: float, generation: int = 0) -> bool:
+        """A tag of ours from now on; False where it is so already. Under other keys it is a tag made anew.
+
+        `generation` where it has come under keys since it was provisioned that are not the provisioned ones.
+        """
         if keys.tag in self._tags and not self._tags[keys.tag].keys.is_of(keys):
             self.withdraw(keys.tag)
-        return self._roster.enrol(keys, now) is not None
+        return self._roster.enrol(keys, now, generation) is not None
 
     def withdraw(self, tag: str) -> bool:
         """No tag of ours any more: it is forgotten, and what is open with it is closed. False where it was none."""

@@ -4,10 +4,10 @@ import asyncio
 from typing import Any, Protocol
 
 from strapline_gateway.assembly import Assembly
-from strapline_gateway.control import Handlers
 from strapline_gateway.look import Look
 from strapline_gateway.vitals import plain
 from strapline_protocol.errors import UserError
+from strapline_protocol.local_control import Handlers
 
 
 class Host(Protocol):

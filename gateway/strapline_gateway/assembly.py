@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from strapline_gateway.config import Config
 from strapline_gateway.gateway import Gateway
 from strapline_gateway.outbox import Limits, Outbox
-from strapline_gateway.patient_client import PatientClient
 from strapline_gateway.presence import PresenceLimits
 from strapline_gateway.relay import Relay, state_will, subscriptions, utc_now
 from strapline_gateway.station import Station
@@ -22,6 +21,7 @@ from strapline_protocol.keys import GatewayKeys
 from strapline_protocol.link_key import LinkKey, read_link_keys
 from strapline_protocol.mqtt import MqttClient, PahoClient
 from strapline_protocol.paho_link import start_pause_s
+from strapline_protocol.patient_client import PatientClient
 
 _LOG = logging.getLogger(__name__)
 

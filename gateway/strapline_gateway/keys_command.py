@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from strapline_gateway.config import Config, read_config
-from strapline_gateway.control import NotRunningError, ask
 from strapline_gateway.options import Configuration
 from strapline_gateway.tag_keys import give_to_owner, replace_private
 from strapline_protocol.errors import UserError
@@ -18,6 +17,7 @@ from strapline_protocol.link_key import (
     text_of_keys,
     write_link_keys,
 )
+from strapline_protocol.local_control import NotRunningError, ask
 
 keys = typer.Typer(no_args_is_help=True)
 

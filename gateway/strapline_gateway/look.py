@@ -24,11 +24,11 @@ from strapline_gateway.vitals import (
     plain,
     troubles,
 )
-from strapline_gateway.web import Page, Pages
 from strapline_protocol.broker import parse_broker_url
 from strapline_protocol.contract import utc_text
 from strapline_protocol.errors import UserError
 from strapline_protocol.tls import expiries
+from strapline_protocol.web_pages import Page, Pages
 
 
 class Look:

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from strapline_gateway.config import read_config
-from strapline_gateway.control import ask
 from strapline_gateway.options import Configuration
+from strapline_protocol.local_control import ask
 
 
 def range_test(

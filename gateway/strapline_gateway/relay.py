@@ -113,7 +113,7 @@ class Relay:
         self._on_keys = on_keys
         self._on_schedule = on_schedule
         self._entropy = entropy
-        self._opener = RecordOpener(CentreKeys(tag.tag, tag.end_to_end) for tag in tags if tag.end_to_end is not None)
+        self.use_tags(tags)
         self._started_ms = int(utc().timestamp() * 1000)
         self._said = 0
         self._start = outbox.start
@@ -333,6 +333,10 @@ class Relay:
         return {name.removeprefix("slot/"): slot for name, slot in notes.items() if name.startswith("slot/")}
 
     # Our own state.
+
+    def use_tags(self, tags: Iterable[GatewayKeys]) -> None:
+        """These are the tags now; as `tags` at the start."""
+        self._opener = RecordOpener(CentreKeys(tag.tag, tag.end_to_end) for tag in tags if tag.end_to_end is not None)
 
     def use_key(self, key: bytes) -> None:
         """Seal and open with another key of the gateway and its centre from now on."""

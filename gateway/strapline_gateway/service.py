@@ -10,20 +10,20 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 
-from strapline_gateway import logs
 from strapline_gateway.answers import Answers
 from strapline_gateway.assembly import Assembly
 from strapline_gateway.config import Config, read_config, split_address
-from strapline_gateway.control import ControlServer
 from strapline_gateway.look import Look, pages
 from strapline_gateway.senses import Senses
-from strapline_gateway.state_folder import held
-from strapline_gateway.systemd import Notifier
 from strapline_gateway.tag_keys import replace_private
-from strapline_gateway.web import WebServer
+from strapline_protocol import service_logs as logs
 from strapline_protocol.errors import UserError
 from strapline_protocol.link_key import GOING, LinkKey, is_awaiting, text_of_keys
+from strapline_protocol.local_control import ControlServer
 from strapline_protocol.notices import Notice, NoticeCode
+from strapline_protocol.state_folder import held
+from strapline_protocol.systemd import Notifier
+from strapline_protocol.web_pages import WebServer
 
 _LOG = logging.getLogger(__name__)
 
@@ -166,6 +166,7 @@ class Service:
             parts.station.withdraw(tag)
         for tag in changed:
             parts.enrol(parts.station, tag)
+        parts.relay.use_tags(after.values())
         parts.gateway.drain()
         return {"enrolled": changed, "withdrawn": gone}
 

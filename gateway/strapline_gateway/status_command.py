@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from strapline_gateway.config import read_config
-from strapline_gateway.control import NotRunningError, ask
 from strapline_gateway.options import Configuration
+from strapline_protocol.local_control import NotRunningError, ask
 
 
 def status(

@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from strapline_gateway.config import Config, read_config
-from strapline_gateway.control import NotRunningError, ask
 from strapline_gateway.options import Configuration
 from strapline_gateway.tag_keys import read_enrolled, write_enrolled
 from strapline_protocol.errors import UserError
 from strapline_protocol.keyring import is_tag_id, locked, read_gateway_keys
 from strapline_protocol.keys import GatewayKeys
+from strapline_protocol.local_control import NotRunningError, ask
 
 
 def enrol(

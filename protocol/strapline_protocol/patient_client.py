@@ -20,8 +20,11 @@ class PatientClient:
     `connect` comes back only once there is a broker; `publish` before that goes nowhere, as with everything that a relay holds for later.
     """
 
-    def __init__(self, make: Callable[[], MqttClient], *, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self, make: Callable[[], MqttClient], *, jitter: Callable[[], float] = random.random, first_pause_s: float = 0.0
+    ) -> None:
         self._make = make
+        self._first_pause_s = first_pause_s
         self._jitter = jitter
         self._client: MqttClient | None = None
         self._first_token = 0
@@ -31,6 +34,8 @@ class PatientClient:
 
     async def connect(self, listener: Listener) -> None:
         failures = 0
+        pause_s, self._first_pause_s = self._first_pause_s, 0.0
+        await asyncio.sleep(pause_s)
         client = self._make()
         while True:
             try:
@@ -52,8 +57,8 @@ class PatientClient:
             await self.connect(listener)
             await self._changed.wait()
             self._changed.clear()
+            listener.mqtt_disconnected("a new connection is made")  # before: what is published now would go nowhere
             await self.close()
-            listener.mqtt_disconnected("a new connection is made")
             self._first_token += _GENERATION
 
     def renew(self) -> None:
@@ -77,9 +82,15 @@ class _Tokens:
     def __init__(self, listener: Listener, first: int) -> None:
         self._first = first
         self._listener = listener
-        self.mqtt_connected = listener.mqtt_connected
-        self.mqtt_disconnected = listener.mqtt_disconnected
         self.mqtt_message = listener.mqtt_message
+
+    def mqtt_connected(self) -> None:
+        _LOG.info("connected with the broker")
+        self._listener.mqtt_connected()
+
+    def mqtt_disconnected(self, reason: str) -> None:
+        _LOG.warning("the connection with the broker is lost: %s", reason)
+        self._listener.mqtt_disconnected(reason)
 
     def mqtt_published(self, token: int) -> None:
         self._listener.mqtt_published(self._first + token)

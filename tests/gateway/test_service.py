@@ -85,7 +85,7 @@ def test_a_killed_gateway_delivers_what_it_had_after_its_next_start(house, mosqu
             call.send(house.tag.event(frames.EVENT_STRAP_OPEN))
             await until(lambda: house.waiting("event") == 1)
         assert house.end(signal.SIGKILL) == -signal.SIGKILL
-        assert house.ask("status") == (1, f"{house.state}: no gateway runs there; `strapline gateway run` starts one\n")
+        assert house.ask("status") == (1, f"{house.state}: nothing runs there; start it first\n")
         async with centre_behind(mosquitto.url, house.tag) as centre:
             house.start()
             await until(lambda: "event" in kinds(centre))
@@ -165,7 +165,7 @@ def test_a_state_folder_has_one_gateway_and_a_mistake_is_one_line_without_traceb
         await lonely.port()
 
     asyncio.run(main())
-    told = f"strapline: {lonely.state}: a gateway runs there already (process {lonely.process.pid}); end it first\n"
+    told = f"strapline: {lonely.state}: it runs there already (process {lonely.process.pid}); end it first\n"
     assert lonely.run_once() == (2, told)
     assert lonely.end() == 0
     lonely.config.write_text(lonely.config.read_text().replace("tcp:127.0.0.1:0", "tcp:127.0.0.1"))

@@ -12,7 +12,7 @@ import pytest
 
 from gateway_process import LIMIT_S, GatewayProcess, until
 from hand_made_tag import HandMadeTag
-from strapline_gateway.systemd import Notifier
+from strapline_protocol.systemd import Notifier
 
 UNIT = Path(__file__).parents[2] / "deploy/systemd/strapline-gateway.service"
 

@@ -1,4 +1,4 @@
-"""The control socket and the pages over HTTP: what they answer to friends, strangers and nonsense."""
+"""A service's control socket, state folder and pages over HTTP: what they answer to friends, strangers and nonsense."""
 
 import asyncio
 import json
@@ -8,10 +8,10 @@ from http import HTTPStatus
 import pytest
 
 from gateway_process import LIMIT_S
-from strapline_gateway.control import SOCKET, ControlServer, NotRunningError, ask
-from strapline_gateway.state_folder import held
-from strapline_gateway.web import Page, WebServer
 from strapline_protocol.errors import UserError
+from strapline_protocol.local_control import SOCKET, ControlServer, NotRunningError, ask
+from strapline_protocol.state_folder import held
+from strapline_protocol.web_pages import Page, WebServer
 
 
 def refuse(_asked):
@@ -37,7 +37,7 @@ def test_an_answer_comes_back_and_a_refusal_is_its_line(tmp_path):
             ask(tmp_path, "refuse")
 
     with_server(tmp_path, story)
-    with pytest.raises(NotRunningError, match="no gateway runs there"):
+    with pytest.raises(NotRunningError, match="nothing runs there"):
         ask(tmp_path, "echo")
 
 
@@ -63,13 +63,13 @@ def test_the_socket_of_a_killed_gateway_is_in_nobodys_way(tmp_path):
 
 
 def test_a_folder_is_held_once_and_free_again_after_that(tmp_path):
-    state, told = tmp_path / "state", "a gateway runs there already"
+    state, told = tmp_path / "state", "it runs there already"
     with held(state), pytest.raises(UserError, match=told), held(state):
         pass
     with held(tmp_path / "state"):
         assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"give gateway.state a folder of its own"), held(tmp_path / "file"):
+    with pytest.raises(UserError, match=r"name a folder of its own"), held(tmp_path / "file"):
         pass
 
 

@@ -1,4 +1,4 @@
-"""The gateway's log: one event a line, for programs and for people."""
+"""A service's log: one event a line, for programs and for people."""
 
 import io
 import json
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from strapline_gateway import logs
+from strapline_protocol import service_logs as logs
 
 
 @pytest.fixture(autouse=True)

@@ -78,7 +78,12 @@ def parse_broker_url(url: str) -> BrokerUrl:
         addresses = [Address(one.hostname or "", _port(one.port, parts.scheme)) for one in every]
     except (ValueError, KeyError):  # whose text may quote the password
         raise BrokerError(f"the broker's URL cannot be read; {_FORM}") from None
-    if parts.scheme not in _PORTS or not all(host for host, _ in addresses) or parts.path not in ("", "/") or parts.fragment:
+    if (
+        parts.scheme not in _PORTS
+        or not all(host for host, _ in addresses)
+        or parts.path not in ("", "/")
+        or parts.fragment
+    ):
         raise BrokerError(f"not a broker's URL; {_FORM}")
     options = _options(addresses[0].host, parts.scheme, parts.query)
     ca, cert, key = (options.get(name) for name in _FILES)

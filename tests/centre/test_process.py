@@ -49,7 +49,7 @@ class Site:
         (folder / "home.key").chmod(0o600)
         self.config = folder / "centre.toml"
         self.config.write_text(
-            f'''format = 1
+            f"""format = 1
 [centre]
 state = "state"
 [broker]
@@ -67,7 +67,7 @@ may_leave = ["07:30-17:30"]
 address = "127.0.0.1:{self.port}"
 [log]
 format = "json"
-{more}'''
+{more}"""
         )
 
     @contextmanager

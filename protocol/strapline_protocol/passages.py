@@ -22,7 +22,7 @@ class Missing(NamedTuple):
     about: str
     first: int
     last: int
-    count: int
+    messages: int
 
 
 class _Counted:

@@ -151,7 +151,7 @@ class Outbox:
             self._db.execute("ROLLBACK")
         self._drops.read_again(dropped)
 
-    def commit(self, work: Callable[[], None]) -> None:
+    def commit(self, work: Callable[[], object]) -> None:
         """Do `work` in a group; where the disk has no room for it, drop the oldest positions and do it again."""
         for _ in range(_TRIES_FOR_ROOM):
             try:
@@ -205,7 +205,8 @@ class Outbox:
         return int(self._db.execute("SELECT value FROM own WHERE name = 'journal'").fetchone()[0])
 
     def _count_start(self) -> int:
-        self._db.execute("INSERT INTO own VALUES ('starts', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1")
+        count = "INSERT INTO own VALUES ('starts', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
+        self.commit(lambda: self._db.execute(count))  # a gateway must start on a full disk too
         return int(self._db.execute("SELECT value FROM own WHERE name = 'starts'").fetchone()[0])
 
     def note(self, name: str, value: int) -> None:

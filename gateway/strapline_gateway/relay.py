@@ -1,8 +1,10 @@
 """The relay: out of the outbox onto MQTT, receipts and commands back. It speaks the contract, and leaves the client to others."""
 
 import math
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -128,6 +130,8 @@ class Relay:
         """Rows up to this number were there before the connection."""
         self._tell_dropped_at = float("-inf")
         self._damaged_told = 0
+        self._untold: list[Notice] = []
+        """What a disk that failed has not taken of our own notices."""
         self._receipts: list[_Receipt] = []
         self._unacknowledged: dict[int, float] = {}
         """When each record on its way was published, by its token, the oldest first."""
@@ -150,7 +154,9 @@ class Relay:
         self._journal = self._outbox.own_journal(int.from_bytes(self._entropy(4), "big"))
         told, self._outbox.set_aside = self._outbox.set_aside, None
         if told is not None:
-            self._outbox.commit(lambda: self._put(notice_of_damage(told), self._utc()))
+            self._untold.append(notice_of_damage(told))
+            with suppress(sqlite3.Error):  # then it goes with the next that is kept
+                self.keep_all([])
 
     def mend(self) -> bool:
         """The outbox was found damaged in use: it is set aside, and a new one begun. False where it is not damaged after all."""
@@ -168,7 +174,8 @@ class Relay:
 
     def keep_all(self, events: Iterable[Event], slots: Mapping[str, int] | None = None) -> None:
         """The same for several, and the receipts that wait, in one transaction; nothing is published before that is on the disk."""
-        now, all_of_them = self._utc(), [*self._news(), *events]
+        now, self._untold = self._utc(), self._news()
+        all_of_them = [*self._untold, *events]
         receipts, self._receipts = self._receipts, []
         if not (all_of_them or receipts or slots):
             return
@@ -182,6 +189,7 @@ class Relay:
             self.keep_slots(slots or {})
 
         self._outbox.commit(work)
+        self._untold = []
         if gone:
             self._told_of_receipts(gone)
         self.publish_due()
@@ -197,7 +205,7 @@ class Relay:
 
     def _news(self) -> list[Notice]:
         """What the relay itself has to tell by now."""
-        now, told = self._clock(), []
+        now, told = self._clock(), [*self._untold]
         jump_s = self._clock_watch.look(self._utc().timestamp(), now)
         if jump_s is not None:
             told.append(Notice(NoticeCode.CLOCK_JUMPED, detail={"jump_s": round(jump_s)}))
@@ -230,7 +238,7 @@ class Relay:
             self._unacknowledged[self._publish_item(item)] = now
 
     def _keep_news(self, now: float) -> None:
-        news = self._news()
+        news = self._untold = self._news()
         tell_dropped = self._outbox.has_dropped and now >= self._tell_dropped_at
         if not (news or tell_dropped):
             return
@@ -243,6 +251,7 @@ class Relay:
                 self._outbox.tell_dropped(lambda dropped: self._put(notice_of_drop(dropped), utc))
 
         self._outbox.commit(work)
+        self._untold = []
         if tell_dropped:
             self._tell_dropped_at = now + _TELL_DROPPED_EVERY_S
 

@@ -244,10 +244,10 @@ for start in range(first, first + 1_000_000, 20):
 
 
 def test_a_kill_in_the_middle_of_groups_loses_no_event_and_counts_every_position(tmp_path):
-    """A child that is at its limit all the time, killed six times on the same file."""
+    """A child that is at its limit all the time, killed four times on the same file."""
     path, random = tmp_path / "outbox.sqlite", Random(5)
     started, own = [], []
-    for turn in range(6):
+    for turn in range(4):
         child = subprocess.Popen(
             [sys.executable, "-c", GROUPS, str(path), str(turn * 1_000_000 + 1)], stdout=subprocess.PIPE, text=True
         )

@@ -342,6 +342,21 @@ def test_a_full_disk_is_told_once_when_it_takes_something_again():
     in_world(story)
 
 
+def test_what_the_relay_notices_while_the_disk_fails_is_told_afterwards():
+    async def story(world):
+        world.outbox._db.execute("PRAGMA query_only = 1")
+        world.ahead_s = -3600.0
+        await hear(world, frames.EVENT_BEACON)
+        await asyncio.sleep(30)
+        assert world.gateway.disk_faults > 0
+        world.outbox._db.execute("PRAGMA query_only = 0")
+        await hear(world, frames.EVENT_STRAP_OPEN)
+        await asyncio.sleep(30)
+        assert world.notices() == [("clock_jumped", {"jump_s": -3600})]
+
+    in_world(story)
+
+
 # The centre's silence.
 
 

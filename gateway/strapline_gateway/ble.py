@@ -130,6 +130,8 @@ class BleLink:
 
     def _alive(self, address: str, *, ours: bool) -> None:
         self._hearing.heard(address, self._now(), ours=ours)
+        if not ours:
+            self._station.radio_works(self._now())
         self._radio.speak()
 
     def perform(self, event: Connect | Abandon | Transmit | HangUp) -> bool:

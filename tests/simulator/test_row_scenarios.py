@@ -47,6 +47,9 @@ def test_a_requirements_scenario_holds_and_is_the_same_on_both_bodies(name):
         ("r37-refusals", {"update": "flipped"}, "update_taken"),
         ("r38-undone", {"update": "unsigned"}, "update_undone"),
         ("r38-worn-image", {"spoil_image": None, "note": "the image is whole"}, "image_corrupt"),
+        ("r18-replay", {"replay_radio": None, "note": "nobody sends"}, "replay_heard"),
+        ("r18-clone", {"clone_tag": None, "note": "there is one device"}, "clone_heard"),
+        ("r21-moved", {"gateway_moved": "bump"}, "moved"),
         ("r53-call-in", {"press_button": None, "note": "nobody calls"}, "called_in"),
     ],
 )

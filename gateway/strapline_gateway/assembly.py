@@ -10,6 +10,7 @@ from contextlib import ExitStack
 
 from strapline_gateway.config import Config
 from strapline_gateway.gateway import Gateway
+from strapline_gateway.homeassistant import Discovery
 from strapline_gateway.outbox import Limits, Outbox
 from strapline_gateway.presence import PresenceLimits
 from strapline_gateway.relay import Relay, state_will, subscriptions, utc_now
@@ -17,6 +18,7 @@ from strapline_gateway.station import Station
 from strapline_gateway.tag_keys import TagKeys
 from strapline_gateway.timeservice import is_synchronised
 from strapline_gateway.transports import open_links
+from strapline_protocol.contract import utc_text
 from strapline_protocol.keys import GatewayKeys
 from strapline_protocol.link_key import LinkKey, read_link_keys
 from strapline_protocol.mqtt import MqttClient, PahoClient
@@ -26,6 +28,7 @@ from strapline_protocol.patient_client import PatientClient
 _LOG = logging.getLogger(__name__)
 
 _MIB = 1 << 20
+_DISCOVERY = "homeassistant"
 
 
 class Assembly:
@@ -49,6 +52,7 @@ class Assembly:
         self.client = PatientClient(self._new_client, first_pause_s=_first_pause_s())
         self.relay = self._relay()
         gateway.attach(self.relay)
+        self.discovery = self._discovery()
 
     def read_key(self) -> LinkKey:
         """The key file as it is now."""
@@ -105,6 +109,18 @@ class Assembly:
             clock_synchronised=is_synchronised,
         )
 
+    def _discovery(self) -> Discovery | None:
+        """For Home Assistant, where it is wanted; or was at an earlier start, to take back what stands at the broker since."""
+        wanted, told = self._config.homeassistant.discovery, self.outbox.notes().get(_DISCOVERY, 0)
+        if not wanted and not told:
+            return None
+        self.outbox.note(_DISCOVERY, int(wanted))
+        ident, prefix = self._config.gateway.id, self._config.homeassistant.prefix
+        discovery = Discovery(self.client, ident, self.tag_keys.enrolled, enabled=wanted, prefix=prefix)
+        self.gateway.on_event = lambda event: discovery.heard(event, utc_text(utc_now()))
+        self.client.on_connected = discovery.start
+        return discovery
+
     def _take_keys(self, keys: GatewayKeys, generation: int) -> bool:
         """The centre hands out a tag's next keys: confirmed once they are on the disk, so that a restart does not lose the tag."""
         if keys.tag not in self.tag_keys.enrolled or not self.gateway.expect_keys(keys, generation):
@@ -115,6 +131,11 @@ class Assembly:
             _LOG.error("the next keys of tag %s cannot be kept: %s", keys.tag, error.strerror)
             return False
         return True
+
+
+def _first_pause_s() -> float:
+    """R42: where systemd has started us with the machine, others may have started in the same second: a street's power is back."""
+    return start_pause_s(time.monotonic(), random.random()) if "INVOCATION_ID" in os.environ else 0.0
 
 
 def _with_generation(current: tuple[GatewayKeys, int], now: float) -> tuple[GatewayKeys, float, int]:
@@ -136,8 +157,3 @@ def _presence(config: Config) -> PresenceLimits:
 def _trusted_utc_s() -> float | None:
     """The wall clock, for schedules: not where the system says that nothing keeps it."""
     return None if is_synchronised() is False else utc_now().timestamp()
-
-
-def _first_pause_s() -> float:
-    """R42: where systemd has started us with the machine, others may have started in the same second: a street's power is back."""
-    return start_pause_s(time.monotonic(), random.random()) if "INVOCATION_ID" in os.environ else 0.0

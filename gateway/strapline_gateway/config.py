@@ -187,6 +187,15 @@ class Health(NamedTuple):
     ] = 240.0
 
 
+class HomeAssistant(NamedTuple):
+    """The section `homeassistant`."""
+
+    discovery: Annotated[
+        bool, Key("Show tags in Home Assistant, in a laboratory: in clear, for everybody on the broker.")
+    ] = False
+    prefix: Annotated[str, Key("Home Assistant's discovery prefix.")] = "homeassistant"
+
+
 class Sensor(NamedTuple):
     """One of the gateway's own sensors."""
 
@@ -231,6 +240,7 @@ class Config(NamedTuple):
     metrics: Annotated[Watching, Key("How it is watched: /metrics for Prometheus, /healthz, /readyz.")] = Watching()
     health: Annotated[Health, Key("When /readyz says no.")] = Health()
     log: Annotated[Logging, Key("What it says of itself, on standard error.")] = Logging()
+    homeassistant: Annotated[HomeAssistant, Key("For laboratories.")] = HomeAssistant()
     sensor: Annotated[tuple[Sensor, ...], Key("The gateway's own sensors, a table each.")] = ()
 
     @property

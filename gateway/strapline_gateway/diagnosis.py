@@ -1,4 +1,4 @@
-"""What the gateway finds on a machine: a radio, its libraries, a broker."""
+"""What the gateway finds on a machine: a radio, its libraries, a broker, its service manager."""
 
 import sys
 from collections.abc import Iterator
@@ -12,7 +12,10 @@ _SYSFS = Path("/sys/class/bluetooth")
 def findings() -> Iterator[Finding]:
     yield adapter()
     yield library("radio", "bleak", "gateway")
+    yield library("radio", "pyserial", "gateway")
     yield library("brokers", "paho-mqtt", "gateway")
+    yield library("service", "structlog", "gateway")
+    yield library("service", "prometheus-client", "gateway")
     yield program("brokers", "mosquitto", find_program("mosquitto"), ("-h",), system_package("mosquitto", "mosquitto"))
 
 

@@ -74,6 +74,8 @@ class Service:
         parts, config = self.parts, self.config
         stack.push_async_callback(parts.client.close)
         stack.callback(parts.relay.say_goodbye)
+        if parts.discovery is not None:
+            stack.callback(parts.discovery.end)
         await stack.enter_async_context(ControlServer(config.gateway.state, Answers(self).handlers()))
         if config.metrics.address:
             web = WebServer(*split_address(config.metrics.address), pages(self.look))
@@ -164,8 +166,12 @@ class Service:
         changed = sorted(tag for tag, keys in after.items() if before.get(tag) != keys)
         for tag in gone:
             parts.station.withdraw(tag)
+            if parts.discovery is not None:
+                parts.discovery.withdraw(tag)
         for tag in changed:
             parts.enrol(parts.station, tag)
+            if parts.discovery is not None:
+                parts.discovery.enrol(tag)
         parts.relay.use_tags(after.values())
         parts.gateway.drain()
         return {"enrolled": changed, "withdrawn": gone}

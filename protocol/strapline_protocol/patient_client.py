@@ -29,6 +29,8 @@ class PatientClient:
         self._client: MqttClient | None = None
         self._first_token = 0
         self._changed = asyncio.Event()
+        self.on_connected: Callable[[], None] = lambda: None
+        """Told at each connection, after the listener."""
         self.trouble = ""
         """Why there was no first connection yet; empty once there was."""
 
@@ -40,7 +42,7 @@ class PatientClient:
         while True:
             try:
                 self._client = client
-                await client.connect(_Tokens(listener, self._first_token))
+                await client.connect(_Tokens(listener, self._first_token, self.on_connected))
             except BrokerError as error:
                 failures += 1
                 level = logging.WARNING if str(error) != self.trouble else logging.DEBUG
@@ -79,14 +81,16 @@ class PatientClient:
 class _Tokens:
     """A listener that knows tokens of all clients."""
 
-    def __init__(self, listener: Listener, first: int) -> None:
+    def __init__(self, listener: Listener, first: int, on_connected: Callable[[], None]) -> None:
         self._first = first
+        self._on_connected = on_connected
         self._listener = listener
         self.mqtt_message = listener.mqtt_message
 
     def mqtt_connected(self) -> None:
         _LOG.info("connected with the broker")
         self._listener.mqtt_connected()
+        self._on_connected()
 
     def mqtt_disconnected(self, reason: str) -> None:
         _LOG.warning("the connection with the broker is lost: %s", reason)

@@ -317,10 +317,14 @@ def allowed(key: Key) -> str:
     """The range and unit as words, with a blank before them; empty where there are none."""
     unit = f" {key.unit}" if key.unit else ""
     if key.low is not None and key.high is not None:
-        return f" from {key.low:g} to {key.high:g}{unit}"
+        return f" from {_number(key.low)} to {_number(key.high)}{unit}"
     if key.low is not None:
-        return f" of at least {key.low:g}{unit}"
-    return f" of at most {key.high:g}{unit}" if key.high is not None else (f" of{unit}" if unit else "")
+        return f" of at least {_number(key.low)}{unit}"
+    return f" of at most {_number(key.high)}{unit}" if key.high is not None else (f" of{unit}" if unit else "")
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)
 
 
 def _listed(field: Field) -> str:

@@ -51,9 +51,9 @@ def test_every_default_in_the_template_is_the_default(tmp_path, filled_in):
     )
     shown = shown.partition("\n# The gateway's own sensors")[0]
     given = tomllib.loads(shown)
-    assert len(given) >= 7
+    assert len(given) >= 8
     config = read(tmp_path, filled_in)
-    for section in ("radio", "outbox", "metrics", "health", "log"):
+    for section in ("radio", "outbox", "metrics", "health", "log", "homeassistant"):
         assert getattr(config, section)._asdict() == given[section]
 
 

@@ -7,9 +7,13 @@ import signal
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from typer.testing import CliRunner
 
 from gateway_process import KEY, GatewayProcess, calling, centre_behind, until, write_tags
 from hand_made_tag import OTHER_SECRET, OTHER_TAG, HandMadeTag
+from mqtt_recorder import Recorder
+from strapline_gateway.command import app
+from strapline_protocol.mqtt import PahoClient
 from strapline_wire import frames
 
 
@@ -173,3 +177,56 @@ def test_a_state_folder_has_one_gateway_and_a_mistake_is_one_line_without_traceb
     assert code == 2
     assert told.startswith(f"strapline: {lonely.config}:5: gateway.links[0]: ")
     assert told.count("\n") == 1
+
+
+def test_a_range_test_is_led_from_the_command_line(lonely):
+    """What a walk through real signals shows is the station's; here nobody calls, so that each spot is a dead one."""
+
+    async def main():
+        lonely.start()
+        await lonely.port()
+
+    asyncio.run(main())
+    tag = HandMadeTag().ident
+    code, told = lonely.ask("range-test", tag, answers="kitchen\n\n-yard\n\n\n")
+    assert code == 0
+    assert "kitchen: nothing was heard" in told
+    assert "! no spot at home was heard well enough to propose a limit" in told
+    assert lonely.ask("range-test", "7a90000f")[0] == 2
+    assert lonely.end() == 0
+
+
+def test_a_configuration_is_checked_without_a_gateway(lonely):
+    told = CliRunner().invoke(app, ["config", "--check", str(lonely.config)])
+    assert (told.exit_code, told.output) == (0, f"{lonely.config}: gateway 6a7e0001, nothing wrong\n")
+    lonely.config.write_text(lonely.config.read_text().replace("[log]", "[logs]"))
+    told = CliRunner().invoke(app, ["config", "--check", str(lonely.config)])
+    assert str(told.exception).startswith(f"{lonely.config}:10: logs: unknown key or section; did you mean log?")
+
+
+def test_home_assistant_sees_tags_while_it_is_wanted_and_nothing_stays_behind(tmp_path, mosquitto):
+    house = GatewayProcess(
+        tmp_path / "gateway", mosquitto.url, HandMadeTag(), more="[homeassistant]\ndiscovery = true\n"
+    )
+    heard = Recorder()
+
+    def standing():
+        """What is retained under the prefix now, as the last message on each topic says."""
+        return {topic for topic, payload in dict(heard.messages).items() if payload}
+
+    async def main():
+        client = PahoClient(mosquitto.url, "home-assistant", ["homeassistant/#"])
+        await client.connect(heard)
+        house.start()
+        await until(lambda: len(standing()) == 2)
+        assert house.end(signal.SIGKILL) == -signal.SIGKILL
+        house.config.write_text(house.config.read_text().replace("discovery = true", "discovery = false"))
+        house.start()
+        await until(lambda: not standing())
+        assert house.end() == 0
+        await client.close()
+
+    try:
+        asyncio.run(main())
+    finally:
+        house.close()

@@ -45,10 +45,14 @@ def test_everything_once_conflicts_told_apart_and_the_same_after_a_restart(ledge
 
 
 def test_several_writes_are_there_together_or_not_at_all_and_memory_holds_no_more_than_the_disk(ledger):
-    with pytest.raises(RuntimeError), ledger.transaction():
-        ledger.add(entry(1))
-        ledger.notes.put("a/b", [1, "ä"])
-        raise RuntimeError
+    def half():
+        with ledger.transaction():
+            ledger.add(entry(1))
+            ledger.notes.put("a/b", [1, "ä"])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half()
     assert (list(ledger.entries()), ledger.notes.all("a/"), ledger.receipt(TAG, 0xF00D0001)) == ([], {}, (1, 0))
     with ledger.transaction():
         outcomes = [ledger.add(entry(1)), ledger.add(entry(1)), ledger.add(entry(2))]

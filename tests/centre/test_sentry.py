@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from centre.test_centre import EPOCH, HOME, INGRESS, KEYS, START, TAG, Bench
 from hand_made_tag import SECRET
 from strapline_centre.alert_rows import Alert
-from strapline_centre.centre import Centre, Limits, Person
+from strapline_centre.centre import Centre, Person
 from strapline_centre.escalation import STEPS, Escalation
 from strapline_centre.gaps import GapWatch
 from strapline_centre.ledger import Ledger

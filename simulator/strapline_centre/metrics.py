@@ -41,6 +41,14 @@ class CentreCollector(Collector):
         for reason, count in centre.rejected.items():
             rejected.add_metric([reason], count)
         yield rejected
+        passages = CounterMetricFamily(
+            "strapline_centre_passages",
+            "Messages that were dropped, late or repeated on their way",
+            labels=["gateway", "how"],
+        )
+        for (gateway, how), count in centre.desk.passages.counts.items():
+            passages.add_metric([gateway, how], count)
+        yield passages
         alerts = GaugeMetricFamily(
             "strapline_centre_alerts_open", "Alerts that nobody has acknowledged", labels=["code"]
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 from strapline_centre.centre import Centre, Person
 from strapline_centre.centre import subscriptions as centre_subscriptions
 from strapline_centre.ledger import Ledger
+from strapline_centre.process import GATHER_S
 from strapline_centre.service import CentreService
 from strapline_gateway.gateway import Gateway
 from strapline_gateway.outbox import Outbox
@@ -153,7 +154,7 @@ async def centre(options):
             arrived.append((entry.source, entry.sequence, time.monotonic()))
 
     payloads = []
-    service = CentreService(rules, client, note)
+    service = CentreService(rules, client, note, gather_s=GATHER_S)
 
     class Recording:
         mqtt_connected, mqtt_disconnected, mqtt_published = (

@@ -1,5 +1,6 @@
 """The reference centre around a `Desk`: ledger entries, alerts, and when to answer. Whoever has no receipt from here sends again."""
 
+import logging
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from strapline_centre.alerts import Alert, AlertBook, Change
-from strapline_centre.database import LedgerDownError
+from strapline_centre.database import LedgerDownError, TakenOverError
 from strapline_centre.entries import CONFLICT, conflict_of, entry_of, refused_entry_of
 from strapline_centre.escalation import STEPS, Step
 from strapline_centre.leaving import Leaving
@@ -34,6 +35,8 @@ from strapline_protocol.desk import (
 from strapline_protocol.notices import Notice
 
 __all__ = ["Centre", "Limits", "Person", "subscriptions"]
+
+_LOG = logging.getLogger(__name__)
 
 _GROUP = 500
 """Messages in one transaction, at most."""
@@ -172,9 +175,20 @@ class Centre(Telling):
         entries: list[Entry] = []
         if not self._waiting and not self._leaving.anybody_out:
             return entries
+        size = _GROUP
         while True:
-            group = [self._waiting[at] for at in range(min(_GROUP, len(self._waiting)))]
-            outcomes = self.commit(partial(self._take_all, group))
+            group = [self._waiting[at] for at in range(min(size, len(self._waiting)))]
+            try:
+                outcomes = self.commit(partial(self._take_all, group))
+            except (LedgerDownError, TakenOverError):
+                raise
+            except Exception:  # a fault of ours in one message must not keep all others from their receipts
+                if not group:
+                    raise
+                size = 1
+                if len(group) == 1:
+                    self._give_up(self._waiting.popleft())
+                continue
             for heard, (entry, outcome) in zip(group, outcomes, strict=True):
                 self._waiting.popleft()
                 self._accept(heard, entry, outcome, gather=gather)
@@ -182,6 +196,15 @@ class Centre(Telling):
                     entries.append(entry)
             if not self._waiting:
                 return entries
+
+    def _give_up(self, heard: Heard) -> None:
+        """It has no receipt, comes again, and a person is told."""
+        _LOG.exception("a genuine message could not be taken")
+        self.rejected["fault"] += 1
+        subject = str(getattr(heard, "gateway", "centre"))
+        self.tell(
+            subject, "fault", "a genuine message could not be taken, by a fault of the centre; its log says which"
+        )
 
     # A person.
 

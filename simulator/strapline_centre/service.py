@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from strapline_centre.centre import Centre
-from strapline_centre.database import LedgerDownError
+from strapline_centre.database import LedgerDownError, TakenOverError
 from strapline_centre.ledger import Entry
 from strapline_centre.sentry import Notification
 from strapline_protocol.mqtt import MqttClient
@@ -48,6 +48,7 @@ class CentreService:
         self._retry_timer: asyncio.TimerHandle | None = None
         self._retry_s = _RETRY_S[0]
         self._changed = asyncio.Event()
+        self._taken_over: TakenOverError | None = None
         self.connected = False
         self.came_up = asyncio.Event()
         """There has been a broker."""
@@ -113,6 +114,10 @@ class CentreService:
         """Do what needs the ledger; where that is away, try again by and by."""
         try:
             work()
+        except TakenOverError as error:
+            self._taken_over = error
+            self._changed.set()
+            return False
         except LedgerDownError as error:
             self._note_trouble(str(error))
             if self._retry_timer is None:
@@ -138,6 +143,8 @@ class CentreService:
         """Do what is due with time, until cancelled."""
         while True:
             self.tick()
+            if self._taken_over is not None:
+                raise self._taken_over
             wait_s = max(_SHORTEST_S, self._centre.sentry.next_deadline() - self._centre.now())
             self._changed.clear()
             with contextlib.suppress(TimeoutError):

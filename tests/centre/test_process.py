@@ -21,6 +21,7 @@ from hand_made_tag import SECRET, TAG, HandMadeTag
 from mqtt_recorder import Recorder
 from strapline_centre.command import app
 from strapline_centre.config import config_reference, config_template, read_config
+from strapline_centre.database import Database
 from strapline_protocol import contract
 from strapline_protocol.contract import Message, Topic
 from strapline_protocol.errors import UserError
@@ -258,6 +259,15 @@ def test_a_broker_that_is_away_at_the_start_is_waited_for(tmp_path, mosquitto):
         assert site.page("/readyz") == ""  # 503
         mosquitto.start()
         site.wait_for(lambda: '"ready": true' in site.page("/readyz"))
+
+
+def test_a_centre_whose_ledger_another_has_taken_ends_and_says_so(site, mosquitto):
+    with site.running() as process:
+        other = Database(f"sqlite:///{site.folder}/state/ledger.sqlite")
+        other.claim_epoch(0)
+        other.close()
+        talk(mosquitto.url, [site.record(site.tag.event(), alarm=True)], lambda _told: process.poll() is not None)
+        assert process.returncode == 2
 
 
 # Configuration.

@@ -281,3 +281,22 @@ def test_a_loop_that_stands_still_is_told_once_and_says_for_how_long_when_it_goe
         watch.look()
     assert told == [20.0]
     assert [watch.beat(), watch.beat()] == [40.0, 0.0]
+
+
+def test_a_message_that_we_cannot_take_by_a_fault_of_ours_keeps_no_other_from_its_receipt(bench, monkeypatch):
+    judge = bench.centre._judge
+    bad, good = bench.tag.event(detail=13), [bench.tag.event(), bench.tag.event(frames.EVENT_STRAP_OPEN)]
+
+    def fails(told):
+        if told.kind == "event" and told.fields["detail"] == 13:
+            raise ZeroDivisionError
+        judge(told)
+
+    monkeypatch.setattr(bench.centre, "_judge", fails)
+    messages = [bench.message(sealed) for sealed in (good[0], bad, good[1])]
+    assert len(bench.centre.receive_all(messages)) == 2
+    assert (bench.centre.waiting, bench.rejected, sorted(bench.codes)) == (0, {"fault": 1}, ["fault", "strap_open"])
+    bench.centre.desk.say_receipts()
+    assert {(r.data["base"], r.data["bitmap"]) for r in bench.answers()} == {(1, 0b11)}  # not of the first
+    monkeypatch.undo()
+    assert bench.record(bad) is not None

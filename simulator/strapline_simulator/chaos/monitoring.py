@@ -65,16 +65,13 @@ class MonitoringCentre:
 
     def next_deadline(self) -> float | None:
         """When its sentry has something to do."""
-        sentry = getattr(self.centre, "sentry", None)
-        return None if sentry is None else max(self._next_tick, sentry.next_deadline() - EPOCH_S)
+        return max(self._next_tick, self.centre.sentry.next_deadline() - EPOCH_S)
 
     def handle_timer(self) -> None:
         """What is due with time."""
         self._next_tick = self._shared.timeline.now + _TICK_S
-        tick = getattr(self.service, "tick", None)
-        if tick is not None:
-            tick()
-            self.service.publish()
+        self.service.tick()
+        self.service.publish()
 
     def stop(self) -> None:
         """What it had not said yet is never said."""

@@ -24,6 +24,9 @@ from strapline_protocol.keys import centre_keys
 from strapline_protocol.mqtt import PahoClient
 from strapline_simulator.chaos.real_gateway import GATEWAY, JOURNAL, RECORDS, SECRET, TAG, gateway_key
 
+_GATHER_S = 0.05
+"""So long the centre gathers what it commits and answers together, as its command does."""
+
 _QUEUE = 20
 """Messages that this broker keeps for a client that is away; the stock limit is 1,000."""
 
@@ -168,7 +171,7 @@ class _Run:
         person = Person(centre_keys(TAG, SECRET))
         centre = Centre([person], {GATEWAY: gateway_key()}, ledger, utc=utc_now, epoch=int(utc_now().timestamp()))
         client = PahoClient(f"mqtt://127.0.0.1:{self._port}", "strapline-centre", subscriptions())
-        service = CentreService(centre, client)
+        service = CentreService(centre, client, gather_s=_GATHER_S)
         await client.connect(service)
         try:
             yield

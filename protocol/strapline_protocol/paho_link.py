@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, cast
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -361,6 +362,9 @@ def start_pause_s(up_s: float, fraction: float) -> float:
     return FIRST_PAUSE_S * fraction if up_s < JUST_BOOTED_S else 0.0
 
 
+@lru_cache(
+    maxsize=64
+)  # paho packs them at each use and changes nothing; making them costs as much as the rest of a message
 def _properties(kind: int, **values: int) -> Properties:
     properties = Properties(kind)  # type: ignore[no-untyped-call]
     for name, value in values.items():

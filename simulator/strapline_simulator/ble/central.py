@@ -30,8 +30,9 @@ def is_cancelled() -> bool:
 class Central(RadioHost):
     """A RadioHost that scans and connects, with bleak's errors."""
 
-    def __init__(self, name: str, air: Air) -> None:
+    def __init__(self, name: str, air: Air, supervision_timeout_ms: int = SUPERVISION_TIMEOUT_MS) -> None:
         super().__init__(name, air)
+        self._supervision_timeout_ms = supervision_timeout_ms
         # A controller has one initiator (Vol 4, Part E, 7.8.12), so attempts take turns.
         self._initiator = asyncio.Lock()
         self._on_heard: Callable[[Heard], None] | None = None
@@ -75,7 +76,7 @@ class Central(RadioHost):
         """Wait, without a limit, for the next connectable event of `address` and be connected by it."""
         async with self._initiator:
             self.require_on()
-            preferences = ConnectionParametersPreferences(supervision_timeout=SUPERVISION_TIMEOUT_MS)
+            preferences = ConnectionParametersPreferences(supervision_timeout=self._supervision_timeout_ms)
             attempt = asyncio.create_task(
                 self.device.connect_le(address, {hci.Phy.LE_1M: preferences}, timeout=None),
                 name=f"{self.name} connects to {address}",

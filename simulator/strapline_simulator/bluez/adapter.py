@@ -1,8 +1,6 @@
 """One adapter on D-Bus: power, discovery, and the devices that it has found."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
 
 from bleak.exc import BleakError
 from dbus_fast import Message, Variant
@@ -12,7 +10,7 @@ from strapline_simulator.ble.air import Air
 from strapline_simulator.ble.central import Central
 from strapline_simulator.ble.host import static_address
 from strapline_simulator.bluez import errors
-from strapline_simulator.bluez.device import Device
+from strapline_simulator.bluez.device import Device, Spawn
 from strapline_simulator.bluez.faults import Deafness, Faults
 from strapline_simulator.bluez.objects import NOTHING, Answer, Interface, ObjectTree
 
@@ -23,6 +21,9 @@ _TEMPORARY_S = 30.0
 
 _SWEEP_S = 5.0
 
+_SUPERVISION_MS = 420
+"""Linux asks for it where nobody chooses another (hci_alloc_dev: le_supv_timeout 0x002a)."""
+
 
 class Adapter:
     """`name` is the adapter's (hci0) and the node's on the air."""
@@ -32,7 +33,7 @@ class Adapter:
         tree: ObjectTree,
         air: Air,
         faults: Faults,
-        spawn: Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"],
+        spawn: Spawn,
         name: str = "hci0",
     ) -> None:
         self.path = f"/org/bluez/{name}"
@@ -40,7 +41,7 @@ class Adapter:
         self._tree = tree
         self._faults = faults
         self._spawn = spawn
-        self._central = Central(name, air)
+        self._central = Central(name, air, _SUPERVISION_MS)
         self._devices: dict[bytes, Device] = {}
         self._sessions: set[str] = set()
         """Who has called StartDiscovery."""
@@ -59,10 +60,11 @@ class Adapter:
         """It is pulled out: its objects go, and nobody is asked."""
         self._sessions.clear()
         await self._central.stop()
-        for device in list(self._devices.values()):
+        for device in self._devices.values():
             device.abandon()
-        self._devices.clear()
+        self._tree.change(self.path, ADAPTER, {"Powered": Variant("b", False), "Discovering": Variant("b", False)})
         self._tree.remove(self.path)
+        self._keep_known()
         if self._sweeping is not None:
             self._sweeping.cancel()
 
@@ -71,7 +73,7 @@ class Adapter:
         address = str(static_address(self._name)).split("/", maxsplit=1)[0]
         properties = {
             "Address": Variant("s", address),
-            "AddressType": Variant("s", "random"),
+            "AddressType": Variant("s", "public"),
             "Name": Variant("s", "strapline"),
             "Alias": Variant("s", "strapline"),
             "Class": Variant("u", 0),
@@ -93,13 +95,19 @@ class Adapter:
             "RemoveDevice": self._remove_device,
         }
         self._tree.add(self.path, {ADAPTER: Interface(properties, methods, {"Powered": self._set_power})})
+        for device in self._devices.values():
+            device.show(None)
+
+    def _keep_known(self) -> None:
+        """What bluetoothd has on its disk; the rest is forgotten."""
+        self._devices = {address: device.stored() for address, device in self._devices.items() if device.kept}
 
     async def bluetoothd_gone(self) -> None:
         """The process behind the objects has died: its links end and its scan too, and the radio stays on."""
         await self._end_discovery()
         for device in list(self._devices.values()):
             await device.drop()
-        self._devices.clear()
+        self._keep_known()
 
     async def forget_client(self, sender: str) -> None:
         """A program has left the bus: its scan and its notifications end, its connections stay."""
@@ -197,7 +205,7 @@ class Adapter:
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
         for address, device in list(self._devices.items()):
-            if not device.busy and loop.time() - device.heard_at > _TEMPORARY_S:
+            if not device.kept and not device.busy and loop.time() - device.heard_at > _TEMPORARY_S:
                 self._forget(address)
         self._sweeping = loop.call_later(_SWEEP_S, self._sweep)
 

@@ -1,11 +1,11 @@
-"""A connected peer's GATT attributes as objects on D-Bus, and the calls on them."""
+"""A device's GATT attributes as objects on D-Bus. They outlive a connection, as bluetoothd's cache does."""
 
 from bleak.assigned_numbers import gatt_char_props_to_strs
 from bumble import att
-from bumble.core import BaseBumbleError, UUID
+from bumble.core import UUID, BaseBumbleError
 from bumble.device import Connection
-from bumble.gatt import GATT_GENERIC_ACCESS_SERVICE
-from bumble.gatt_client import CharacteristicProxy, Client, DescriptorProxy
+from bumble.gatt import GATT_DEVICE_NAME_CHARACTERISTIC, GATT_GENERIC_ACCESS_SERVICE
+from bumble.gatt_client import CharacteristicProxy, Client, DescriptorProxy, ServiceProxy
 from dbus_fast import Message, Variant
 
 from strapline_simulator.ble.advertisement import uuid_text
@@ -23,35 +23,58 @@ _WRITE_HEADER = 3  # Core Specification, Vol 3, Part F, 3.4.5: opcode and handle
 
 
 class Attributes:
-    """Those of one connection. `explore` shows them, `hide` takes them away."""
+    """Those of one device, on one connection after the other."""
 
-    def __init__(self, tree: ObjectTree, device: str, connection: Connection, faults: Faults) -> None:
+    def __init__(self, tree: ObjectTree, device: str, faults: Faults) -> None:
         self.tree = tree
         self.faults = faults
-        self.client: Client = connection.gatt_client
-        self.connected = True
-        """False from the moment in which the link is gone, told or not."""
+        self.client: Client | None = None
+        """The connection's; None without one, told or not."""
+        self.uuids: list[str] = []
+        self.name = ""
         self._device = device
         self._reader = SlowReader(lambda: faults.burst_limit)
-        self._characteristics: list[_Characteristic] = []
-        self.uuids: list[str] = []
+        self._shown: dict[str, _Characteristic] = {}
 
-    @property
-    def notifications_lost(self) -> int:
-        return self._reader.lost
-
-    async def exchange_mtu(self) -> None:
+    async def bind(self, connection: Connection) -> None:
+        """There is a link. Raises bumble's errors, as does `explore`."""
+        self.client = connection.gatt_client
         await self.client.request_mtu(_MTU_WANTED)
 
+    def unbind(self) -> None:
+        """The link is gone, and what it brought and nobody has read yet."""
+        self.client = None
+        self._reader.close()
+        for characteristic in self._shown.values():
+            characteristic.subscribed = False
+
     async def explore(self) -> None:
-        """Show every service but Generic Access, which bluetoothd keeps to itself. Raises bumble's errors."""
-        for service in await self.client.discover_services():
+        """Show every service but Generic Access, which bluetoothd keeps to itself, and notify those who still want it."""
+        client = self.require_link()
+        self.uuids = []
+        for service in await client.discover_services():
             self.uuids.append(_text(service.uuid))
-            characteristics = await self.client.discover_characteristics([], service)
-            found = [(each, await self.client.discover_descriptors(each)) for each in characteristics]
+            characteristics = await client.discover_characteristics([], service)
             if service.uuid == GATT_GENERIC_ACCESS_SERVICE:
-                continue
-            path = f"{self._device}/service{service.handle:04x}"
+                await self._read_name(client, characteristics)
+            else:
+                await self._explore_service(client, service, characteristics)
+        for characteristic in self._shown.values():
+            if characteristic.sessions:
+                await characteristic.subscribe()
+                self.tree.change(characteristic.path, CHARACTERISTIC, {"Notifying": Variant("b", True)})
+
+    async def _read_name(self, client: Client, characteristics: list[CharacteristicProxy[bytes]]) -> None:
+        for each in characteristics:
+            if each.uuid == GATT_DEVICE_NAME_CHARACTERISTIC:
+                self.name = bytes(await client.read_value(each.handle)).decode(errors="replace")
+
+    async def _explore_service(
+        self, client: Client, service: ServiceProxy, characteristics: list[CharacteristicProxy[bytes]]
+    ) -> None:
+        path = f"{self._device}/service{service.handle:04x}"
+        found = [(each, await client.discover_descriptors(each)) for each in characteristics]
+        if path not in self.tree:
             properties = {
                 "UUID": Variant("s", _text(service.uuid)),
                 "Device": Variant("o", self._device),
@@ -59,78 +82,93 @@ class Attributes:
                 "Includes": Variant("ao", []),
             }
             self.tree.add(path, {SERVICE: Interface(properties)})
-            for characteristic, descriptors in found:
-                self._show(path, characteristic, descriptors)
+        for proxy, descriptors in found:
+            # bumble reads this flag before it subscribes, and never sets it.
+            proxy.descriptors_discovered = True
+            self._show(path, client.mtu, proxy, descriptors)
 
-    def _show(self, service: str, proxy: CharacteristicProxy[bytes], descriptors: list[DescriptorProxy]) -> None:
-        # bumble reads this flag before it subscribes, and never sets it.
-        proxy.descriptors_discovered = True
-        shown = _Characteristic(self, service, proxy, self._reader)
-        self._characteristics.append(shown)
-        self.tree.add(shown.path, {CHARACTERISTIC: shown.interface})
+    def _show(
+        self, service: str, mtu: int, proxy: CharacteristicProxy[bytes], descriptors: list[DescriptorProxy]
+    ) -> None:
+        path = f"{service}/char{proxy.handle - 1:04x}"  # BlueZ names it by its declaration, one before its value
+        if path in self._shown:
+            self._shown[path].proxy = proxy
+            return
+        characteristic = _Characteristic(self, path, proxy, self._reader)
+        self._shown[path] = characteristic
+        self.tree.add(path, {CHARACTERISTIC: characteristic.shown(service, mtu)})
         for descriptor in descriptors:
-            path = f"{shown.path}/desc{descriptor.handle:04x}"
-            self.tree.add(path, {DESCRIPTOR: _descriptor(self, shown.path, descriptor)})
+            self.tree.add(f"{path}/desc{descriptor.handle:04x}", {DESCRIPTOR: self._descriptor(path, descriptor)})
+
+    def _descriptor(self, characteristic: str, proxy: DescriptorProxy) -> Interface:
+        async def read(_message: Message) -> Answer:
+            return "ay", [await self.read(proxy.handle)]
+
+        async def write(message: Message) -> Answer:
+            await self.write(proxy.handle, bytes(message.body[0]), with_response=True)
+            return NOTHING
+
+        properties = {
+            "UUID": Variant("s", _text(proxy.type)),
+            "Characteristic": Variant("o", characteristic),
+            "Value": Variant("ay", b""),
+        }
+        return Interface(properties, {"ReadValue": read, "WriteValue": write})
 
     def forget_client(self, sender: str) -> None:
         """A program has left the bus."""
-        for characteristic in self._characteristics:
+        for characteristic in self._shown.values():
             characteristic.sessions.discard(sender)
 
-    def hide(self) -> None:
-        self.connected = False
-        self._reader.close()
-        for characteristic in self._characteristics:
-            characteristic.close()
-        for path in self.tree.paths(f"{self._device}/service"):
-            if path.count("/") == self._device.count("/") + 1:
-                self.tree.remove(path)
+    def require_link(self) -> Client:
+        if self.client is None:
+            raise errors.failed("Not connected")
+        return self.client
 
     async def read(self, handle: int) -> bytes:
-        self._require_link()
         try:
-            return bytes(await self.client.read_value(handle))
+            return bytes(await self.require_link().read_value(handle))
         except att.ATT_Error as error:
             raise errors.of_att(error.error_code) from None
         except BaseBumbleError as error:
             raise errors.failed(str(error)) from None
 
     async def write(self, handle: int, value: bytes, *, with_response: bool) -> None:
-        if not self.connected and self.faults.silent_loss:
+        if self.client is None and self.faults.silent_loss:
             return
-        self._require_link()
+        client = self.require_link()
+        if not with_response and len(value) > client.mtu - _WRITE_HEADER:
+            raise errors.failed("Failed to initiate write")
         try:
-            await self.client.write_value(handle, value, with_response=with_response)
+            await client.write_value(handle, value, with_response=with_response)
         except att.ATT_Error as error:
             raise errors.of_att(error.error_code) from None
         except BaseBumbleError as error:
             raise errors.failed(str(error)) from None
-
-    def _require_link(self) -> None:
-        if not self.connected:
-            raise errors.failed("Not connected")
 
 
 class _Characteristic:
     """One characteristic on D-Bus."""
 
     def __init__(
-        self, attributes: Attributes, service: str, proxy: CharacteristicProxy[bytes], reader: SlowReader
+        self, attributes: Attributes, path: str, proxy: CharacteristicProxy[bytes], reader: SlowReader
     ) -> None:
-        self.path = f"{service}/char{proxy.handle - 1:04x}"  # BlueZ names it by its declaration, one before its value
+        self.path = path
+        self.proxy = proxy
         self.sessions: set[str] = set()
-        """Who has called StartNotify."""
+        """Who has called StartNotify: they are notified on every later connection, until they stop it or leave the bus."""
+        self.subscribed = False
         self._attributes = attributes
-        self._proxy = proxy
         self._reader = reader
         self._flags = sorted(gatt_char_props_to_strs(proxy.properties))
-        self._subscribed = False
+
+    def shown(self, service: str, mtu: int) -> Interface:
         properties = {
-            "UUID": Variant("s", _text(proxy.uuid)),
+            "UUID": Variant("s", _text(self.proxy.uuid)),
             "Service": Variant("o", service),
             "Value": Variant("ay", b""),
             "Flags": Variant("as", self._flags),
-            "MTU": Variant("q", attributes.client.mtu),
+            "MTU": Variant("q", mtu),
         }
         if self._notifies:
             properties["Notifying"] = Variant("b", False)
@@ -140,14 +178,14 @@ class _Characteristic:
             "StartNotify": self._start_notify,
             "StopNotify": self._stop_notify,
         }
-        self.interface = Interface(properties, methods)
+        return Interface(properties, methods)
 
     @property
     def _notifies(self) -> bool:
         return not {"notify", "indicate"}.isdisjoint(self._flags)
 
     async def _read(self, _message: Message) -> Answer:
-        value = await self._attributes.read(self._proxy.handle)
+        value = await self._attributes.read(self.proxy.handle)
         self._changed(value)  # BlueZ tells of what is read as it does of a notification
         return "ay", [value]
 
@@ -155,17 +193,20 @@ class _Characteristic:
         value, options = message.body
         kind = options["type"].value if "type" in options else ""
         with_response = kind != "command" if kind else "write" in self._flags
-        await self._attributes.write(self._proxy.handle, bytes(value), with_response=with_response)
+        await self._attributes.write(self.proxy.handle, bytes(value), with_response=with_response)
         return NOTHING
 
     async def _start_notify(self, message: Message) -> Answer:
         if not self._notifies:
             raise errors.not_supported()
         if message.sender in self.sessions:
-            raise errors.gatt_in_progress()
-        await self._subscribe()
+            if not self.subscribed:
+                raise errors.gatt_in_progress()  # it waits for the next connection
+            return NOTHING
+        await self.subscribe()
+        if not self.sessions:
+            self._attributes.tree.change(self.path, CHARACTERISTIC, {"Notifying": Variant("b", True)})
         self.sessions.add(message.sender or "")
-        self._attributes.tree.change(self.path, CHARACTERISTIC, {"Notifying": Variant("b", True)})
         return NOTHING
 
     async def _stop_notify(self, message: Message) -> Answer:
@@ -174,54 +215,29 @@ class _Characteristic:
         self.sessions.discard(message.sender)
         if not self.sessions:
             self._attributes.tree.change(self.path, CHARACTERISTIC, {"Notifying": Variant("b", False)})
-            await self._unsubscribe()
+            client, self.subscribed = self._attributes.client, False
+            if client is not None:
+                await client.unsubscribe(self.proxy, self._notified)
         return NOTHING
 
-    async def _subscribe(self) -> None:
-        if self._subscribed or (not self._attributes.connected and self._attributes.faults.silent_loss):
+    async def subscribe(self) -> None:
+        """Write the peer's client configuration, unless it is written already."""
+        if self.subscribed or (self._attributes.client is None and self._attributes.faults.silent_loss):
             return
-        self._attributes._require_link()  # noqa: SLF001 - of the same module
         try:
-            await self._attributes.client.subscribe(self._proxy, self._notified)
+            await self._attributes.require_link().subscribe(self.proxy, self._notified)
         except att.ATT_Error as error:
             raise errors.of_att(error.error_code) from None
         except BaseBumbleError as error:
             raise errors.failed(str(error)) from None
-        self._subscribed = True
-
-    async def _unsubscribe(self) -> None:
-        self._subscribed = False
-        if self._attributes.connected:
-            await self._attributes.client.unsubscribe(self._proxy, self._notified)
+        self.subscribed = True
 
     def _notified(self, value: bytes) -> None:
-        self._reader.take(lambda: self._hand_over(value))
-
-    def _hand_over(self, value: bytes) -> None:
-        if self.sessions:
-            self._changed(value)
+        for _ in self.sessions:  # BlueZ tells it once for each of them
+            self._reader.take(lambda: self._changed(value))
 
     def _changed(self, value: bytes) -> None:
         self._attributes.tree.change(self.path, CHARACTERISTIC, {"Value": Variant("ay", value)})
-
-    def close(self) -> None:
-        self.sessions.clear()
-
-
-def _descriptor(attributes: Attributes, characteristic: str, proxy: DescriptorProxy) -> Interface:
-    async def read(_message: Message) -> Answer:
-        return "ay", [await attributes.read(proxy.handle)]
-
-    async def write(message: Message) -> Answer:
-        await attributes.write(proxy.handle, bytes(message.body[0]), with_response=True)
-        return NOTHING
-
-    properties = {
-        "UUID": Variant("s", _text(proxy.type)),
-        "Characteristic": Variant("o", characteristic),
-        "Value": Variant("ay", b""),
-    }
-    return Interface(properties, {"ReadValue": read, "WriteValue": write})
 
 
 def _text(uuid: UUID) -> str:

@@ -45,7 +45,9 @@ class PrivateBus:
         socket, configuration = Path(self._folder.name, "bus"), Path(self._folder.name, "bus.conf")
         configuration.write_text(_CONFIGURATION.format(socket=socket), encoding="utf-8")
         arguments = [f"--config-file={configuration}", "--nofork", "--nopidfile", "--nosyslog", "--print-address"]
-        self._process = await asyncio.create_subprocess_exec(program, *arguments, stdout=PIPE)
+        words = Path(self._folder.name, "words")
+        with words.open("wb") as file:
+            self._process = await asyncio.create_subprocess_exec(program, *arguments, stdout=PIPE, stderr=file)
         try:
             assert self._process.stdout is not None
             async with asyncio.timeout(_START_LIMIT_S):
@@ -54,8 +56,9 @@ class PrivateBus:
             await self._stop()
             raise
         if not line:
+            said = words.read_text(encoding="utf-8", errors="replace").strip()
             await self._stop()
-            raise UserError("dbus-daemon does not start; what it says of the reason is above")
+            raise UserError(f"dbus-daemon does not start: {said}")
         self.address = line.decode().strip()
         return self
 

@@ -22,10 +22,6 @@ def failed(words: str) -> DBusError:
     return DBusError(_PREFIX + "Failed", words)
 
 
-def not_connected() -> DBusError:
-    return DBusError(_PREFIX + "NotConnected", "Not Connected")
-
-
 def does_not_exist() -> DBusError:
     return DBusError(_PREFIX + "DoesNotExist", "Does Not Exist")
 
@@ -38,13 +34,16 @@ def invalid_arguments() -> DBusError:
     return DBusError(_PREFIX + "InvalidArguments", "Invalid arguments in method call")
 
 
-def unknown_object(path: str) -> DBusError:
-    return DBusError("org.freedesktop.DBus.Error.UnknownObject", f"No such object path '{path}'")
+def unknown_object(interface: str, member: str) -> DBusError:
+    return DBusError("org.freedesktop.DBus.Error.UnknownObject", _no_such_method(interface, member))
 
 
 def unknown_method(interface: str, member: str) -> DBusError:
-    words = f'Method "{member}" on interface "{interface}" doesn\'t exist'
-    return DBusError("org.freedesktop.DBus.Error.UnknownMethod", words)
+    return DBusError("org.freedesktop.DBus.Error.UnknownMethod", _no_such_method(interface, member))
+
+
+def _no_such_method(interface: str, member: str) -> str:
+    return f'Method "{member}" on interface "{interface}" doesn\'t exist\n'
 
 
 def unknown_property(name: str) -> DBusError:

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from enum import Enum
 
-BURST_LIMIT = 350
-"""Notifications that wait for bluetoothd: the kernel's buffer of an ATT socket. What comes while it is full is lost."""
+BURST_LIMIT = 92
+"""Notifications that wait for bluetoothd. What comes while so many wait is lost.
+
+The kernel's buffer of an ATT socket takes 212,992 bytes (net.core.rmem_default), and a packet from a controller takes up 2,304 of
+them, however short it is (Linux 6.1: HCI_MAX_FRAME_SIZE in 2,048 bytes of memory, and its struct sk_buff).
+"""
 
 
 class Deafness(Enum):

@@ -69,6 +69,11 @@ class ObjectTree:
         variant = None if held is None else held.properties.get(name)
         return None if variant is None else variant.value
 
+    def holds(self, path: str, interface: str, name: str, value: Variant) -> bool:
+        """Whether a property has this value."""
+        held = self._objects.get(path, {}).get(interface)
+        return held is not None and held.properties.get(name) == value
+
     def change(self, path: str, interface: str, changed: Properties, invalidated: tuple[str, ...] = ()) -> None:
         """Set properties and tell of it, whether they differ from before or not."""
         held = self._objects.get(path, {}).get(interface)
@@ -88,7 +93,7 @@ class ObjectTree:
         path, name, member = message.path or "", message.interface or "", message.member or ""
         held = self._objects.get(path)
         if held is None:
-            raise errors.unknown_object(path)
+            raise errors.unknown_object(name, member)
         if name == OBJECT_MANAGER and path == "/" and member == "GetManagedObjects":
             return "a{oa{sa{sv}}}", [self._managed()]
         if name == PROPERTIES:

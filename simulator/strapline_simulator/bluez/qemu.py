@@ -48,7 +48,8 @@ class QemuBluez:
         self._folder = tempfile.TemporaryDirectory(prefix="strapline-guest-")
         self._process: Process | None = None
         self._hci_server: asyncio.Server | None = None
-        self._controller: AirController | None = None
+        self._hci_writer: asyncio.StreamWriter | None = None
+        self._plugged = asyncio.Event()
         self._console: asyncio.Queue[str] = asyncio.Queue()
         self._reading: asyncio.Task[None] | None = None
         self.words: list[str] = []
@@ -74,8 +75,14 @@ class QemuBluez:
 
     async def unplug(self) -> None:
         await self.order("detach")
+        # With it goes the controller: QEMU comes back by itself and is given a new one.
+        if self._hci_writer is not None:
+            self._plugged.clear()
+            self._hci_writer.close()
 
     async def plug_in(self) -> None:
+        async with asyncio.timeout(_ANSWER_LIMIT_S):
+            await self._plugged.wait()
         await self.order("attach")
         await self._power_on()
 
@@ -99,7 +106,7 @@ class QemuBluez:
             *("-machine", "q35", "-accel", "tcg", "-m", "256", "-nographic", "-no-reboot", "-nodefaults"),
             *("-kernel", str(kernel), "-initrd", str(disk), "-append", "console=ttyS0 quiet panic=-1"),
             *("-serial", "stdio", "-monitor", "none"),
-            *("-device", "virtio-serial", "-chardev", f"socket,id=hci,path={hci_socket}"),
+            *("-device", "virtio-serial", "-chardev", f"socket,id=hci,path={hci_socket},reconnect=1"),
             *("-device", "virtconsole,chardev=hci"),
             *("-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:{_BUS_PORT}"),
             *("-device", "virtio-net-pci,netdev=net,romfile="),
@@ -156,6 +163,8 @@ class QemuBluez:
     async def _serve_hci(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         controller = self._new_controller()
         controller.host = _Towards(writer)
+        self._hci_writer = writer
+        self._plugged.set()
         parser = PacketParser(controller)
         with suppress(ConnectionError):
             while data := await reader.read(65536):
@@ -169,7 +178,6 @@ class QemuBluez:
         controller.public_address = hci.Address(
             static_address(self._name).address_bytes[::-1].hex(":"), hci.Address.PUBLIC_DEVICE_ADDRESS
         )
-        self._controller = controller
         return controller
 
     async def _stop(self) -> None:

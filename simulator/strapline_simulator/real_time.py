@@ -45,7 +45,7 @@ class _LiveNode(TagNode):
 
 
 class LiveTag:
-    """One tag that is worn. Use as an asynchronous context manager; closes its body at the end."""
+    """One tag that is worn, and was armed before it started. Use as an asynchronous context manager; closes its body at the end."""
 
     def __init__(
         self, name: str, air: Air, body: Body, secret: bytes, settings: Mapping[str, int] | None = None
@@ -55,13 +55,14 @@ class LiveTag:
         self._secret = secret
         self._settings = dict(settings or {})
         self._stack = AsyncExitStack()
+        self._is_connected = False
         node = self.node
         self._radio = TagRadio(
             name,
             air,
-            on_link_up=lambda: node.link_up(BLE),
+            on_link_up=self._link_up,
             on_data=lambda data: node.link_data(BLE, data),
-            on_link_down=lambda: node.link_down(BLE),
+            on_link_down=self._link_down,
         )
 
     async def __aenter__(self) -> Self:
@@ -77,14 +78,28 @@ class LiveTag:
         node.on_advertise = radio.advertise
         node.on_send = lambda _bearer, data: radio.send(data)
         node.on_hang_up = lambda _bearer: radio.disconnect()
-        node.boot(asyncio.get_running_loop().time(), self._secret, secrets.token_bytes(16), self._settings)
+        now, seed = asyncio.get_running_loop().time(), secrets.token_bytes(16)
+        node.boot(now, self._secret, seed, self._settings, {"armed_ohm": _WORN["strap_ohm"]})
         for sensor, value in _WORN.items():
             node.sense(sensor, value)
         return self
 
+    def _link_up(self) -> None:
+        self._is_connected = True
+        self.node.link_up(BLE)
+
+    def _link_down(self) -> None:
+        self._is_connected = False
+        self.node.link_down(BLE)
+
     async def __aexit__(self, *_error: object) -> None:
         self.node.lose_power()
         await self._stack.aclose()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a base station has subscribed to it."""
+        return self._is_connected
 
     def cut_strap(self) -> None:
         """The band is cut: the resistance is gone, and the comparator says so."""

@@ -45,6 +45,8 @@ class Adapter:
         self._devices: dict[bytes, Device] = {}
         self._sessions: set[str] = set()
         """Who has called StartDiscovery."""
+        self._scans_since = 0.0
+        self._kernel_scans_until = 0.0
         self._sweeping: asyncio.TimerHandle | None = None
 
     # Life.
@@ -59,6 +61,7 @@ class Adapter:
     async def unplug(self) -> None:
         """It is pulled out: its objects go, and nobody is asked."""
         self._sessions.clear()
+        self._kernel_scans_until = 0.0
         await self._central.stop()
         for device in self._devices.values():
             device.abandon()
@@ -103,7 +106,10 @@ class Adapter:
         self._devices = {address: device.stored() for address, device in self._devices.items() if device.kept}
 
     async def bluetoothd_gone(self) -> None:
-        """The process behind the objects has died: its links end and its scan too, and the radio stays on."""
+        """The process behind the objects has died: its links end, the radio stays on, and the kernel scans to the end of its phase."""
+        loop, phase_s = asyncio.get_running_loop(), self._faults.kernel_scan_s
+        if self._sessions:
+            self._kernel_scans_until = loop.time() + phase_s - (loop.time() - self._scans_since) % phase_s
         await self._end_discovery()
         for device in list(self._devices.values()):
             await device.drop()
@@ -133,7 +139,8 @@ class Adapter:
     async def _start_discovery(self, message: Message) -> Answer:
         if not self._central.is_on:
             raise errors.not_ready()
-        if message.sender in self._sessions or self._faults.take("scans_in_progress"):
+        kernel_scans = asyncio.get_running_loop().time() < self._kernel_scans_until
+        if message.sender in self._sessions or kernel_scans or self._faults.take("scans_in_progress"):
             raise errors.in_progress()
         self._sessions.add(message.sender or "")
         self._faults.scanning_anew()
@@ -156,6 +163,7 @@ class Adapter:
                 await self._central.start_scan(self._heard, active=True)
             except BleakError as error:
                 raise errors.failed(str(error)) from None
+            self._scans_since = asyncio.get_running_loop().time()
             self._tree.change(self.path, ADAPTER, {"Discovering": Variant("b", True)})
         elif not self._sessions and scans:
             await self._central.stop_scan(self._heard)

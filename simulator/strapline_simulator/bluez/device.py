@@ -23,9 +23,6 @@ DEVICE = "org.bluez.Device1"
 _CONNECT_LIMIT_S = 40.0
 """Linux gives up an LE connection after 20 s (HCI_LE_CONN_TIMEOUT), and bluetoothd tries twice: 41 s measured."""
 
-DISCONNECT_DELAY_S = 2.0
-"""DISCONNECT_TIMER of bluetoothd (src/device.c): so long after the call the link ends."""
-
 Spawn = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
 
 
@@ -188,7 +185,7 @@ class Device:
             self._attempt.cancel()
         elif self.connected:
             self._tree.change(self.path, DEVICE, {"ServicesResolved": Variant("b", False)})
-            await asyncio.sleep(DISCONNECT_DELAY_S)
+            await asyncio.sleep(self._faults.disconnect_delay_s)
             await self.drop()
         return NOTHING  # also where there is nothing to end
 

@@ -10,6 +10,13 @@ The kernel's buffer of an ATT socket takes 212,992 bytes (net.core.rmem_default)
 them, however short it is (Linux 6.1: HCI_MAX_FRAME_SIZE in 2,048 bytes of memory, and its struct sk_buff).
 """
 
+DISCONNECT_DELAY_S = 2.0
+"""DISCONNECT_TIMER of bluetoothd (src/device.c): so long after the call the link ends."""
+
+KERNEL_SCAN_S = 10.24
+"""DISCOV_LE_TIMEOUT of Linux: it scans in phases of this length. One outlives a bluetoothd that dies, and until its end the next
+bluetoothd is refused with InProgress: 6 s measured."""
+
 
 class Deafness(Enum):
     """What it takes until a deaf adapter hears again. Nothing says that it is deaf."""
@@ -37,6 +44,9 @@ class Faults:
     """A link that ends is not told: the device stays Connected, and what is written to it is answered and goes nowhere."""
     burst_limit: int | None = BURST_LIMIT
     """None: every notification is delivered."""
+    # No faults, but what makes a test wait.
+    disconnect_delay_s: float = DISCONNECT_DELAY_S
+    kernel_scan_s: float = KERNEL_SCAN_S
 
     def scanning_anew(self) -> None:
         if self.deaf is Deafness.UNTIL_SCAN:

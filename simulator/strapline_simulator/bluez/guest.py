@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,13 +26,14 @@ while [ ! -S /run/dbus/system_bus_socket ]; do sleep 0.1; done
 daemon() { bluetoothd -n >> /tmp/bluetoothd.log 2>&1 & bluetoothd=$!; }
 attach() { btattach -B /dev/hvc0 -P h4 > /tmp/btattach.log 2>&1 & btattach=$!; }
 socat TCP-LISTEN:7000,fork,reuseaddr UNIX-CONNECT:/run/dbus/system_bus_socket &
+stty -F /dev/hvc0 raw -echo
 daemon; attach
 echo GUEST-READY
 while read -r word rest; do
   case "$word" in
     kill-bluetoothd) kill -9 $bluetoothd; wait $bluetoothd 2>/dev/null ;;
     start-bluetoothd) daemon ;;
-    detach) kill $btattach; wait $btattach 2>/dev/null ;;
+    detach) kill $btattach; wait $btattach 2>/dev/null; stty -F /dev/hvc0 raw -echo ;;
     attach) attach ;;
     run) sh -c "$rest" 2>&1 ;;
     off) poweroff -f ;;
@@ -58,7 +60,7 @@ _BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuratio
 def build(cache: Path) -> tuple[Path, Path]:
     """(kernel, initial RAM disk), made once and kept in `cache`. Needs apt-get, busybox-static, socat, cpio, dbus-daemon."""
     cache.mkdir(parents=True, exist_ok=True)
-    disk = cache / "initrd.gz"
+    disk = cache / f"initrd-{zlib.crc32((_INIT + _BUS).encode()):08x}.gz"
     packages = _download(cache)
     kernel = next((packages / "boot").glob("vmlinuz-*"))
     if not disk.exists():

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from bumble import hci
+from bumble.core import InvalidPacketError
 from bumble.transport.common import PacketParser
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
@@ -168,7 +169,10 @@ class QemuBluez:
         parser = PacketParser(controller)
         with suppress(ConnectionError):
             while data := await reader.read(65536):
-                parser.feed_data(data)
+                try:
+                    parser.feed_data(data)
+                except InvalidPacketError:  # a terminal's echo, from the moment in which nobody has it as HCI
+                    parser.reset()
         controller.host = None
         self._air.remove_controller(controller)
         writer.close()

@@ -60,9 +60,9 @@ class BluezService:
         self._tree.clear()
 
     async def bluetoothd_returns(self) -> None:
-        """A new process: it knows the adapter, and no device."""
-        self._adapter.show()
+        """A new process: it finds the adapter, and on its disk the devices that were connected once."""
         await self._appear()
+        self._adapter.show()
 
     async def unplug(self) -> None:
         """The adapter is pulled out of its socket."""

@@ -17,10 +17,10 @@ BIN := .venv/bin
 STAMP := .venv/set-up
 UV := uv==0.13.9
 
-.PHONY: help demo test check bench fuzz prove chaos docs format generate lock setup clean
+.PHONY: help demo test test-bluez check bench fuzz prove chaos docs format generate lock setup clean
 
 help: ## Say what can be made (this list)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: setup ## Run the whole chain in simulation; ON=model where there is no real MicroPython
 	@if [ "$(ON)" = micropython ]; then case "$$(uname -s) $$(uname -m)" in \
@@ -32,6 +32,11 @@ demo: setup ## Run the whole chain in simulation; ON=model where there is no rea
 test: setup ## Run every test; installs mosquitto, tshark and chromium where it may
 	@sh scripts/system-packages.sh
 	@env $$(sh scripts/system-packages.sh --required) $(BIN)/pytest -n auto --dist worksteal $(ARGS)
+
+test-bluez: setup ## Try Bluetooth at length: against the stand-in for BlueZ, then a real kernel and bluetoothd in QEMU
+	@sh scripts/system-packages.sh
+	@echo "== stand-in" && STRAPLINE_BLUEZ=stand-in $(BIN)/pytest -n auto tests/bluez $(ARGS)
+	@echo "== Linux and bluetoothd in QEMU" && STRAPLINE_BLUEZ=qemu $(BIN)/pytest -n 0 tests/bluez $(ARGS)
 
 check: setup ## Check format, lint, types, layers and generated files; no tests
 	@echo "== ruff format" && $(BIN)/ruff format --check --output-format concise .

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from strapline_protocol.errors import UserError
+from strapline_simulator.bluez.command import bluez
 from strapline_simulator.chaos.command import chaos
 from strapline_simulator.energy.command import energy
 from strapline_simulator.firmware import signing_command
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
     app.command()(scenarios)
     app.command()(energy)
     app.command()(chaos)
+    app.command()(bluez)
     signing_command.register(firmware)
     app.add_typer(firmware, name="firmware")
 

@@ -7,7 +7,7 @@ from bleak import BleakClient, BleakScanner
 from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError
 
 from bluez_rig import FIRM, FROM, IS_REAL, LIMIT_S, TO, Peripheral, bluetooth, only_stand_in
-from strapline_simulator.bluez import Deafness
+from strapline_simulator.bluez.faults import Deafness
 
 UUID = "0000ffe7-0000-1000-8000-00805f9b34fb"
 
@@ -55,6 +55,22 @@ async def until(condition):
     async with asyncio.timeout(LIMIT_S):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+
+
+async def refused(call, name):
+    """Call until it works; how often it was refused for this reason before."""
+    refusals = 0
+    async with asyncio.timeout(LIMIT_S):
+        while True:
+            try:
+                await call()
+            except BleakDBusError as error:
+                if error.dbus_error != name:
+                    raise
+                refusals += 1
+                await asyncio.sleep(0.1)
+            else:
+                return refusals
 
 
 def test_each_advertisement_is_heard_with_its_service_data(on_air):
@@ -153,16 +169,8 @@ def test_a_bluetoothd_that_dies_says_nothing_and_a_new_scan_hears_again(on_air):
         with pytest.raises(BleakError):
             await client.disconnect()
         await rig.bluez.bluetoothd_returns()
-        anew, refusals = Scan(), 0
-        while True:
-            try:
-                await anew.scanner.start()
-            except BleakDBusError as error:
-                assert error.dbus_error == "org.bluez.Error.InProgress"  # the kernel's own scan goes on for a while
-                refusals += 1
-                await asyncio.sleep(0.1)
-            else:
-                break
+        anew = Scan()
+        refusals = await refused(anew.scanner.start, "org.bluez.Error.InProgress")  # the kernel's own scan goes on
         assert refusals
         assert (await anew.next())[0].address == thing.address
         await anew.scanner.stop()

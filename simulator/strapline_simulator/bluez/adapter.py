@@ -37,6 +37,7 @@ class Adapter:
         name: str = "hci0",
     ) -> None:
         self.path = f"/org/bluez/{name}"
+        self.is_plugged = False
         self._name = name
         self._tree = tree
         self._faults = faults
@@ -53,6 +54,7 @@ class Adapter:
 
     async def plug_in(self) -> None:
         """It appears, switched on."""
+        self.is_plugged = True
         await self._central.start()
         self._faults.powered_anew()
         self.show()
@@ -60,6 +62,7 @@ class Adapter:
 
     async def unplug(self) -> None:
         """It is pulled out: its objects go, and nobody is asked."""
+        self.is_plugged = False
         self._sessions.clear()
         self._kernel_scans_until = 0.0
         await self._central.stop()
@@ -216,4 +219,3 @@ class Adapter:
             if not device.kept and not device.busy and loop.time() - device.heard_at > _TEMPORARY_S:
                 self._forget(address)
         self._sweeping = loop.call_later(_SWEEP_S, self._sweep)
-

@@ -7,7 +7,7 @@ import tempfile
 from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from strapline_protocol.errors import UserError
 
@@ -36,31 +36,33 @@ class PrivateBus:
         self.address = ""
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: Process | None = None
+        self._words: IO[bytes] | None = None
 
     async def __aenter__(self) -> Self:
         program = shutil.which("dbus-daemon", path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/bin"]))
         if program is None:
             raise UserError("no dbus-daemon on the PATH; install it (Debian: apt install dbus-daemon)")
         self._folder = tempfile.TemporaryDirectory(prefix="strapline-bus-")
-        socket, configuration = Path(self._folder.name, "bus"), Path(self._folder.name, "bus.conf")
-        configuration.write_text(_CONFIGURATION.format(socket=socket), encoding="utf-8")
+        configuration = _configure(Path(self._folder.name))
         arguments = [f"--config-file={configuration}", "--nofork", "--nopidfile", "--nosyslog", "--print-address"]
-        words = Path(self._folder.name, "words")
-        with words.open("wb") as file:
-            self._process = await asyncio.create_subprocess_exec(program, *arguments, stdout=PIPE, stderr=file)
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `_stop`: it lives as long as the process
+        self._process = await asyncio.create_subprocess_exec(program, *arguments, stdout=PIPE, stderr=self._words)
         try:
-            assert self._process.stdout is not None
-            async with asyncio.timeout(_START_LIMIT_S):
-                line = await self._process.stdout.readline()
+            self.address = await self._read_address(self._process)
         except BaseException:
             await self._stop()
             raise
-        if not line:
-            said = words.read_text(encoding="utf-8", errors="replace").strip()
-            await self._stop()
-            raise UserError(f"dbus-daemon does not start: {said}")
-        self.address = line.decode().strip()
         return self
+
+    async def _read_address(self, process: Process) -> str:
+        assert process.stdout is not None
+        assert self._words is not None
+        async with asyncio.timeout(_START_LIMIT_S):
+            line = await process.stdout.readline()
+        if not line:
+            self._words.seek(0)
+            raise UserError(f"dbus-daemon does not start: {self._words.read().decode(errors='replace').strip()}")
+        return line.decode().strip()
 
     async def __aexit__(self, *_error: object) -> None:
         await self._stop()
@@ -76,5 +78,13 @@ class PrivateBus:
             except TimeoutError:
                 process.kill()
                 await process.wait()
+        if self._words is not None:
+            self._words.close()
         if folder is not None:
             folder.cleanup()
+
+
+def _configure(folder: Path) -> Path:
+    configuration = folder / "bus.conf"
+    configuration.write_text(_CONFIGURATION.format(socket=folder / "bus"), encoding="utf-8")
+    return configuration

@@ -11,7 +11,17 @@ from pathlib import Path
 from strapline_protocol.errors import UserError
 
 _KERNEL = "linux-image-amd64"
-_MODULES = ("virtio_pci", "virtio_net", "virtio_console", "hci_uart", "bluetooth", "ecdh_generic", "cmac", "ecb", "af_packet")
+_MODULES = (
+    "virtio_pci",
+    "virtio_net",
+    "virtio_console",
+    "hci_uart",
+    "bluetooth",
+    "ecdh_generic",
+    "cmac",
+    "ecb",
+    "af_packet",
+)
 _PROGRAMS = ("usr/libexec/bluetooth/bluetoothd", "usr/bin/btattach", "usr/bin/btmon")
 
 _INIT = """#!/bin/sh

@@ -92,7 +92,7 @@ class QemuBluez:
         assert self._process is not None
         assert self._process.stdin is not None
         self._process.stdin.write(words.encode() + b"\n")
-        return await self._said(f"GUEST-DONE {words.split()[0]}", _ANSWER_LIMIT_S)
+        return await self._said(f"GUEST-DONE {words.split(maxsplit=1)[0]}", _ANSWER_LIMIT_S)
 
     async def _boot(self) -> None:
         kernel, disk = await asyncio.to_thread(build, cache_folder())
@@ -123,7 +123,7 @@ class QemuBluez:
     async def _power_on(self) -> None:
         """Wait for the adapter and switch it on: bluetoothd alone leaves that to the desktop."""
         async with asyncio.timeout(_ANSWER_LIMIT_S):
-            while not await self._try_power_on():
+            while not await self._try_power_on():  # noqa: ASYNC110 - what is waited for is in the guest
                 await asyncio.sleep(_POLL_S)
 
     async def _try_power_on(self) -> bool:

@@ -45,6 +45,16 @@ class BluezService:
             await self.bluetoothd_dies()
         await self._adapter.unplug()
 
+    @property
+    def runs(self) -> bool:
+        """Whether bluetoothd is there."""
+        return self._bus is not None
+
+    @property
+    def plugged(self) -> bool:
+        """Whether the adapter is."""
+        return self._adapter.is_plugged
+
     # What happens to it.
 
     async def bluetoothd_dies(self) -> None:
@@ -55,14 +65,15 @@ class BluezService:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         bus.disconnect()
-        await bus.wait_for_disconnect()
+        await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]  # dbus-fast leaves this one without types
         await self._adapter.bluetoothd_gone()
         self._tree.clear()
 
     async def bluetoothd_returns(self) -> None:
         """A new process: it finds the adapter, and on its disk the devices that were connected once."""
         await self._appear()
-        self._adapter.show()
+        if self._adapter.is_plugged:
+            self._adapter.show()
 
     async def unplug(self) -> None:
         """The adapter is pulled out of its socket."""
@@ -108,8 +119,7 @@ class BluezService:
             signature, body = await self._tree.call(message)
         except DBusError as refusal:
             self._send(Message.new_error(message, refusal.type, refusal.text))
-        except Exception:
-            # The top of a task: a mistake of ours must not hang the caller.
+        except Exception:  # noqa: BLE001 - the top of a task: a mistake of ours must not hang the caller
             _LOG.exception("%s on %s failed", message.member, message.path)
             self._send(Message.new_error(message, "org.bluez.Error.Failed", "the stand-in has a fault"))
         else:

@@ -50,6 +50,11 @@ class Adapter:
         self._kernel_scans_until = 0.0
         self._sweeping: asyncio.TimerHandle | None = None
 
+    @property
+    def kept(self) -> list[str]:
+        """Addresses of the devices that bluetoothd would have on its disk."""
+        return [device.address for device in self._devices.values() if device.kept]
+
     # Life.
 
     async def plug_in(self) -> None:

@@ -55,6 +55,11 @@ class BluezService:
         """Whether the adapter is."""
         return self._adapter.is_plugged
 
+    @property
+    def kept_devices(self) -> list[str]:
+        """Addresses that bluetoothd keeps for ever, since somebody has connected to them and nobody has called RemoveDevice."""
+        return self._adapter.kept
+
     # What happens to it.
 
     async def bluetoothd_dies(self) -> None:

@@ -90,7 +90,7 @@ class KeyFiles(NamedTuple):
     centre: Annotated[
         Path,
         Key(
-            "File with the key that gateway and centre share, made by `strapline gateway keys new`.",
+            "File with the key that gateway and centre share, made by `strapline gateway keys new`; where the gateway may replace it.",
             check=read_link_keys,
             example='""',
         ),

@@ -33,9 +33,6 @@ from strapline_wire.session import TagHandshake
 
 GATEWAY, KEY = "6a7e00be", bytes(range(32))
 LOOK_EVERY_S = 0.005
-GATHER_S = 0.02
-"""As `strapline centre run` does it."""
-
 ALARMS_FROM = 0x8000
 """Tags from this number on send alarms only."""
 

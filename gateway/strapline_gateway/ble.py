@@ -1,6 +1,7 @@
 """The BLE link: bleak's scanner and clients on one side, the station on the other. It feeds, transmits and hangs up; it decides nothing."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self
@@ -56,6 +57,8 @@ class BleLink:
         self._on_change = on_change
         choice = {"bluez": {"adapter": adapter}} if adapter else {}
         self._client_options: dict[str, Any] = choice | ({"backend": client_backend} if client_backend else {})
+        self._forgets = client_backend is None and sys.platform == "linux"
+        """bluetoothd keeps every address that was ever connected, on its disk too, and tags change theirs every few minutes."""
         scanner_options: dict[str, Any] = choice | ({"backend": scanner_backend} if scanner_backend else {})
         self.failures = Failures()
         self._hearing = Hearing(deaf_after_s, deaf_when_alone=deaf_when_alone)
@@ -208,6 +211,8 @@ class BleLink:
         finally:
             del self._outgoing[link]
             await bounded(client.disconnect(), self.failures)
+            if self._forgets:
+                await bounded(client.unpair(), self.failures)
             self._station.close_link(link, self._now())
             self._on_change()
 

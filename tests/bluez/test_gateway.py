@@ -257,9 +257,6 @@ def test_the_radio_is_not_there_when_the_gateway_starts(at_home):
 
 @thorough
 @only_stand_in
-@pytest.mark.xfail(
-    reason="the gateway does not call RemoveDevice: each address that a tag ever had stays in bluetoothd"
-)
 def test_bluetoothd_does_not_collect_the_addresses_of_tags(at_home):
     async def play(house):
         await house.quiet()

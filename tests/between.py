@@ -72,6 +72,11 @@ class Carrier:
         await self._far.close()
 
 
+def at_once():
+    """No jitter: of two clients nobody makes a stampede."""
+    return 0.0
+
+
 def is_from_gateway(topic):
     return topic.split("/")[3] in ("state", "event", "position", "presence", "alarm", "notice", "time", "keyed")
 
@@ -89,7 +94,7 @@ class Ends:
         self.outbox = Outbox(folder / "outbox.sqlite")
         self.commands = []
         will = state_will(GATEWAY, KEY, self.utc(), self.outbox.start)
-        self._client = PahoClient(near.url, GATEWAY, gateway_subscriptions(GATEWAY), will)
+        self._client = PahoClient(near.url, GATEWAY, gateway_subscriptions(GATEWAY), will, jitter=at_once)
         self.relay = Relay(
             GATEWAY,
             KEY,
@@ -103,7 +108,7 @@ class Ends:
         self.ledger = Ledger()
         keys = {GATEWAY: KEY, OTHER_GATEWAY: OTHER_KEY}
         self.centre = Centre([Person(self.tag.centre_keys)], keys, self.ledger, utc=self.utc, epoch=1)
-        self._centre_client = PahoClient(far.url, "centre", centre_subscriptions())
+        self._centre_client = PahoClient(far.url, "centre", centre_subscriptions(), jitter=at_once)
 
     def utc(self):
         """Everybody's wall clock; it goes with the other."""

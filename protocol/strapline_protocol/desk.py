@@ -148,6 +148,8 @@ class Desk:
         """Messages that were not genuine or made no sense, by reason."""
         self.passages = Passages()
         """What the way from each gateway does to its messages."""
+        self.tampered: Counter[str] = Counter()
+        """Messages on a known gateway's topics that its key did not seal as they came; whoever watches it sets it back."""
         self._outgoing: deque[Outgoing] = deque()
         self._said = 0
         self._entropy = entropy
@@ -163,6 +165,7 @@ class Desk:
 
     def receive(self, topic: str, payload: bytes) -> Heard | None:
         """One message from the broker; None for what is not genuine, which is counted in `rejected`, as is what comes back as `Refused`."""
+        key = None
         try:
             gateway = contract.parse_topic(topic).gateway
             key = self._gateways.get(gateway)
@@ -172,6 +175,8 @@ class Desk:
             heard = self._read(message)
         except RemoteProtocolError as error:
             self.rejected[error.reason] += 1
+            if key is not None and error.reason in ("forged", "malformed", "oversized"):
+                self.tampered[gateway] += 1
             return None
         if isinstance(heard, Arrival | GatewayRecord):
             about = heard.tag if isinstance(heard, GatewayRecord) else heard.record.tag

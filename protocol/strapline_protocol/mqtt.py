@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, Protocol
 
 from strapline_protocol.broker import (
@@ -250,8 +250,10 @@ class PahoClient:
         self._posts.append((call, arguments))
         if self._loop is not None and not self._woken:
             self._woken = True
-            with suppress(RuntimeError):  # the loop has ended, and nobody is left to tell
+            try:
                 self._loop.call_soon_threadsafe(self._take_posts)
+            except RuntimeError:  # the loop has ended, and nobody is left to tell
+                self._woken = False
 
     def _take_posts(self) -> None:
         self._woken = False  # before the first is taken: what is posted from here on wakes the loop again

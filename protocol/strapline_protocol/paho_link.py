@@ -362,9 +362,8 @@ def start_pause_s(up_s: float, fraction: float) -> float:
     return FIRST_PAUSE_S * fraction if up_s < JUST_BOOTED_S else 0.0
 
 
-@lru_cache(
-    maxsize=64
-)  # paho packs them at each use and changes nothing; making them costs as much as the rest of a message
+# paho packs them at each use and changes nothing; making them costs as much as the rest of a message.
+@lru_cache(maxsize=64)
 def _properties(kind: int, **values: int) -> Properties:
     properties = Properties(kind)  # type: ignore[no-untyped-call]
     for name, value in values.items():

@@ -213,6 +213,11 @@ class AlertBook:
             text = "the gateway sends records of tags that are unknown here; they are kept as they came"
         self.tell(tag or gateway, "refused", text, now, key=gateway, gateway=gateway)
 
+    def tampered(self, gateway: str, now: datetime) -> None:
+        """Messages in a gateway's name are not genuine, and they are many."""
+        text = "messages in this gateway's name were altered or forged on their way; none of them was believed"
+        self.tell(gateway, "tampered", text, now)
+
     def notice(self, gateway: str, notice: Notice, now: datetime) -> None:
         """A gateway has told of itself, or of the air around it."""
         subject = notice.tag or gateway
@@ -233,4 +238,6 @@ class AlertBook:
         self.tell(gateway, "gateway_lost", "the gateway has gone without a word", now)
 
 
-_OURS = frozenset({"gateway_lost", "gateway_silent", "refused", "conflict", "floods", "gap", "unknown_notices"})
+_OURS = frozenset(
+    {"gateway_lost", "gateway_silent", "refused", "tampered", "conflict", "floods", "gap", "unknown_notices"}
+)

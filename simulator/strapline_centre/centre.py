@@ -5,7 +5,7 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -43,6 +43,11 @@ _GROUP = 500
 
 _WAITING_LIMIT = 20_000
 """Messages that wait for a database that is away; what comes beyond has no receipt and is sent again."""
+
+TAMPERED_FROM = 10
+"""So many messages that are not genuine are an alert (R41): nothing that is honest flips bits between a gateway and its centre."""
+
+_TAMPERED_EVERY = timedelta(minutes=1)
 
 _CHANGES_KEPT = 1000
 
@@ -103,6 +108,7 @@ class Centre(Telling):
         self._is_stale = False
         self.changes: deque[Change] = deque(maxlen=_CHANGES_KEPT)
         """What happened to alerts, committed, for whoever shows it."""
+        self._tampered_told: dict[str, datetime] = {}
         self.dropped = 0
         """Messages that came while too many waited for the database."""
         if self._are_alerts_missing():
@@ -173,13 +179,14 @@ class Centre(Telling):
     def work(self, *, gather: bool = True) -> list[Entry]:
         """Take what waits; gives the new entries. `LedgerDownError` leaves it waiting: say it again later."""
         entries: list[Entry] = []
-        if not self._waiting and not self._leaving.anybody_out:
+        if not self._waiting and not self._leaving.anybody_out and not self._tampered_with():
             return entries
         size = _GROUP
         while True:
             group = [self._waiting[at] for at in range(min(size, len(self._waiting)))]
+            tampered = self._tampered_with()
             try:
-                outcomes = self.commit(partial(self._take_all, group))
+                outcomes = self.commit(partial(self._take_all, group, tampered))
             except (LedgerDownError, TakenOverError):
                 raise
             except Exception:  # a fault of ours in one message must not keep all others from their receipts
@@ -189,6 +196,9 @@ class Centre(Telling):
                 if len(group) == 1:
                     self._give_up(self._waiting.popleft())
                 continue
+            for gateway in tampered:
+                self.desk.tampered[gateway] = 0
+                self._tampered_told[gateway] = self._utc()
             for heard, (entry, outcome) in zip(group, outcomes, strict=True):
                 self._waiting.popleft()
                 self._accept(heard, entry, outcome, gather=gather)
@@ -217,7 +227,21 @@ class Centre(Telling):
         """Raise an alert that nothing of the rules has found."""
         self.commit(lambda: self.alerts.tell(subject, code, text, self._utc()))
 
-    def _take_all(self, group: list[Heard]) -> list[tuple[Entry | None, Outcome | None]]:
+    def _tampered_with(self) -> list[str]:
+        """Gateways in whose name so much came that is not genuine that it is no accident; each once a minute."""
+        counts = self.desk.tampered
+        if not counts:
+            return []
+        told, now = self._tampered_told, self._utc()
+        return [
+            gateway
+            for gateway, count in counts.items()
+            if count >= TAMPERED_FROM and (gateway not in told or now - told[gateway] >= _TAMPERED_EVERY)
+        ]
+
+    def _take_all(self, group: list[Heard], tampered: Iterable[str]) -> list[tuple[Entry | None, Outcome | None]]:
+        for gateway in tampered:
+            self.alerts.tampered(gateway, self._utc())
         return [self._take(heard) for heard in group]
 
     def commit(self, work: Callable[[], Any]) -> Any:

@@ -56,6 +56,8 @@ def test_whatever_is_altered_is_refused_and_counted_and_comes_again(at_the_ends)
         # A flipped bit spoils the seal, or the JSON around it; nothing of it is kept.
         assert set(ends.centre.rejected) <= {"forged", "malformed"}
         assert len(list(ends.ledger.entries())) <= 1
+        # So many are no accident: a person must look.
+        assert [alert.code for alert in ends.centre.alerts.alerts].count("tampered") == 1
         await ends.delivered(20)
         assert sum(ends.relay.rejected.values()) == 20
         assert ends.ledger.conflicts == 0
@@ -77,6 +79,7 @@ def test_a_message_moved_to_other_topics_is_refused(at_the_ends):
         carrier.meddle = move
         ends.keep(ends.tag.event())
         await until(lambda: ends.centre.rejected["forged"] == 3)
+        assert "tampered" not in [alert.code for alert in ends.centre.alerts.alerts]
         assert not ends.sequences()
         carrier.meddle = honest
         await ends.delivered(1)

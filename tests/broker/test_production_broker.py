@@ -216,7 +216,7 @@ def test_a_renewed_certificate_is_used_from_the_next_connection_on(production, t
     query = f"ca={mine}/ca.pem&cert={first.certificate}&key={first.key}"
 
     async def main():
-        client = PahoClient(f"mqtts://127.0.0.1:{production.port}?{query}", OURS, [], jitter=lambda: -0.9)
+        client = PahoClient(f"mqtts://127.0.0.1:{production.port}?{query}", OURS, [], jitter=lambda: 0.0)
         await client.connect(recorder := Recorder())
         for kept in files_of(mine, OURS):
             kept.unlink()

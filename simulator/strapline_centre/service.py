@@ -78,10 +78,18 @@ class CentreService:
     def mqtt_message(self, topic: str, payload: bytes) -> None:
         self._heard.append((topic, payload))
         self.received += 1
-        if not self._gather_s or len(self._heard) >= GROUP or _is_urgent(topic, payload):
+        if not self._gather_s or len(self._heard) >= GROUP:
             self._drain()
+        elif _is_urgent(topic, payload):
+            self._drain_in_this_turn()
         elif self._drain_timer is None:
             self._drain_timer = asyncio.get_running_loop().call_later(self._gather_s, self._drain)
+
+    def _drain_in_this_turn(self) -> None:
+        """At once, together with what else one burst brings: a commit for each alarm of it would keep the last one waiting."""
+        if self._drain_timer is not None:
+            self._drain_timer.cancel()
+        self._drain_timer = asyncio.get_running_loop().call_later(0, self._drain)
 
     # Taking.
 

@@ -19,7 +19,7 @@ from strapline_protocol.broker import (
     parse_broker_url,
     topic_matches,
 )
-from strapline_protocol.paho_link import WINDOW, PahoLink, back_off_s
+from strapline_protocol.paho_link import FIRST_PAUSE_S, WINDOW, PahoLink, back_off_s
 
 __all__ = [
     "BrokerError",
@@ -104,7 +104,8 @@ class PahoClient:
     """`MqttClient` on paho-mqtt: tries MQTT 5, then 3.1.1, unless the URL says which; reconnects by itself.
 
     No wait depends on the loop's clock, so that the loop may be in virtual time; `hold(name)` is entered while
-    connecting and closing, to make such a clock stand still. `jitter` gives fractions of 1 for the back-off.
+    connecting and closing, to make such a clock stand still. `jitter` gives fractions of 1 for the back-off; a centre,
+    which is one of a few, takes `EAGER_PAUSE_S` for its `first_pause_s`.
     """
 
     def __init__(
@@ -117,10 +118,12 @@ class PahoClient:
         connect_timeout_s: float = 10.0,
         hold: Callable[[str], AbstractContextManager[None]] = _no_hold,
         jitter: Callable[[], float] = random.random,
+        first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
         self._place = parse_broker_url(url).place
         self._hold = hold
         self._jitter = jitter
+        self._first_pause_s = first_pause_s
         self._link = PahoLink(
             parse_broker_url(url),
             client_id,
@@ -193,7 +196,7 @@ class PahoClient:
             self._drained.set()
 
     def _pause_s(self, failures: int) -> float:
-        return back_off_s(failures, self._jitter())
+        return back_off_s(failures, self._jitter(), self._first_pause_s)
 
     def _feed(self) -> None:
         """Hand paho no more than the window: after a reconnection it would send everything that it has at once."""

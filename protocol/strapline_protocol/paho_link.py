@@ -30,6 +30,8 @@ BACKOFF_CAP_S = 60.0
 # 10,000 gateways come back at 500 a second (docs/delivery.md); one that has lost its line is away for 10 s on average.
 FIRST_PAUSE_S = 20.0
 SHORTEST_PAUSE_S = 0.5
+# The first pause of one of a few, such as a centre; and at a start, where only those have company that a power failure has ended.
+EAGER_PAUSE_S = 2.0
 # A machine that started no longer ago may not be the only one.
 JUST_BOOTED_S = 300.0
 # How long the end of a connection may take.
@@ -346,15 +348,15 @@ class PahoLink:
             self._watchdog.cancel()
 
 
-def back_off_s(failures: int, fraction: float) -> float:
+def back_off_s(failures: int, fraction: float, first_s: float = FIRST_PAUSE_S) -> float:
     """The pause before attempt `failures`; `fraction` (of 1) is drawn at random.
 
-    The first is drawn from all of `FIRST_PAUSE_S`: a broker that restarts loses everyone in the same moment, and a pause with a part in
+    The first is drawn from all of `first_s`: a broker that restarts loses everyone in the same moment, and a pause with a part in
     common would bring everyone back in one. Those after it double up to `BACKOFF_CAP_S`, and one half of each is drawn.
     """
     if failures <= 1:
-        return SHORTEST_PAUSE_S + (FIRST_PAUSE_S - SHORTEST_PAUSE_S) * fraction
-    return min(BACKOFF_CAP_S, math.ldexp(FIRST_PAUSE_S, min(failures - 1, 10))) * (0.5 + 0.5 * fraction)
+        return SHORTEST_PAUSE_S + (first_s - SHORTEST_PAUSE_S) * fraction
+    return min(BACKOFF_CAP_S, math.ldexp(first_s, min(failures - 1, 10))) * (0.5 + 0.5 * fraction)
 
 
 def start_pause_s(up_s: float, fraction: float) -> float:

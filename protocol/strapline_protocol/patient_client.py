@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from strapline_protocol.mqtt import BrokerError, Listener, MqttClient
-from strapline_protocol.paho_link import back_off_s
+from strapline_protocol.paho_link import EAGER_PAUSE_S, back_off_s
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class PatientClient:
                 level = logging.WARNING if str(error) != self.trouble else logging.DEBUG
                 _LOG.log(level, "no broker yet: %s", error)
                 self.trouble = str(error)
-                await asyncio.sleep(back_off_s(failures, self._jitter()))
+                await asyncio.sleep(back_off_s(failures, self._jitter(), EAGER_PAUSE_S))
             else:
                 self.trouble = ""
                 return

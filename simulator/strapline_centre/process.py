@@ -26,6 +26,7 @@ from strapline_protocol.errors import UserError
 from strapline_protocol.keyring import read_centre_keys
 from strapline_protocol.local_control import ControlServer
 from strapline_protocol.mqtt import PahoClient
+from strapline_protocol.paho_link import EAGER_PAUSE_S
 from strapline_protocol.patient_client import PatientClient
 from strapline_protocol.state_folder import held
 from strapline_protocol.systemd import Notifier
@@ -67,7 +68,8 @@ class _Process:
             ledger.database.lock()
             self._centre = centre = self._make_centre(ledger)
             place = self._config.broker
-            self._client = PatientClient(partial(PahoClient, self._config.broker_url, place.client_id, subscriptions()))
+            url, topics = self._config.broker_url, subscriptions()
+            self._client = PatientClient(partial(PahoClient, url, place.client_id, topics, first_pause_s=EAGER_PAUSE_S))
             self._service = service = CentreService(
                 centre, self._client, self._entered, gather_s=GATHER_S,
                 on_notification=self._notify, on_ledger=self._on_ledger,

@@ -15,7 +15,14 @@ from cryptography.x509.oid import NameOID
 
 from mqtt_recorder import Recorder
 from strapline_protocol.mqtt import BrokerError, PahoClient, Will, parse_broker_url, topic_matches
-from strapline_protocol.paho_link import BACKOFF_CAP_S, FIRST_PAUSE_S, SHORTEST_PAUSE_S, back_off_s, start_pause_s
+from strapline_protocol.paho_link import (
+    BACKOFF_CAP_S,
+    EAGER_PAUSE_S,
+    FIRST_PAUSE_S,
+    SHORTEST_PAUSE_S,
+    back_off_s,
+    start_pause_s,
+)
 
 pytestmark = pytest.mark.usefixtures("no_leaked_threads")
 
@@ -116,6 +123,7 @@ def test_the_first_pause_is_drawn_from_all_of_its_window_and_later_ones_double_t
     assert [back_off_s(1, fraction) for fraction in (0.0, 1.0)] == [SHORTEST_PAUSE_S, FIRST_PAUSE_S]
     assert [back_off_s(n, 1.0) for n in range(2, 6)] == [40, 60, 60, 60]
     assert back_off_s(1000, 0.0) == BACKOFF_CAP_S / 2
+    assert [back_off_s(n, 1.0, EAGER_PAUSE_S) for n in range(1, 8)] == [2, 4, 8, 16, 32, 60, 60]
 
 
 def test_only_a_machine_that_has_just_booted_waits_before_its_first_connection():
@@ -334,7 +342,12 @@ def test_the_brokers_receive_maximum_is_kept(monkeypatch):
 def test_a_reconnection_that_is_never_answered_is_tried_again():
     async def main(port):
         client = PahoClient(
-            f"mqtt://127.0.0.1:{port}?version=3.1.1", "c", [], connect_timeout_s=0.4, jitter=lambda: -0.9
+            f"mqtt://127.0.0.1:{port}?version=3.1.1",
+            "c",
+            [],
+            connect_timeout_s=0.4,
+            jitter=lambda: 0.0,
+            first_pause_s=1.0,
         )
         await client.connect(recorder := Recorder())
         await recorder.until(lambda me: me.ups == 2)

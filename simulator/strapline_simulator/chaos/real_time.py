@@ -176,6 +176,7 @@ class _Run:
         try:
             yield
         finally:
+            service.close()
             await client.close()
 
     # Processes.

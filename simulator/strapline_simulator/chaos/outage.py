@@ -20,8 +20,13 @@ _EPOCH = datetime.fromtimestamp(EPOCH_S, UTC)
 _OUT_S = 8 * HOUR_S
 """So long is the wearer away each day: a position every few minutes."""
 
-_SETTINGS = (("away_fix_s", 180), ("heartbeat_shortest_ms", 9000), ("quick_spacing_ms", 10000))
-"""Positions as in the product; heartbeats seldom, because ten days of them cost most of this run's time and show nothing."""
+_SETTINGS = (
+    ("away_fix_s", 180),
+    ("violation_fix_s", 180),
+    ("heartbeat_shortest_ms", 9000),
+    ("quick_spacing_ms", 10000),
+)
+"""R25 counts a position each three minutes; heartbeats seldom, because ten days of them cost most of this time and show nothing."""
 
 _OLD = timedelta(hours=1)
 

@@ -1,5 +1,6 @@
 """Did it come true? A scenario's expectations held against the centre's ledger and alerts, and the ledger against the truth."""
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -31,6 +32,15 @@ class Shown(NamedTuple):
     times: int
 
 
+class Arrival(NamedTuple):
+    """A record of any kind, as a gateway had it and as it came to the centre; times in seconds since the scenario's start."""
+
+    gateway: str
+    at_gateway_s: float
+    at_centre_s: float
+    is_alarm: bool
+
+
 class Findings(NamedTuple):
     """What a run left behind, for expectations to be held against."""
 
@@ -47,6 +57,10 @@ class Findings(NamedTuple):
     missing: int
     refused: int = 0
     """Messages between gateways and centre that were not genuine."""
+    returns: Sequence[tuple[str, float]] = ()
+    """Who came back to a broker that was away, and when."""
+    arrivals: Sequence[Arrival] = ()
+    """In the order in which the centre had them."""
 
 
 _NAMES = {int(code): code.name.lower() for code in EventCode}
@@ -94,6 +108,13 @@ def _outcome(scenario: Scenario, e: Expectation, found: Findings) -> Outcome:
         )
     if e.refused is not None:
         return _plain(f"at least {e.refused} refused (there are {found.refused})", passed=found.refused >= e.refused)
+    if e.returned is not None:
+        times = [at for name, at in found.returns if name == e.returned]
+        return _arrivals(f"{e.returned} is at the broker again", e, since, times)
+    if e.apart is not None:
+        return _apart(e.apart, sorted(at for _, at in found.returns))
+    if e.alarms_first is not None:
+        return _alarms_first(e, since or 0.0, found.arrivals)
     if e.positions_at_most is not None:
         return _plain(
             f"at most {e.positions_at_most} positions (there are {found.positions})",
@@ -106,6 +127,25 @@ def _alert(e: Expectation, since: float | None, alerts: Sequence[Shown]) -> Outc
     if since is None and e.count is None and e.at_least is None:
         return _plain(f"alert {e.alert}", passed=bool(alerts))
     return _arrivals(f"alert {e.alert}", e, since, [alert.raised_s for alert in alerts])
+
+
+def _apart(least_s: float, times: Sequence[float]) -> Outcome:
+    nearest_s = min((later - earlier for earlier, later in itertools.pairwise(times)), default=0.0)
+    text = f"no two come back within {_length(least_s)} of each other ({len(times)} do, the nearest {nearest_s:.2f} s apart)"
+    return _plain(text, passed=len(times) > 1 and nearest_s >= least_s)
+
+
+def _alarms_first(e: Expectation, since: float, arrivals: Sequence[Arrival]) -> Outcome:
+    """Gateway by gateway; where nothing but alarms, or none, waited, nothing was shown."""
+    backlog: dict[str, list[bool]] = {}
+    for arrival in arrivals:
+        if arrival.at_gateway_s < since <= arrival.at_centre_s:
+            backlog.setdefault(arrival.gateway, []).append(arrival.is_alarm)
+    alarms = sum(sum(lanes) for lanes in backlog.values())
+    others = sum(map(len, backlog.values())) - alarms
+    in_order = all(lanes == sorted(lanes, reverse=True) for lanes in backlog.values())
+    text = f"alarms first after {e.after} ({alarms} waited, and {others} others)"
+    return _plain(text, passed=bool(alarms and others) and in_order)
 
 
 def _plain(text: str, *, passed: bool) -> Outcome:

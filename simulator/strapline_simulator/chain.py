@@ -25,6 +25,7 @@ from strapline_protocol.keys import centre_keys, gateway_keys
 from strapline_protocol.mqtt import MqttClient, Will
 from strapline_simulator.ble import Air, GatewayRadio, TagRadio
 from strapline_simulator.bodies import Body
+from strapline_simulator.broker_outage import BrokerOutage
 from strapline_simulator.brokers import Broker, BrokerClient
 from strapline_simulator.flight import FlightControl
 from strapline_simulator.scenario import Scenario
@@ -86,6 +87,7 @@ class Chain:
         self.gateways: dict[str, Gateway] = {}
         self.clients: dict[str, BrokerClient] = {}
         """Everybody's line to the broker, which a scenario may cut."""
+        self.outage = BrokerOutage(broker, self.clients, seed)
         self.on_close: list[Callable[[], Awaitable[None]]] = []
         """What a scenario has begun around the chain, and must end before it."""
         self.on_notification: Callable[[Notification], None] | None = None
@@ -133,7 +135,7 @@ class Chain:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        for end in self.on_close:
+        for end in [*self.on_close, self.outage.end]:
             await end()
         await self._stack.__aexit__(None, None, None)
 

@@ -68,10 +68,10 @@ class MemoryBroker:
             self._sessions.clear()
             self._retained.clear()
 
-    def start(self) -> None:
-        """Come back, and so do the clients that were connected."""
+    def start(self, *, clients_wait: bool = False) -> None:
+        """Come back, and so do the clients that were connected; with `clients_wait` none does before its `come_back`."""
         self.running = True
-        for client in list(self._clients):
+        for client in [] if clients_wait else list(self._clients):
             client.come_back()
 
     def attach(self, client: "MemoryClient") -> _Session:
@@ -133,6 +133,10 @@ class MemoryClient:
         self._unacknowledged: dict[int, _Outgoing] = {}
         self._closing = False
         self._drained = asyncio.Event()
+
+    @property
+    def is_connected(self) -> bool:
+        return self._session is not None
 
     def subscribes(self, topic: str) -> bool:
         return any(topic_matches(topic_filter, topic) for topic_filter in self.subscriptions)

@@ -1,4 +1,4 @@
-"""The steps about the centre: a person acknowledges; the centre or a gateway is killed and starts again."""
+"""The steps about the centre: a person acknowledges; the centre, a gateway or the broker is killed and starts again."""
 
 from strapline_centre.centre import Centre
 from strapline_protocol.errors import UserError
@@ -29,12 +29,16 @@ class CentreSteps:
     async def _do_stop(self, part: PartName, _now: float) -> None:
         if part == "centre":
             self._chain.kill_centre()
+        elif part == "broker":
+            self._chain.outage.stop()
         else:
             self._chain.clients[_IDS[part]].drop()
 
     async def _do_start(self, part: PartName, _now: float) -> None:
         if part == "centre":
             await self._chain.start_centre()
+        elif part == "broker":
+            self._chain.outage.start()
         else:
             await self._chain.clients[_IDS[part]].restore()
 

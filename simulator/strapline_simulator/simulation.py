@@ -14,10 +14,11 @@ from strapline_centre.alerts import Alert
 from strapline_centre.ledger import Entry
 from strapline_centre.sentry import Notification
 from strapline_protocol.definitions import ALARMS
-from strapline_simulator.assessment import CentreEvent, Findings, Shown, assess, event_name
+from strapline_protocol.notices import MEANINGS, NoticeCode
+from strapline_simulator.assessment import Arrival, CentreEvent, Findings, Shown, assess, event_name
 from strapline_simulator.bodies import make_body
 from strapline_simulator.brokers import open_broker
-from strapline_simulator.chain import Chain
+from strapline_simulator.chain import HOME, INGRESS, Chain
 from strapline_simulator.clock import run_virtual
 from strapline_simulator.gnss_log import Epoch
 from strapline_simulator.report import (
@@ -218,7 +219,10 @@ class _Run:
             if a.id not in joined
         ]
         notices = [(entry.fields["code"], t) for t, entry in self._entries if entry.kind == "notice"]
-        findings = Findings(events, shown, self._told, notices, absences, len(fixes), len(unmet), chain.refused)
+        returns = [(_PARTS[name], at - chain.origin_s) for name, at in chain.outage.returns]
+        arrivals = [self._arrival(at, entry) for at, entry in self._entries]
+        counts = len(fixes), len(unmet), chain.refused
+        findings = Findings(events, shown, self._told, notices, absences, *counts, returns, arrivals)
         latencies = [(e.code, e.t_s, self._alarm_latency(e, script)) for e in events if e.code in _ALARM_NAMES]
         self._tell_story(script, events, alerts, latencies)
         accepted = sum(gateway.station.accepted for gateway in chain.gateways.values())
@@ -264,6 +268,9 @@ class _Run:
         at_gateway, at_centre = self._seconds(entry.gateway_utc), self._seconds(entry.centre_utc)
         return CentreEvent(t_s, entry.source, event_name(fields["code"]), at_gateway, at_centre)
 
+    def _arrival(self, at_s: float, entry: Entry) -> Arrival:
+        return Arrival(entry.gateway, self._seconds(entry.gateway_utc), at_s, _is_alarm(entry))
+
     def _position(self, entry: Entry) -> Position:
         fields = entry.fields
         dated = bool(fields["flags"] & 1)
@@ -302,6 +309,15 @@ def _receiver_of(script: Script, chain: Chain, random: Random) -> Receiver:
     return receiver
 
 
+def _is_alarm(entry: Entry) -> bool:
+    """Whether it went by the gateway's alarm lane."""
+    code = entry.fields.get("code")
+    if entry.kind == "notice":
+        return MEANINGS[NoticeCode(code)].urgent
+    return entry.kind == "alarm" or (entry.kind == "event" and event_name(int(code or 0)) in _ALARM_NAMES)
+
+
+_PARTS = {HOME: "home", INGRESS: "ingress", "centre": "centre"}
 _ALARM_NAMES = {code.name.lower() for code in ALARMS}
 
 

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-PartName = Literal["home", "ingress", "centre"]
+ClientName = Literal["home", "ingress", "centre"]
+PartName = Literal[ClientName, "broker"]
 
 
 def _words(text: str) -> str:

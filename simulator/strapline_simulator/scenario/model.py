@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from strapline_centre.schedule import Window
 from strapline_protocol.definitions import EventCode
 from strapline_protocol.profiles import PROFILES
-from strapline_simulator.scenario.centre import Acknowledgement, PartName
+from strapline_simulator.scenario.centre import Acknowledgement, ClientName, PartName
 from strapline_simulator.scenario.gateway import BaseStation, Handling, NoticeName
 from strapline_simulator.scenario.limb import Activity, Drain, Replay, Surroundings
 from strapline_simulator.scenario.meddling import Meddling
@@ -248,6 +248,14 @@ class Expectation(_Strict):
         default=None, description="gateways and centre refused at least so many messages that were not genuine", ge=1
     )
 
+    returned: ClientName | None = Field(default=None, description="this part is at the broker again after it was lost")
+    apart: Seconds | None = Field(
+        default=None, description="no two parts came back to the broker within this of each other"
+    )
+    alarms_first: Literal[True] | None = Field(
+        default=None, description="of what waited in the gateways before the step `after`, alarms came before the rest"
+    )
+
     after: str | None = Field(default=None, description="the step that it must follow")
     within: Seconds | None = Field(default=None, description="how soon after that step it is at the centre")
     count: int | None = Field(default=None, description="exactly how often", ge=1)
@@ -257,12 +265,14 @@ class Expectation(_Strict):
     def _one_claim(self) -> "Expectation":
         claims = (
             *("event", "never", "alert", "no_alert", "missing", "positions", "positions_at_most", "absent"),
-            *("told", "over", "open_alerts", "notice", "no_notice", "refused"),
+            *("told", "over", "open_alerts", "notice", "no_notice", "refused", "returned", "apart", "alarms_first"),
         )
         if sum(getattr(self, claim) is not None for claim in claims) != 1:
             raise ValueError(f"an expectation claims exactly one of {', '.join(claims)}")
         if self.within is not None and self.after is None:
             raise ValueError("`within` needs `after`: name the step from which to count")
+        if self.alarms_first and self.after is None:
+            raise ValueError("`alarms_first` needs `after`: name the step that let out what waited")
         return self
 
 

@@ -11,7 +11,7 @@ from strapline_simulator.memory_broker import MemoryBroker, MemoryClient
 
 
 class BrokerOutage:
-    """Stops and starts a broker in memory. The clients that lose it try again after the pauses of the network client, drawn from the seed."""
+    """Stops and starts a broker in memory. Who loses it tries again after the network client's own pauses, drawn from the seed."""
 
     def __init__(self, broker: Broker, clients: Mapping[str, BrokerClient], seed: int) -> None:
         self._broker = broker

@@ -14,7 +14,7 @@ from strapline_centre.alerts import Alert
 from strapline_centre.ledger import Entry
 from strapline_centre.sentry import Notification
 from strapline_protocol.definitions import ALARMS
-from strapline_protocol.notices import MEANINGS, NoticeCode
+from strapline_protocol.notices import Notice
 from strapline_simulator.assessment import Arrival, CentreEvent, Findings, Shown, assess, event_name
 from strapline_simulator.bodies import make_body
 from strapline_simulator.brokers import open_broker
@@ -313,7 +313,7 @@ def _is_alarm(entry: Entry) -> bool:
     """Whether it went by the gateway's alarm lane."""
     code = entry.fields.get("code")
     if entry.kind == "notice":
-        return MEANINGS[NoticeCode(code)].urgent
+        return Notice(str(code)).meaning.urgent
     return entry.kind == "alarm" or (entry.kind == "event" and event_name(int(code or 0)) in _ALARM_NAMES)
 
 

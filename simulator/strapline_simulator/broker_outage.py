@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from random import Random
 
 from strapline_protocol.errors import UserError
-from strapline_protocol.paho_link import back_off_s
+from strapline_protocol.paho_link import EAGER_PAUSE_S, FIRST_PAUSE_S, back_off_s
 from strapline_simulator.brokers import Broker, BrokerClient
 from strapline_simulator.memory_broker import MemoryBroker, MemoryClient
 
@@ -47,10 +47,11 @@ class BrokerOutage:
 
     async def _try_again(self, name: str, client: BrokerClient) -> None:
         draw = Random(f"{self._seed}/back-off/{name}")
+        first_s = EAGER_PAUSE_S if name == "centre" else FIRST_PAUSE_S
         failures = 0
         while True:
             failures += 1
-            await asyncio.sleep(back_off_s(failures, draw.random()))
+            await asyncio.sleep(back_off_s(failures, draw.random(), first_s))
             if self._of_ours().running:
                 break
         if isinstance(client, MemoryClient):

@@ -120,6 +120,7 @@ class Relay:
         self._said = 0
         self._start = outbox.start
         self._states = 0
+        self._connections = 0
         self._beat_at = 0.0
         self._clock_watch = ClockWatch(clock_synchronised)
         self._centre_watch = CentreWatch(expects_beats=_BEATS_KNOWN in outbox.notes())
@@ -359,7 +360,7 @@ class Relay:
 
     def _say(self, state: str) -> None:
         self._states += 1
-        data = {"state": state, "start": self._start, "number": self._states}
+        data = {"state": state, "start": self._start, "number": self._states, "connection": max(1, self._connections)}
         self._publish(Topic(self._gateway, "state"), self._ident("state"), data, retain=True)
         self._beat_at = self._clock() + contract.BEAT_S
 
@@ -377,6 +378,7 @@ class Relay:
         if self._ended:
             return
         self.connected = True
+        self._connections += 1
         now = self._clock()
         self._say("online")
         self._outbox.due_again()

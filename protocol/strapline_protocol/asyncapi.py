@@ -79,8 +79,9 @@ CHANNELS = (
             "state": {"enum": ["online", "offline", "lost"]},
             "start": {**_SEQUENCE, "description": "rises with every start of the gateway: one that was sent before is an old one"},
             "number": {**_UINT32, "description": "rising within a start; absent in a last will"},
+            "connection": {**_SEQUENCE, "description": "which connection to the broker within this start; absent in a last will"},
         },
-        ("start", "number"),
+        ("start", "number", "connection"),
     ),
     Channel("event", True, "gateway", False, "An EVENT record, sealed end to end. Never expires.", _SEALED_RECORD, ("fields", "clock")),
     Channel(

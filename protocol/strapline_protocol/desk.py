@@ -65,6 +65,8 @@ class GatewayRecord(NamedTuple):
     data: dict[str, Any]
     passage: Passage | None = None
     """As of an `Arrival`."""
+    clock: str = ""
+    """As of an `Arrival`."""
 
 
 class Refused(NamedTuple):
@@ -160,11 +162,16 @@ class Desk:
         """(gateway, source, journal): sequences that were accepted and are not answered for yet."""
         self._states: dict[str, tuple[int, int]] = {}
         """(start, number) of each gateway's newest state."""
+        self._lost: set[str] = set()
+        """Gateways that are gone, as their wills have said: not even their newest word from before is believed again."""
 
     # In.
 
     def receive(self, topic: str, payload: bytes) -> Heard | None:
-        """One message from the broker; None for what is not genuine, which is counted in `rejected`, as is what comes back as `Refused`."""
+        """One message from the broker; None for what is not genuine, which is counted in `rejected`, as is what comes back as `Refused`.
+
+        None too, and not counted, for a gateway's state that came before.
+        """
         key = None
         try:
             gateway = contract.parse_topic(topic).gateway
@@ -172,18 +179,21 @@ class Desk:
             if key is None:
                 raise RemoteProtocolError("unknown_gateway", gateway)
             message = contract.decode(topic, payload, key)
-            heard = self._read(message)
+            self._note_passage(message)
+            return self._read(message)
         except RemoteProtocolError as error:
             self.rejected[error.reason] += 1
             if key is not None and error.reason in ("forged", "malformed", "oversized"):
                 self.tampered[gateway] += 1
             return None
-        if isinstance(heard, Arrival | GatewayRecord):
-            about = heard.tag if isinstance(heard, GatewayRecord) else heard.record.tag
-            self.passages.note(heard.gateway, about, message.passage, self._utc().timestamp())
-        return heard
 
-    def _read(self, message: Message) -> Heard:
+    def _note_passage(self, message: Message) -> None:
+        """Of all that is genuine, what cannot be opened included: it has come."""
+        about = message.topic.subject or message.data.get("tag", "")
+        if message.passage is not None and isinstance(about, str) and (not about or about in self._opener.tags):
+            self.passages.note(message.topic.gateway, about, message.passage, self._utc().timestamp())
+
+    def _read(self, message: Message) -> Heard | None:
         channel = message.topic.channel
         if (channel in contract.ABOUT_A_TAG) != bool(message.topic.subject):
             raise RemoteProtocolError("topic", str(message.topic))
@@ -201,17 +211,22 @@ class Desk:
             raise RemoteProtocolError("topic", str(message.topic))
         return self._state(message)
 
-    def _state(self, message: Message) -> GatewayState:
+    def _state(self, message: Message) -> GatewayState | None:
         gateway, state = message.topic.gateway, message.data.get("state")
         if state not in STATES:
             raise RemoteProtocolError("malformed", "state")
         start = contract.number(message.data, "start", 1) if "start" in message.data else 0
         number = contract.number(message.data, "number") if "number" in message.data else 0
+        connection = contract.number(message.data, "connection", 1) if "connection" in message.data else 0
         last = self._states.get(gateway, (0, 0))
+        if start and (start, number) == last and state != "lost" and gateway not in self._lost:
+            return None  # the retained one, which each new connection of ours brings again
         # A broker may repeat what it has been given: an old `online` must not hide a loss. A will carries no number.
         if start < last[0] or (state != "lost" and start and (start, number) <= last):
             raise RemoteProtocolError("old_state", gateway)
         self._states[gateway] = max(last, (start, number))
+        (self._lost.add if state == "lost" else self._lost.discard)(gateway)
+        self.passages.gateway_state(gateway, start, connection)
         if state == "online" and (start != last[0] or not start):
             for tag in self._changes:
                 self._hand_out(tag, gateway)
@@ -226,8 +241,8 @@ class Desk:
         heard, sealed = contract.moment(message.data, "heard"), contract.octets(message.data, "record")
         try:
             record = self._opener.open_record(tag, sealed)
-            keys, clock = self._opener.keys(tag)[record.key], message.data.get("clock", "")
-            return Arrival(gateway, heard, record, sealed, keys, message.passage, clock if clock in CLOCKS else "")
+            keys = self._opener.keys(tag)[record.key]
+            return Arrival(gateway, heard, record, sealed, keys, message.passage, _clock(message.data))
         except RemoteProtocolError as error:
             identity = _identity(message.data, sealed)
             self.rejected[error.reason] += 1
@@ -243,7 +258,8 @@ class Desk:
         if channel == "alarm":
             contract.number(data, "newest_alarm", 0, 255)
         heard = contract.moment(data, "heard")
-        return GatewayRecord(message.topic.gateway, heard, tag, journal, sequence, channel, data, message.passage)
+        at = heard, tag, journal, sequence
+        return GatewayRecord(message.topic.gateway, *at, channel, data, message.passage, _clock(data))
 
     def _notice(self, message: Message) -> GatewayRecord:
         data, tag = message.data, message.data.get("tag", "")
@@ -260,7 +276,8 @@ class Desk:
             raise RemoteProtocolError("malformed", "detail")
         journal, sequence = contract.number(data, "journal"), contract.number(data, "sequence", 1)
         heard = contract.moment(data, "heard")
-        return GatewayRecord(message.topic.gateway, heard, tag, journal, sequence, "notice", data, message.passage)
+        at = heard, tag, journal, sequence
+        return GatewayRecord(message.topic.gateway, *at, "notice", data, message.passage, _clock(data))
 
     def _answer_time(self, message: Message) -> TimeAsked:
         tag, gateway = message.topic.subject, message.topic.gateway
@@ -479,6 +496,11 @@ class Desk:
 
 _NOTICE = re.compile(r"[a-z_]{1,32}")
 _NOTICE_DETAILS = 16
+
+
+def _clock(data: dict[str, Any]) -> str:
+    told = data.get("clock")
+    return told if isinstance(told, str) and told in CLOCKS else ""
 
 
 def _identity(data: dict[str, Any], sealed: bytes) -> tuple[int, int]:

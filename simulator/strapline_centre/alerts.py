@@ -239,5 +239,15 @@ class AlertBook:
 
 
 _OURS = frozenset(
-    {"gateway_lost", "gateway_silent", "refused", "tampered", "conflict", "floods", "gap", "unknown_notices"}
+    {
+        "gateway_lost",
+        "gateway_silent",
+        "refused",
+        "tampered",
+        "conflict",
+        "floods",
+        "gap",
+        "dropping",
+        "unknown_notices",
+    }
 )

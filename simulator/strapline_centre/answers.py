@@ -182,6 +182,8 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "gateway": entry.gateway,
         "gateway_utc": utc_text(entry.gateway_utc),
         "centre_utc": utc_text(entry.centre_utc.astimezone(UTC)),
+        "clock": entry.clock,
+        "historical": entry.historical,
     }
 
 

@@ -96,8 +96,12 @@ class Centre(Telling):
         self.orders = OpenOrders(ledger.orders)
         self.readers = Readers(sites or {})
         self._leaving = Leaving(ledger.notes, self._schedule_of)
-        self._newest = 0
-        """The last revision, or id of a message."""
+        self._newest = self._resume_newest()
+        self._judging: dict[str, set[str]] = {}
+        for tag, person in self._persons.items():
+            for gateway in person.judged_by:
+                self._judging.setdefault(gateway, set()).add(tag)
+        self._scheduled: dict[str, int] = {}
         self._proved: dict[str, int] = {}
         """The generation of keys that the ledger knows a tag to have come under, where it is not the provisioned one."""
         for tag in self._persons:
@@ -148,6 +152,10 @@ class Centre(Telling):
 
     def utc(self) -> datetime:
         return self._utc()
+
+    def connected(self) -> None:
+        """There is a broker again; what it has kept for us meanwhile has holes for which nobody is to blame."""
+        self.desk.passages.centre_connected(self._utc().timestamp())
 
     def next_message(self) -> Outgoing | None:
         return self.desk.next_message()
@@ -251,6 +259,7 @@ class Centre(Telling):
             with self.ledger.transaction():
                 for tag in list(self._leaving.overdue(self._utc())):
                     self.alerts.overdue(tag, self._utc())
+                self.orders.expire(self._utc())
                 result = work()
                 self.alerts.save()
         except BaseException:
@@ -291,6 +300,8 @@ class Centre(Telling):
         """It is committed: now it is answered for."""
         if isinstance(heard, Refused):
             self.desk.accept(heard)
+        elif isinstance(heard, GatewayState) and heard.state == "online":
+            self._follow_start(heard.gateway, heard.start)
         elif isinstance(heard, TimeAsked):
             self._note_keys(heard.question.tag)
         if entry is None or not isinstance(heard, Arrival | GatewayRecord):

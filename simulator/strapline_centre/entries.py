@@ -10,7 +10,7 @@ CONFLICT = "conflict"
 """Among the reasons of what is refused: the identity was here with other content."""
 
 _FIELDS = {
-    "presence": ("tag", "present", "rssi_dbm"),
+    "presence": ("tag", "present", "rssi_dbm", "verified", "range_class"),
     "alarm": ("tag", "newest_alarm", "state"),
     "notice": ("tag", "code", "detail"),
 }
@@ -18,14 +18,17 @@ _FIELDS = {
 
 def entry_of(heard: Arrival | GatewayRecord, now: datetime) -> Entry:
     """A record of a tag, or what a gateway tells itself."""
+    historical = None if heard.passage is None else heard.passage.historical
     if isinstance(heard, GatewayRecord):
         content = repr(sorted(heard.data.items())).encode()
         fields = {name: heard.data.get(name) for name in _FIELDS[heard.channel]}
         at = heard.gateway, heard.journal, heard.sequence
-        return Entry(*at, heard.channel, content, fields, heard.gateway, heard.heard, now)
+        times = heard.gateway, heard.heard, now
+        return Entry(*at, heard.channel, content, fields, *times, clock=heard.clock, historical=historical)
     record = heard.record
     said = record.name, record.content, record.fields
-    return Entry(record.tag, record.journal, record.sequence, *said, heard.gateway, heard.heard, now, heard.sealed)
+    how = heard.gateway, heard.heard, now, heard.sealed, heard.clock, historical
+    return Entry(record.tag, record.journal, record.sequence, *said, *how)
 
 
 def refused_entry_of(heard: Refused, now: datetime) -> RefusedEntry:

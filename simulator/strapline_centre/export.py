@@ -157,7 +157,7 @@ def _json(path: Path, number: int, line: bytes) -> Row:
 def _check_head(path: Path, said: Row) -> None:
     if said.get("begin") != FORM:
         raise UserError(f"{path}:1: no export of a centre; name one that `strapline centre export` made")
-    if said.get("version") != VERSION:
+    if said.get("version") not in (2, VERSION):  # what 2 did not keep yet stays empty
         raise UserError(
             f"{path}:1: of version {said.get('version')}, and this strapline reads {VERSION}; use that one's"
         )

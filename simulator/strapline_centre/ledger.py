@@ -49,6 +49,10 @@ class Entry(NamedTuple):
     centre_utc: datetime
     sealed: bytes = b""
     """A tag's record as it came."""
+    clock: str = ""
+    """What the gateway's clock was worth at `gateway_utc`, as the contract has it; empty where it did not say so."""
+    historical: bool | None = None
+    """It had waited at the gateway, and was no news when it came; None where the gateway did not say."""
 
 
 class RefusedEntry(NamedTuple):
@@ -170,6 +174,7 @@ class Ledger:
             "fields": json.dumps(entry.fields),
             "gateway_utc": entry.gateway_utc.isoformat(),
             "centre_utc": entry.centre_utc.isoformat(),
+            "clock": entry.clock or None,
         }
         with self.transaction():
             connection = self.database.connection
@@ -278,6 +283,8 @@ class Ledger:
                     datetime.fromisoformat(row["gateway_utc"]).astimezone(UTC),
                     datetime.fromisoformat(row["centre_utc"]).astimezone(UTC),
                     bytes(row["sealed"]),
+                    row["clock"] or "",
+                    row["historical"],
                 )
 
     def close(self) -> None:

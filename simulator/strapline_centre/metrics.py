@@ -49,6 +49,14 @@ class CentreCollector(Collector):
         for (gateway, how), count in centre.desk.passages.counts.items():
             passages.add_metric([gateway, how], count)
         yield passages
+        unexplained = CounterMetricFamily(
+            "strapline_centre_unexplained_drops",
+            "Of the messages that were dropped, those that no broken connection explains",
+            labels=["gateway"],
+        )
+        for gateway, count in centre.desk.passages.unexplained.items():
+            unexplained.add_metric([gateway], count)
+        yield unexplained
         alerts = GaugeMetricFamily(
             "strapline_centre_alerts_open", "Alerts that nobody has acknowledged", labels=["code"]
         )

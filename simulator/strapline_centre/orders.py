@@ -12,6 +12,10 @@ AGAIN = timedelta(minutes=2)
 """Whoever is heard without having answered for so long is told again: longer than a base station's own round."""
 
 
+LOCATE_LIMIT = timedelta(hours=4, minutes=30)
+"""A tag is heard each 4 h at the latest (R11): a position "now" that it could not be asked for by then is asked for no more."""
+
+
 class Order(NamedTuple):
     """One of them. `identity` is the document's revision or the message's id; `parameters` are what its sealing takes, as plain JSON."""
 
@@ -46,14 +50,29 @@ class OpenOrders:
         self._rows = rows
         self._open: dict[str, dict[tuple[Kind, int], Order]] = {}
         self._told: dict[tuple[str, Kind, int], datetime] = {}
+        self._ends: dict[tuple[str, int], datetime] = {}
+        """When each open LOCATE is worth nothing any more."""
         self.reload()
 
     def reload(self) -> None:
         """Those that are kept; each goes again when its tag is heard."""
         self._open.clear()
+        self._ends.clear()
         for row in [] if self._rows is None else self._rows.all():
             order = Order(Kind(row.kind), row.identity, row.parameters, row.made_utc)
-            self._open.setdefault(row.tag, {})[order.kind, order.identity] = order
+            self._enter(row.tag, order)
+
+    def _enter(self, tag: str, order: Order) -> None:
+        self._open.setdefault(tag, {})[order.kind, order.identity] = order
+        if order.kind == Kind.LOCATE:
+            within = timedelta(seconds=order.parameters["within_s"])
+            self._ends[tag, order.identity] = order.made_utc + LOCATE_LIMIT + within
+
+    def expire(self, now: datetime) -> None:
+        """Let go of each LOCATE that is too old; within a transaction."""
+        for (tag, identity), end in list(self._ends.items()):
+            if now >= end:
+                self._drop(tag, lambda order, old=identity: (order.kind, order.identity) == (Kind.LOCATE, old))  # type: ignore[misc] # one argument
 
     def of(self, tag: str) -> list[Order]:
         return list(self._open.get(tag, {}).values())
@@ -69,7 +88,7 @@ class OpenOrders:
             self._drop(tag, lambda open_one: open_one.kind == order.kind)
         if self._rows is not None:
             self._rows.put(OrderRow(tag, int(order.kind), order.identity, order.parameters, order.made_utc))
-        self._open.setdefault(tag, {})[order.kind, order.identity] = order
+        self._enter(tag, order)
         self._told[tag, order.kind, order.identity] = now
 
     def answered(self, tag: str, code: int, detail: int) -> None:
@@ -91,6 +110,7 @@ class OpenOrders:
                     self._rows.drop(tag, int(order.kind), order.identity)
                 del self._open[tag][key]
                 self._told.pop((tag, *key), None)
+                self._ends.pop((tag, order.identity), None)
 
     def due(self, tag: str, now: datetime) -> list[Order]:
         """Those to send again, now that the tag has been heard."""

@@ -95,7 +95,6 @@ class _Process:
                     self._tasks.create_task(self._client.run(self._service)),
                     self._tasks.create_task(self._service.run()),
                     self._tasks.create_task(self._beat(watch, systemd)),
-                    self._tasks.create_task(self._hand_out_schedules()),
                 ]
                 _LOG.info(
                     "the centre has started",
@@ -112,11 +111,12 @@ class _Process:
 
     def _make_centre(self, ledger: Ledger) -> Centre:
         config = self._config
-        gateways = {one.tag: one.gateways or None for one in config.person}
-        persons = [
-            Person(keys, config.schedule(keys.tag), gateways=gateways.get(keys.tag))
-            for keys in read_centre_keys(config.tags.keys)
-        ]
+        known = {one.tag: one for one in config.person}
+        persons = []
+        for keys in read_centre_keys(config.tags.keys):
+            one = known.get(keys.tag)
+            held_by, judged_by = (None, ()) if one is None else (one.gateways or None, one.judged_by)
+            persons.append(Person(keys, config.schedule(keys.tag), gateways=held_by, judged_by=judged_by))
         return Centre(
             persons, config.gateway_keys, ledger, utc=utc_now, epoch=int(time.time()),
             clock=asyncio.get_running_loop().time, limits=config.limits, steps=config.steps, sites=config.sites,
@@ -131,14 +131,6 @@ class _Process:
             systemd.status(", ".join(reasons) or "all is taken")
             systemd.feed()
             await asyncio.sleep(_BEAT_S)
-
-    async def _hand_out_schedules(self) -> None:
-        """Gateways that judge themselves get their schedules; a gateway that starts later finds them with its session."""
-        await self._service.came_up.wait()
-        for person in self._config.person:
-            for gateway in person.judged_by if person.may_leave else ():
-                self._centre.send_schedule(person.tag, gateway)
-        self._service.publish()
 
     def _entered(self, entry: Entry) -> None:
         self._answers.entered(entry)

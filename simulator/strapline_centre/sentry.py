@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from strapline_centre.alert_rows import Alert, StepRow
 from strapline_centre.alerts import AlertBook
+from strapline_centre.dropping import OVER_AFTER_S, Dropped, DropWatch
 from strapline_centre.escalation import STEPS, Due, Escalation, Step
 from strapline_centre.gaps import GAP_AFTER_S, Gap, GapWatch
 from strapline_centre.leaving import Leaving
@@ -18,6 +19,8 @@ from strapline_protocol.desk import Desk, GatewayState
 
 _OVERDUE_LOOK_S = 60.0
 """So often the schedules of those who are out are looked at."""
+
+_DROPPED = "dropped/"
 
 
 class Limits(NamedTuple):
@@ -66,6 +69,7 @@ class Sentry:
             parts.gateways, now, silent_after_s=limits.gateway_silent_s, tag_silent_after_s=tag_s or TAG_SILENT_AFTER_S
         )
         self._gaps = GapWatch(parts.ledger.journals, after_s=limits.gap_s)
+        self._drops = DropWatch(parts.desk.passages, parts.ledger.notes.all(_DROPPED))
         self._beat_at = now
         self._looked_at = now
         self._notifications: deque[Notification] = deque()
@@ -150,12 +154,15 @@ class Sentry:
         """Raise what is due, and beat. `LedgerDownError` leaves it due and says no beat: who hears none may know that nothing is taken."""
         parts, now, utc = self._parts, self._parts.clock(), self._parts.utc()
         silent, gaps, begun = self.watch.due(now), self._gaps.due(now), list[StepRow]()
+        drops = self._drops.due(utc.timestamp())
 
         def work() -> None:
             for one in silent:
                 self._tell_silent(one, utc)
             for gap in gaps:
                 self._tell_gap(gap, utc)
+            for drop in drops:
+                self._tell_drop(drop, utc)
             self._end_what_is_over(utc)
             begun.extend(self._begin(due, utc) for due in self.escalation.due(utc))
 
@@ -163,6 +170,7 @@ class Sentry:
         self._looked_at = now
         self.watch.told(silent)
         self._gaps.told(gaps)
+        self._drops.told(drops)
         for one in silent:
             parts.readers.gone(one.subject)
         for step in begun:
@@ -193,12 +201,19 @@ class Sentry:
         )
         self._parts.alerts.tell(gap.source, "gap", text, utc, key=f"{gap.journal:08x}")
 
+    def _tell_drop(self, drop: Dropped, utc: datetime) -> None:
+        self._parts.ledger.notes.put(_DROPPED + drop.gateway, drop.episodes)
+        if drop.goes_on:
+            text = "messages of the gateway go missing on their way again and again, and no connection was broken"
+            self._parts.alerts.tell(drop.gateway, "dropping", text, utc)
+
     def _end_what_is_over(self, utc: datetime) -> None:
         alerts = self._parts.alerts
         for alert in alerts.open:
             if alert.over_utc is None and (
                 (alert.code == "tag_silent" and not self.watch.is_silent(alert.subject))
                 or (alert.code == "gap" and not self._gaps.is_open(alert.subject, int(alert.key, 16)))
+                or (alert.code == "dropping" and (utc - alert.last).total_seconds() >= OVER_AFTER_S)
             ):
                 alerts.over(alert.subject, alert.code, utc, key=alert.key)
 

@@ -50,8 +50,6 @@ class CentreService:
         self._changed = asyncio.Event()
         self._taken_over: TakenOverError | None = None
         self.connected = False
-        self.came_up = asyncio.Event()
-        """There has been a broker."""
         self.ledger_trouble = ""
         """Why nothing is taken at the moment; empty: it is."""
         self.received = 0
@@ -62,7 +60,7 @@ class CentreService:
 
     def mqtt_connected(self) -> None:
         self.connected = True
-        self.came_up.set()
+        self._centre.connected()
 
     def publish(self) -> None:
         """Publish what the centre has to say."""

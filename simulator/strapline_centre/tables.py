@@ -22,8 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
-VERSION = 2
-"""Of these tables. 1 had neither alerts nor orders, and no word of its version."""
+VERSION = 3
+"""Of these tables. 1 had neither alerts nor orders, and no word of its version; 2 kept nothing of a gateway's clock."""
 
 METADATA = MetaData()
 
@@ -41,8 +41,13 @@ RECORDS = Table(
     Column("gateway", String(8), nullable=False),
     Column("gateway_utc", String(32), nullable=False),
     Column("centre_utc", String(32), nullable=False),
+    Column("clock", String(12)),  # what the gateway's was worth; NULL: it did not say so, or nobody kept it
+    Column("historical", Boolean),  # it had waited at the gateway; NULL as of the clock
     UniqueConstraint("source", "journal", "sequence"),
 )
+
+_ADDED = ("clock", "historical")
+"""Columns of the records since version 3."""
 
 REFUSED = Table(
     "refused",
@@ -154,7 +159,7 @@ def prepare(connection: Connection) -> int:
     else:
         # Those before version 1 compared sealed bytes, where this one compares what was under the seal: all would be conflicts.
         columns = {column["name"] for column in tables.get_columns(RECORDS.name)}
-        if not columns >= set(RECORDS.c.keys()):
+        if not columns >= set(RECORDS.c.keys()) - set(_ADDED):
             raise FormError("made by another version; give the URL of a new database")
         is_marked = tables.has_table(SCHEMA.name)
         found = int(connection.execute(select(SCHEMA.c.version)).scalar_one()) if is_marked else 1
@@ -167,6 +172,9 @@ def prepare(connection: Connection) -> int:
             connection.exec_driver_sql(statement)
     elif found < VERSION:
         METADATA.create_all(connection)
+        for name in _ADDED:
+            kind = RECORDS.c[name].type.compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {RECORDS.name} ADD COLUMN {name} {kind}")
     if found < VERSION:
         connection.execute(SCHEMA.delete())
         connection.execute(SCHEMA.insert().values(version=VERSION))

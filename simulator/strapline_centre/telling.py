@@ -5,9 +5,11 @@ when the tag is heard without having answered, after a restart too.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from strapline_centre.database import LedgerDownError
 from strapline_centre.ledger import Ledger
 from strapline_centre.orders import OpenOrders, Order, seal
 from strapline_centre.schedule import Schedule, curfew_document
@@ -16,6 +18,9 @@ from strapline_protocol.desk import Desk
 from strapline_protocol.keys import CentreKeys
 from strapline_protocol.rekeying import SALT_SIZE, next_generation, root_of
 from strapline_wire.errors import LocalProtocolError
+
+_NEWEST = "newest_identity"
+_GIVEN = "given/"
 
 
 class Person(NamedTuple):
@@ -27,6 +32,8 @@ class Person(NamedTuple):
     """Further keys of the same tag that its records may be sealed with: of before it was provisioned anew, say."""
     gateways: tuple[str, ...] | None = None
     """Ids of the gateways that hold this tag's keys: new keys go to them, and wait until each has them. None: all of the centre's."""
+    judged_by: tuple[str, ...] = ()
+    """Ids of the gateways that judge by the schedule themselves."""
 
 
 class Telling:
@@ -40,7 +47,11 @@ class Telling:
     _utc: Callable[[], datetime]
     _entropy: Callable[[int], bytes]
     _newest: int
-    """The last revision, or id of a message."""
+    """The last revision, or id of a message, over restarts too."""
+    _judging: dict[str, set[str]]
+    """The tags whose schedules each gateway judges by."""
+    _scheduled: dict[str, int]
+    """The start of each gateway in which it was last given its schedules by us."""
     _proved: dict[str, int]
     """The generation of keys that the ledger knows a tag to have come under, where it is not the provisioned one."""
 
@@ -66,7 +77,11 @@ class Telling:
         kept = self._persons[tag].schedule
         if kept is None:
             raise LocalProtocolError("this wearer has no schedule", tag)
-        return self._order(tag, Kind.CURFEW, kept.curfew(self._utc())._asdict())
+        revision = self._order(tag, Kind.CURFEW, kept.curfew(self._utc())._asdict())
+        for gateway, tags in self._judging.items():
+            if tag in tags:
+                self.send_schedule(tag, gateway)
+        return revision
 
     def send_config(self, tag: str, *, homes: Iterable[int] = (), settings: Iterable[Sequence[int]] = ()) -> int:
         """As `CommandSealer.config`; gives the revision. What was set before stays, but for `homes`: they are those given now."""
@@ -87,27 +102,58 @@ class Telling:
         return self._order(tag, Kind.LOCATE, {"within_s": within_s})
 
     def send_schedule(self, tag: str, gateway: str) -> int:
-        """Give a gateway the tag's schedule to judge by; gives its revision."""
+        """Give a gateway the tag's schedule to judge by, now and whenever it starts anew; gives its revision."""
         kept = self._persons[tag].schedule
         if kept is None:
             raise LocalProtocolError("this wearer has no schedule", tag)
-        revision = max(self._newest + 1, int(self._utc().timestamp())) & 0x7FFFFFFF
-        self._newest = revision
-        values = kept.curfew(self._utc())
-        self.desk.send_schedule(tag, gateway, revision, curfew_document(revision, values))
+        revision = self._next_identity()
+        document = curfew_document(revision, kept.curfew(self._utc()))
+        self.commit(lambda: (self._note_newest(revision), self.ledger.notes.put(f"{_GIVEN}{gateway}/{tag}", revision)))
+        self._judging.setdefault(gateway, set()).add(tag)
+        self.desk.send_schedule(tag, gateway, revision, document)
         return revision
 
-    def _order(self, tag: str, kind: Kind, parameters: dict[str, Any]) -> int:
-        # Unix time rises over restarts too.
+    def take_schedule(self, tag: str, gateway: str) -> int:
+        """From now on this gateway does not judge any more; gives the revision that says so."""
+        revision = self._next_identity()
+        self.commit(lambda: self._note_newest(revision))
+        self._judging.get(gateway, set()).discard(tag)
+        self.desk.send_schedule(tag, gateway, revision, b"")
+        return revision
+
+    def give_schedules(self, gateway: str) -> None:
+        """All that this gateway is to judge by. What it was given once and is not to have now is taken back."""
+        wanted = {tag for tag in self._judging.get(gateway, ()) if self._persons[tag].schedule is not None}
+        for tag in sorted(wanted | self.ledger.notes.all(f"{_GIVEN}{gateway}/").keys()):
+            (self.send_schedule if tag in wanted else self.take_schedule)(tag, gateway)
+
+    def _follow_start(self, gateway: str, start: int) -> None:
+        """A gateway is online. One that has started anew has no schedules; since we have, ours may be others."""
+        if self._scheduled.get(gateway) != start:
+            with suppress(LedgerDownError):  # its next beat shows it again
+                self.give_schedules(gateway)
+                self._scheduled[gateway] = start
+
+    def _next_identity(self) -> int:
+        # Unix time rises too, and a restored ledger knows less.
         newest = max(self._newest, self.orders.newest)
-        identity = max(newest + 1, int(self._utc().timestamp())) & 0x7FFFFFFF
+        return max(newest + 1, int(self._utc().timestamp())) & 0x7FFFFFFF
+
+    def _note_newest(self, identity: int) -> None:
+        self.ledger.notes.put(_NEWEST, identity)
+        self._newest = identity
+
+    def _order(self, tag: str, kind: Kind, parameters: dict[str, Any]) -> int:
+        identity = self._next_identity()
         order = Order(kind, identity, parameters, self._utc())
         commands = seal(self.desk.sealer(tag), order)
-        self.commit(lambda: self.orders.add(tag, order, self._utc()))
-        self._newest = identity
+        self.commit(lambda: (self.orders.add(tag, order, self._utc()), self._note_newest(identity)))
         for gateway in self._gateways_of(tag):
             self.desk.send(tag, gateway, *commands)
         return identity
+
+    def _resume_newest(self) -> int:
+        return int(self.ledger.notes.all(_NEWEST).get("", 0))
 
     def _say(self, tag: str, order: Order) -> None:
         sealed = seal(self.desk.sealer(tag), order)

@@ -4,7 +4,9 @@ A text that is sent again under its old nonce is the same text, and is no repeti
 """
 
 import itertools
+import tempfile
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -21,6 +23,8 @@ from strapline_tag.journal import Journal
 from strapline_tag.timekeeping import Clock
 from strapline_wire import frames, link, seal
 from strapline_wire.keys import Slot, derive
+
+MEMORY = Path("/dev/shm")
 
 BROADCAST, END_TO_END, HEADER = (derive(SECRET, purpose) for purpose in ("broadcast", "end-to-end", "header"))
 
@@ -42,15 +46,25 @@ def uses(monkeypatch):
 
 
 @pytest.fixture
-def build(uses, tmp_path):
+def folder(tmp_path):
+    """In memory where there is such a place: ledgers and outboxes wait for their disk at each step, and no disk is tested here."""
+    if not MEMORY.is_dir():
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="strapline-", dir=MEMORY) as made:
+        yield Path(made)
+
+
+@pytest.fixture
+def build(uses, folder):
     """House after house, each in a folder of its own, all noted in one place."""
     built = []
 
     def make(*, powered=True, **options):
-        folder = tmp_path / str(len(built))
-        folder.mkdir()
+        own = folder / str(len(built))
+        own.mkdir()
         every_opening = {"strap_told_openings": 1_000_000}  # a flapping strap makes as many records as it can
-        built.append(House(uses, folder, config=every_opening | options.pop("config", {}), **options))
+        built.append(House(uses, own, config=every_opening | options.pop("config", {}), **options))
         if powered:
             built[-1].power()
         return built[-1]
@@ -125,7 +139,7 @@ def gateways_come_and_go(house, change_keys):
 def centres_come_and_go(house, change_keys):
     """Restarted, twice in a second, with the clock set back, on a restored ledger, and all of that at once."""
     house.arm()
-    for clock_s in (None, None, 0, 10**6, None, 0):
+    for number, clock_s in enumerate((None, None, 0, 10**6, None, 0)):
         house.start_centre(clock_s)
         house.back_up_ledger()
         house.strap(5)
@@ -137,7 +151,8 @@ def centres_come_and_go(house, change_keys):
             house.arm()
             house.start_centre(0)
             house.arm()
-        change_keys(house)
+        if number in (1, 3):  # before and after the clock's great leap
+            change_keys(house)
     house.power()
     house.run(600)
 

@@ -26,9 +26,9 @@ def entry_of(heard: Arrival | GatewayRecord, now: datetime) -> Entry:
         times = heard.gateway, heard.heard, now
         return Entry(*at, heard.channel, content, fields, *times, clock=heard.clock, historical=historical)
     record = heard.record
-    said = record.name, record.content, record.fields
-    how = heard.gateway, heard.heard, now, heard.sealed, heard.clock, historical
-    return Entry(record.tag, record.journal, record.sequence, *said, *how)
+    at = record.tag, record.journal, record.sequence
+    said, times = (record.name, record.content, record.fields), (heard.gateway, heard.heard, now)
+    return Entry(*at, *said, *times, heard.sealed, heard.clock, historical)
 
 
 def refused_entry_of(heard: Refused, now: datetime) -> RefusedEntry:

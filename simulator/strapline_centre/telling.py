@@ -108,7 +108,12 @@ class Telling:
             raise LocalProtocolError("this wearer has no schedule", tag)
         revision = self._next_identity()
         document = curfew_document(revision, kept.curfew(self._utc()))
-        self.commit(lambda: (self._note_newest(revision), self.ledger.notes.put(f"{_GIVEN}{gateway}/{tag}", revision)))
+
+        def work() -> None:
+            self._note_newest(revision)
+            self.ledger.notes.put(f"{_GIVEN}{gateway}/{tag}", revision)
+
+        self.commit(work)
         self._judging.setdefault(gateway, set()).add(tag)
         self.desk.send_schedule(tag, gateway, revision, document)
         return revision
@@ -147,7 +152,12 @@ class Telling:
         identity = self._next_identity()
         order = Order(kind, identity, parameters, self._utc())
         commands = seal(self.desk.sealer(tag), order)
-        self.commit(lambda: (self.orders.add(tag, order, self._utc()), self._note_newest(identity)))
+
+        def work() -> None:
+            self.orders.add(tag, order, self._utc())
+            self._note_newest(identity)
+
+        self.commit(work)
         for gateway in self._gateways_of(tag):
             self.desk.send(tag, gateway, *commands)
         return identity

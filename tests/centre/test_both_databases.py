@@ -1,5 +1,6 @@
 """The ledger and its centre on SQLite and on PostgreSQL: the same, with real servers."""
 
+import hashlib
 import json
 import sqlite3
 from contextlib import closing
@@ -12,8 +13,10 @@ from hand_made_tag import OTHER_SECRET, SECRET, HandMadeTag
 from strapline_centre import export
 from strapline_centre.database import Database, LedgerDownError, TakenOverError
 from strapline_centre.ledger import Entry, Ledger, Outcome, RefusedEntry
+from strapline_centre.tables import EXPORTED
+from strapline_protocol import contract
 from strapline_protocol.codes import Kind
-from strapline_protocol.contract import digest
+from strapline_protocol.contract import Passage, digest
 from strapline_protocol.errors import UserError
 from strapline_protocol.keys import centre_keys
 from strapline_wire import frames
@@ -94,6 +97,8 @@ def test_a_centre_keeps_alerts_orders_states_and_who_is_out_over_a_restart(ledge
     told = again.centre.ledger.alerts.steps()
     assert [(step.alert, step.role) for step in told] == [(2, "primary"), (3, "primary")]
     again.say("state", {"state": "online", "start": 7, "number": 3}, subject="")
+    assert again.rejected == {}  # the retained one, which each start brings
+    again.say("state", {"state": "online", "start": 7, "number": 2}, subject="")
     assert again.rejected == {"old_state": 1}
     acknowledged = [a for a in again.ledger.alerts.all() if not a.is_open]
     assert [(a.code, a.acknowledged_by, a.note) for a in acknowledged] == [
@@ -158,7 +163,7 @@ def test_an_export_that_was_changed_or_cut_is_found(tmp_path):
         "changed": text.replace('\\"detail\\": 0', '\\"detail\\": 1'),
         "cut": "".join(lines[:-1]),
         "less": "".join([lines[0], *lines[2:]]),
-        "newer": text.replace('"version": 2', '"version": 3'),
+        "newer": text.replace('"version": 3', '"version": 4'),
         "no export": "{}\n",
         "no json": "\xff\n",
     }.items():
@@ -236,7 +241,7 @@ def test_a_ledger_of_the_previous_release_goes_on_with_its_alerts(tmp_path):
     new.centre.acknowledge(1, "the officer was there", "primary")
     new.close()
     again = Bench(Ledger(f"sqlite:///{path}"), epoch=EPOCH + 120)
-    assert (again.ledger.upgraded_from, again.codes) == (2, ["left_home"])  # judged once
+    assert (again.ledger.upgraded_from, again.codes) == (3, ["left_home"])  # judged once
     again.close()
     bench.close()
 
@@ -245,10 +250,59 @@ def test_a_ledger_of_a_newer_release_is_refused(tmp_path):
     url = f"sqlite:///{tmp_path}/ledger.sqlite"
     Ledger(url).close()
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as newer:
-        newer.execute("UPDATE schema_version SET version = 3")
+        newer.execute("UPDATE schema_version SET version = 4")
         newer.commit()
-    with pytest.raises(UserError, match="version 3"):
+    with pytest.raises(UserError, match="version 4"):
         Ledger(url)
+
+
+def test_each_record_keeps_what_the_gateways_clock_was_worth_and_whether_it_had_waited(ledger_url, tmp_path):
+    bench = Bench(Ledger(ledger_url))
+    heard = {"heard": contract.utc_text(START)}
+    first, second = bench.tag.event(), bench.tag.event()
+    bench.say("event", heard | {"record": contract.text_of(first), "clock": "unsure"}, passage=Passage(True, 1, 1))
+    bench.say("event", heard | {"record": contract.text_of(second), "clock": ["no", "text"]})
+    about = {"present": True, "rssi_dbm": -60, "verified": False, "range_class": "23m"}
+    bench.own("presence", 1, clock="synchronised", **about)
+    here = [("unsure", True), ("", None), ("synchronised", None)]
+    assert [(one.clock, one.historical) for one in bench.ledger.entries()] == here
+    export.write_csv(bench.ledger.database, tmp_path / "csv", "2026-03-02T20:00:00.000Z")
+    export.write_jsonl(bench.ledger.database, tmp_path / "jsonl", "2026-03-02T20:00:00.000Z")
+    for name in ("csv", "jsonl"):
+        other = Ledger(f"sqlite:///{tmp_path}/{name}.sqlite")
+        export.load(other.database, export.read(tmp_path / name))
+        assert list(other.entries()) == list(bench.ledger.entries())
+        assert list(other.entries())[-1].fields == {"tag": TAG, **about}
+        other.close()
+    bench.close()
+
+
+def test_a_ledger_and_an_export_of_version_2_go_on_without_a_word_of_the_clock(ledger_url, tmp_path):
+    bench = Bench(Ledger(ledger_url))
+    bench.record(bench.tag.event())
+    with bench.ledger.database.transaction() as connection:  # as version 2 was
+        for name in ("clock", "historical"):
+            connection.exec_driver_sql(f"ALTER TABLE records DROP COLUMN {name}")
+        connection.exec_driver_sql("UPDATE schema_version SET version = 2")
+    bench.close()
+    again = Bench(Ledger(ledger_url), epoch=EPOCH + 60)
+    assert again.ledger.upgraded_from == 2
+    again.own("presence", 1, clock="set", present=True, rssi_dbm=-60)
+    assert [(one.clock, one.historical) for one in again.ledger.entries()] == [("", None), ("set", None)]
+    rows = [(table, dict(row)) for table, row in export.rows_of(again.ledger.database)]
+    for _, row in rows:
+        row.pop("clock", None)
+        row.pop("historical", None)
+    lines = [{"begin": export.FORM, "version": 2}, *({"table": table, "row": row} for table, row in rows)]
+    written = "".join(json.dumps(line) + "\n" for line in lines)
+    counts = {table.name: sum(name == table.name for name, _ in rows) for table in EXPORTED}
+    end = {"end": export.FORM, "rows": counts, "sha256": hashlib.sha256(written.encode()).hexdigest()}
+    (tmp_path / "two.jsonl").write_text(written + json.dumps(end) + "\n")
+    other = Ledger(f"sqlite:///{tmp_path}/other.sqlite")
+    export.load(other.database, export.read(tmp_path / "two.jsonl"))
+    assert [(one.kind, one.clock) for one in other.entries()] == [("event", ""), ("presence", "")]
+    other.close()
+    again.close()
 
 
 def test_a_gateways_receipts_for_history_are_few_and_true(ledger_url):

@@ -50,11 +50,12 @@ class Bench:
     def close(self):
         self.ledger.close()
 
-    def say(self, channel, data, *, subject=TAG, gateway=HOME, key=None):
+    def say(self, channel, data, *, subject=TAG, gateway=HOME, key=None, passage=None):
         """A message as this gateway sends it; gives the new ledger entry, and keeps the answers in `out`."""
         self._said += 1
         topic = Topic(gateway, channel, subject)
-        payload = contract.encode(Message(topic, str(self._said), self.now, data), key or KEYS[gateway])
+        message = Message(topic, str(self._said), self.now, data, passage)
+        payload = contract.encode(message, key or KEYS[gateway])
         return self.receive(str(topic), payload)
 
     def receive(self, topic, payload):

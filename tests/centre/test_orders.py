@@ -6,8 +6,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from centre.test_centre import EPOCH, HOME, INGRESS, KEYS, START, TAG, Bench
-from hand_made_tag import OTHER_TAG
+from hand_made_tag import OTHER_TAG, HandMadeTag
+from strapline_centre.centre import Person
+from strapline_centre.ledger import Ledger
+from strapline_centre.orders import LOCATE_LIMIT
 from strapline_centre.schedule import Schedule
+from strapline_gateway.station import Station
 from strapline_protocol import contract
 from strapline_protocol.codes import EventCode, Kind, Window
 from strapline_protocol.curfews import Once, Weekly
@@ -176,3 +180,77 @@ def test_who_is_back_in_time_is_no_alert(bench):
     later(bench, 3600)
     bench.own("presence", 1, present=True, rssi_dbm=-60)
     assert bench.codes == []
+
+
+def test_a_position_that_nobody_could_give_in_time_is_asked_for_no_more(bench):
+    bench.centre.locate(TAG, 300)
+    kept = bench.centre.send_message(TAG, "Call us.")
+    said(bench)
+    bench.now += LOCATE_LIMIT
+    bench.record(bench.tag.event())
+    assert Kind.LOCATE in [kind for _, kind, _ in said(bench)]
+    again = Bench(bench.ledger, epoch=EPOCH + 60)  # its end stands in the ledger
+    again.now = bench.now + timedelta(seconds=300)
+    again.centre.sentry.handle_timer()
+    assert [(order.kind, order.identity) for order in again.centre.orders.of(TAG)] == [(Kind.MESSAGE, kept)]
+    assert [row.kind for row in again.ledger.orders.all()] == [Kind.MESSAGE]
+
+
+# Gateways that judge by the schedule themselves.
+
+
+class House:
+    """A centre on one ledger, and the real station that it gives its schedules to; both start anew."""
+
+    def __init__(self):
+        self.ledger, self.tag = Ledger(), HandMadeTag()
+        self.bench, self.starts, self.states, self.refused = None, 0, 0, 0
+        self.start_centre((HOME,))
+        self.start_gateway()
+
+    def start_centre(self, judged_by, schedule=None, now=START):
+        at_work = Schedule(BERLIN, (), weekly=(Weekly(Window.MUST_LEAVE, 0, time(8), time(16)),))
+        person = Person(self.tag.centre_keys, schedule or at_work, judged_by=judged_by)
+        self.bench = Bench(self.ledger, epoch=EPOCH, persons=[person])
+        self.bench.now = now
+
+    def start_gateway(self):
+        self.station = Station(int(HOME, 16), [self.tag.gateway_keys], bytes, home=True, utc_s=lambda: EPOCH)
+        self.starts += 1
+        self.states = 0
+
+    def online(self):
+        """The gateway's word; gives the revisions and whether it judges by them, as the station has taken them."""
+        self.states += 1
+        state = {"state": "online", "start": self.starts, "number": self.states, "connection": 1}
+        self.bench.say("state", state, subject="")
+        return self.take(self.bench.out)
+
+    def take(self, messages):
+        taken = []
+        for message in messages:
+            if message.topic.channel == "schedule":
+                document = contract.octets(message.data, "curfew")
+                revision = message.data["revision"]
+                assert self.station.set_schedule(message.topic.subject, revision, document, 0.0)
+                taken.append((revision, bool(document)))
+        return taken
+
+
+def test_a_gateway_that_starts_anew_is_given_its_schedules_and_a_centre_that_does_gives_them_again():
+    house = House()
+    ((first, judges),) = house.online()
+    assert judges
+    assert house.online() == []
+    house.start_gateway()
+    ((second, _),) = house.online()
+    house.start_centre((HOME,), now=START - timedelta(days=3))  # its clock was set back
+    ((third, _),) = house.online()
+    assert first < second < third
+    house.bench.centre.send_curfew(TAG, Schedule(BERLIN, ()))
+    ((fourth, _),) = house.take(house.bench.answers())
+    assert fourth > third
+    house.start_centre(())
+    ((_, judges),) = house.online()
+    assert not judges
+    house.ledger.close()

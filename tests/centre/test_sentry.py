@@ -10,13 +10,16 @@ from centre.test_centre import EPOCH, HOME, INGRESS, KEYS, START, TAG, Bench
 from hand_made_tag import SECRET
 from strapline_centre.alert_rows import Alert
 from strapline_centre.centre import Centre, Person
+from strapline_centre.database import LedgerDownError
 from strapline_centre.escalation import STEPS, Escalation
 from strapline_centre.gaps import GapWatch
 from strapline_centre.ledger import Ledger
 from strapline_centre.readers import Readers
 from strapline_centre.watch import Watch
 from strapline_centre.watchdog import LoopWatch
+from strapline_protocol import contract
 from strapline_protocol.codes import EventCode
+from strapline_protocol.contract import Passage
 from strapline_protocol.keys import centre_keys
 from strapline_protocol.received import Journals
 from strapline_wire import frames
@@ -160,6 +163,82 @@ def test_what_a_gateway_keeps_back_is_an_alert_with_its_range_until_it_comes(ben
     pass_time(bench, 120)
     (gap,) = [alert for alert in bench.centre.alerts.open if alert.code == "gap"]
     assert gap.over_utc is not None
+
+
+# Dropped on the way (R41).
+
+
+def online(bench, number, connection=1):
+    state = {"state": "online", "start": 1, "number": number, "connection": connection}
+    bench.say("state", state, subject="")
+
+
+def heard_with(bench, number):
+    """A record of the tag, as the gateway's publication with this number; what has other numbers was dropped."""
+    data = {"record": contract.text_of(bench.tag.event()), "heard": contract.utc_text(bench.now)}
+    bench.say("event", data, passage=Passage(False, 1, number))
+
+
+def dropping(bench):
+    return [alert for alert in bench.centre.alerts.open if alert.code == "dropping"]
+
+
+def test_dropping_that_goes_on_is_one_alert_over_a_restart_too_and_says_when_it_is_over():
+    bench = bench_with(Ledger())
+    online(bench, 1)
+    heard_with(bench, 1)
+    for number in (3, 5):
+        heard_with(bench, number)
+        pass_time(bench, 600)
+    assert dropping(bench) == []
+    again = bench_with(bench.ledger, epoch=EPOCH + 60)
+    again.now, again.tag = bench.now, bench.tag
+    online(again, 2)
+    for number in (7, 9, 11):  # the first that a centre hears tells it nothing
+        heard_with(again, number)
+        pass_time(again, 600)
+    (alert,) = dropping(again)
+    assert (alert.subject, alert.times, alert.over_utc) == (HOME, 2, None)
+    pass_time(again, 4000)
+    assert dropping(again)[0].over_utc is not None
+    assert again.centre.desk.passages.unexplained == {HOME: 2}
+    again.close()
+
+
+def test_two_droppings_or_any_number_with_a_broken_connection_are_no_alert(bench):
+    heard_with(bench, 1)
+    for number in range(1, 30):
+        online(bench, number, connection=number)
+        heard_with(bench, 3 * number)
+        pass_time(bench, 600)
+    for number in range(1, 30):
+        bench.centre.connected()
+        heard_with(bench, 100 + 3 * number)
+        pass_time(bench, 600)
+    for number in (200, 202):
+        pass_time(bench, 600)
+        heard_with(bench, number)
+    pass_time(bench, 600)
+    assert dropping(bench) == []
+
+
+def test_a_ledger_that_is_away_loses_no_episode(bench, monkeypatch):
+    for number in (1, 3, 5):
+        heard_with(bench, number)
+        pass_time(bench, 600)
+
+    def away(_work):
+        raise LedgerDownError
+
+    heard_with(bench, 7)
+    bench.now += timedelta(seconds=600)
+    parts = bench.centre.sentry._parts
+    monkeypatch.setattr(bench.centre.sentry, "_parts", parts._replace(commit=away))
+    with pytest.raises(LedgerDownError):
+        bench.centre.sentry.handle_timer()
+    monkeypatch.setattr(bench.centre.sentry, "_parts", parts)
+    bench.centre.sentry.handle_timer()
+    assert len(dropping(bench)) == 1
 
 
 # Whom an alert is told to.

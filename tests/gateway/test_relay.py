@@ -469,7 +469,8 @@ def test_birth_and_clean_end_are_retained_and_the_will_is_not_sent():
         near.outbox.close()
         return early.states(), [json.loads(payload)["data"] for _, payload in late.messages]
 
-    assert run_virtual(main()) == (["online", "offline"], [{"state": "offline", "start": 1, "number": 2}])
+    goodbye = {"state": "offline", "start": 1, "number": 2, "connection": 1}
+    assert run_virtual(main()) == (["online", "offline"], [goodbye])
 
 
 def test_a_gateway_that_goes_without_a_word_is_lost_after_the_wills_delay_and_found_again():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hand_made_tag import OTHER_TAG, SECRET, TAG, HandMadeTag
 from strapline_protocol import contract
 from strapline_protocol.codes import EventCode, Kind, Refusal
-from strapline_protocol.contract import Message, Topic
+from strapline_protocol.contract import Message, Passage, Topic
 from strapline_protocol.desk import Arrival, Desk, GatewayRecord, GatewayState, Refused, TimeAsked
 from strapline_protocol.keys import CentreKeys, centre_keys
 from strapline_protocol.received import Journals
@@ -210,6 +210,29 @@ def test_a_question_for_the_time_is_answered_at_once(bench):
     envelope, body = bench.tag.open_command(contract.octets(answer.data, "command"))
     assert (envelope.kind, frames.unpack_time(body)) == (frames.TIME, (b"12345678", EPOCH, 0))
     assert bench.accepted(heard) == []
+
+
+def test_a_retained_state_that_comes_again_is_passed_over_and_an_older_one_is_refused(bench):
+    online = {"state": "online", "start": 2, "number": 5, "connection": 1}
+    bench.desk.resume_state(GATEWAY, 2, 5)  # as after a restart
+    assert [bench.say("state", online, subject=""), dict(bench.desk.rejected)] == [None, {}]
+    assert bench.say("state", online | {"number": 4}, subject="") is None
+    assert bench.desk.rejected == {"old_state": 1}
+    assert bench.say("state", {"state": "lost", "start": 2}, subject="").state == "lost"
+    assert bench.say("state", online, subject="") is None  # from before the loss, which it must not hide
+    assert bench.desk.rejected == {"old_state": 2}
+    assert bench.say("state", online | {"number": 6, "connection": 2}, subject="").state == "online"
+    assert [bench.say("state", online | {"number": 6}, subject=""), bench.desk.rejected["old_state"]] == [None, 2]
+
+
+def test_what_cannot_be_opened_has_come_all_the_same_and_was_not_dropped(bench):
+    good = {"record": contract.text_of(bench.tag.event()), "heard": contract.utc_text(NOW)}
+    bad = good | {"record": contract.text_of(bytes(40))}
+    for number, data in enumerate((good, bad, {"no": "sense"}, good), 1):
+        message = Message(Topic(GATEWAY, "event", TAG), str(number), NOW, data, Passage(False, 1, number))
+        bench.desk.receive(str(message.topic), contract.encode(message, KEY))
+    assert bench.desk.passages.overdue(2 * EPOCH, 0) == []
+    assert sum(bench.desk.rejected.values()) == 2
 
 
 def test_a_gateways_state_is_told(bench):

@@ -27,10 +27,44 @@ def test_what_is_dropped_is_told_once_and_after_its_time():
     for number in (1, 2, 6, 7, 9):
         note(passages, number, now_s=10.0 * number)
     assert passages.overdue(119.0, 60) == []
-    assert passages.overdue(120.0, 60) == [Missing(GATEWAY, TAG, 3, 5, 3)]
-    assert passages.overdue(1000.0, 60) == [Missing(GATEWAY, TAG, 8, 8, 1)]
+    assert passages.overdue(120.0, 60) == [Missing(GATEWAY, TAG, 3, 5, 3, 3)]
+    assert passages.overdue(1000.0, 60) == [Missing(GATEWAY, TAG, 8, 8, 1, 1)]
     assert passages.overdue(1e9, 60) == []
     assert passages.counts == {(GATEWAY, "dropped"): 4}
+    assert passages.unexplained == {GATEWAY: 4}
+
+
+def unexplained(passages):
+    return [missing.unexplained for missing in passages.overdue(1e9, 60)]
+
+
+def test_what_a_broken_connection_explains_is_no_evidence_and_what_follows_is():
+    passages = Passages()
+    passages.gateway_state(GATEWAY, 3, 1)
+    note(passages, 1)
+    passages.gateway_state(GATEWAY, 3, 2)
+    note(passages, 5)  # what was under way is gone
+    passages.gateway_state(GATEWAY, 3, 2)  # the same connection's beat
+    assert unexplained(passages) == [0]
+    note(passages, 7)
+    passages.gateway_state(OTHER, 3, 9)  # another one's
+    assert unexplained(passages) == [1]
+    note(passages, 9)
+    passages.gateway_state(GATEWAY, 3, 0)  # its will: what is missing may have been under way
+    note(passages, 11)
+    assert unexplained(passages) == [0]
+    assert passages.unexplained == {GATEWAY: 1}
+
+
+def test_what_expired_while_the_centre_was_away_is_no_evidence():
+    passages = Passages()
+    note(passages, 1)
+    note(passages, 3, now_s=100.0)
+    passages.centre_connected(110.0)
+    for number, now_s in ((5, 111.0), (8, 409.0), (9, 410.0), (11, 411.0)):
+        note(passages, number, now_s=now_s)
+    (missing,) = passages.overdue(1e9, 60)
+    assert (missing.messages, missing.unexplained) == (5, 1)
 
 
 def test_what_was_held_back_is_late_and_no_more_missing():

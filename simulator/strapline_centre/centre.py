@@ -156,6 +156,11 @@ class Centre(Telling):
     def connected(self) -> None:
         """There is a broker again; what it has kept for us meanwhile has holes for which nobody is to blame."""
         self.desk.passages.centre_connected(self._utc().timestamp())
+        self.sentry.line(up=True)
+
+    def disconnected(self) -> None:
+        """There is none: nobody can be heard, and nobody is to blame for it."""
+        self.sentry.line(up=False)
 
     def next_message(self) -> Outgoing | None:
         return self.desk.next_message()

@@ -89,6 +89,7 @@ class _Process:
 
     async def _run(self, watch: LoopWatch) -> None:
         systemd = Notifier()
+        self._centre.disconnected()  # until the client says otherwise
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 working = [

@@ -22,6 +22,9 @@ _OVERDUE_LOOK_S = 60.0
 
 _DROPPED = "dropped/"
 
+CUT_OFF_AFTER_S = 60.0
+"""A broker that restarts is back by then; a centre without one hears nobody, and a person must know it (R55)."""
+
 
 class Limits(NamedTuple):
     """Bounds of the watch, in seconds; None: not watched."""
@@ -71,6 +74,8 @@ class Sentry:
         self._gaps = GapWatch(parts.ledger.journals, after_s=limits.gap_s)
         self._drops = DropWatch(parts.desk.passages, parts.ledger.notes.all(_DROPPED))
         self._beat_at = now
+        self._cut_off_at: float | None = None
+        self._cut_off_told = False
         self._looked_at = now
         self._notifications: deque[Notification] = deque()
         self.escalation = Escalation(self._steps)
@@ -110,6 +115,16 @@ class Sentry:
             else:
                 self.escalation.settled(change.alert.id)
 
+    def line(self, *, up: bool) -> None:
+        """The centre's own line to its broker. While it is down nobody is silent but the centre."""
+        now = self._parts.clock()
+        if up:
+            self._cut_off_at = None
+            self.watch.restored(now)
+        elif self._cut_off_at is None:
+            self._cut_off_at, self._cut_off_told = now, False
+            self.watch.cut_off(now)
+
     def state(self, told: GatewayState) -> None:
         """A gateway's state that is no old one; within the transaction that notes it."""
         now, alerts, utc = self._parts.clock(), self._parts.alerts, self._parts.utc()
@@ -143,6 +158,8 @@ class Sentry:
         """When `handle_timer` has something to do, on the centre's clock."""
         parts, now = self._parts, self._parts.clock()
         times = [self._beat_at, self.watch.next_deadline(), self._gaps.next_deadline()]
+        if self._cut_off_at is not None and not self._cut_off_told:
+            times.append(self._cut_off_at + CUT_OFF_AFTER_S)
         step_at = self.escalation.next_deadline()
         if step_at is not None:
             times.append(now + max(0.0, (step_at - parts.utc()).total_seconds()))
@@ -155,10 +172,13 @@ class Sentry:
         parts, now, utc = self._parts, self._parts.clock(), self._parts.utc()
         silent, gaps, begun = self.watch.due(now), self._gaps.due(now), list[StepRow]()
         drops = self._drops.due(utc.timestamp())
+        is_cut_off = self._cut_off_at is not None and now >= self._cut_off_at + CUT_OFF_AFTER_S
 
         def work() -> None:
             for one in silent:
                 self._tell_silent(one, utc)
+            if is_cut_off and not self._cut_off_told:
+                parts.alerts.tell("centre", "cut_off", "the centre has no line to its broker: nobody is heard", utc)
             for gap in gaps:
                 self._tell_gap(gap, utc)
             for drop in drops:
@@ -168,6 +188,7 @@ class Sentry:
 
         parts.commit(work)
         self._looked_at = now
+        self._cut_off_told = self._cut_off_told or is_cut_off
         self.watch.told(silent)
         self._gaps.told(gaps)
         self._drops.told(drops)
@@ -212,6 +233,7 @@ class Sentry:
         for alert in alerts.open:
             if alert.over_utc is None and (
                 (alert.code == "tag_silent" and not self.watch.is_silent(alert.subject))
+                or (alert.code == "cut_off" and self._cut_off_at is None)
                 or (alert.code == "gap" and not self._gaps.is_open(alert.subject, int(alert.key, 16)))
                 or (alert.code == "dropping" and (utc - alert.last).total_seconds() >= OVER_AFTER_S)
             ):

@@ -69,6 +69,8 @@ class CentreService:
 
     def mqtt_disconnected(self, _reason: str) -> None:
         self.connected = False
+        self._centre.disconnected()
+        self._changed.set()
 
     def mqtt_published(self, token: int) -> None:
         """Nothing waits for a PUBACK: a receipt that is lost is given again when the record comes again."""

@@ -42,6 +42,7 @@ class Watch:
         self._gateways = {gateway: _Heard(now, silent_after_s, never=True) for gateway in gateways}
         self._tags: dict[str, _Heard] = {}
         self._silent: set[str] = set()
+        self._cut_off_at: float | None = None
 
     def gateway_heard(self, gateway: str, now: float) -> bool:
         """Gives whether it was silent until now."""
@@ -70,6 +71,19 @@ class Watch:
             self._tags[tag] = self._tags[tag]._replace(at=now)
         return self._back(tag)
 
+    def cut_off(self, now: float) -> None:
+        """Nobody can be heard from now on, and nobody is to blame for it: time stands still."""
+        if self._cut_off_at is None:
+            self._cut_off_at = now
+
+    def restored(self, now: float) -> None:
+        """Time goes on."""
+        if self._cut_off_at is None:
+            return
+        stood_s, self._cut_off_at = now - self._cut_off_at, None
+        for of in (self._gateways, self._tags):
+            of.update({who: heard._replace(at=heard.at + stood_s) for who, heard in of.items()})
+
     def _back(self, subject: str) -> bool:
         if subject not in self._silent:
             return False
@@ -86,6 +100,8 @@ class Watch:
 
     def next_deadline(self) -> float | None:
         """When `due` may find another one."""
+        if self._cut_off_at is not None:
+            return None
         waiting = [
             heard.at + heard.bound_s
             for of in (self._gateways, self._tags)
@@ -96,7 +112,9 @@ class Watch:
 
     def due(self, now: float) -> list[Silent]:
         """Those that have been silent for too long, and were not `told` of."""
-        found = []
+        found: list[Silent] = []
+        if self._cut_off_at is not None:
+            return found
         for of, is_gateway in ((self._gateways, True), (self._tags, False)):
             for who, heard in of.items():
                 if who not in self._silent and now >= heard.at + heard.bound_s:

@@ -106,6 +106,32 @@ def test_a_silent_gateway_is_told_and_its_return_is_noted_and_closes_nothing(ben
     assert over == {HOME: bench.now, INGRESS: None}
 
 
+def test_a_centre_that_hears_nobody_tells_of_itself_and_accuses_nobody(bench):
+    for gateway in KEYS:
+        bench.say("state", {"state": "online", "start": 1, "number": 1}, gateway=gateway, subject="")
+    pass_time(bench, 100)
+    bench.centre.disconnected()
+    assert pass_time(bench, 59) == []
+    bench.centre.disconnected()  # a further failure is no further loss
+    assert pass_time(bench, 4000) == [
+        (160.0, "cut_off", "primary"),
+        (1060.0, "cut_off", "secondary"),
+        (1960.0, "cut_off", "tertiary"),
+    ]
+    bench.centre.connected()
+    assert pass_time(bench, 199) == []
+    assert [(alert.code, alert.over_utc is not None) for alert in bench.centre.alerts.open] == [("cut_off", True)]
+    assert {code for _, code, _ in pass_time(bench, 2)} == {"gateway_silent"}  # 300 s of listening are over
+
+
+def test_a_line_that_comes_back_within_a_minute_is_nothing_to_tell(bench):
+    bench.centre.disconnected()
+    pass_time(bench, 59)
+    bench.centre.connected()
+    pass_time(bench, 120)
+    assert bench.codes == []
+
+
 def test_a_monitored_tag_that_is_silent_is_told_over_a_restart_too_and_one_that_is_not_monitored_is_not(bench):
     bench.record(bench.tag.event())
     pass_time(bench, 6 * 3600)

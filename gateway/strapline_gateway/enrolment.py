@@ -57,6 +57,7 @@ class Enrolled:
         "loss",
         "mailbox",
         "near_at",
+        "newest_uptime_4s",
         "next_keys",
         "offset_s",
         "present",
@@ -123,6 +124,8 @@ class Enrolled:
         # Impostors (impostors.py).
         self.lately: deque[tuple[int, bytes, float]] | None = None
         """Counter, seal and arrival of the last heartbeats."""
+        self.newest_uptime_4s: int | None = None
+        """What the heartbeat with the highest counter said, of those that we took."""
         self.suspicion: Suspicion | None = None
 
     def is_believed(self, now: float, patience_s: float) -> bool:

@@ -17,10 +17,10 @@ _COMPANY_S = 600.0
 """Somebody else who was heard so shortly before the silence ought to be heard still."""
 
 _MENDED_WITHIN_S = 5.0
-"""A silence that ends so soon after one of the first restarts was ended by it."""
+"""A silence that ends so soon after one of the first restarts may have been ended by it."""
 
 _TELLING = 2
-"""Restarts of which that is believed. Of the many of a long absence one will be just before the tag comes home."""
+"""Restarts of which that is worth a line. Of the many of a long absence one will be just before the tag comes home."""
 
 _CROWD = 3
 """Addresses in one minute and a half that cannot all be one tag's, which changes its own each 5 to 15 min."""
@@ -30,7 +30,8 @@ class Hearing:
     """Tell it what happens; take `next_notice` afterwards. All times are seconds on one clock that does not go back.
 
     A gateway alone with one tag hears nobody when the tag is away. Its radio is restarted all the same, but that it is deaf is told only
-    where others were heard before, where one of the first two restarts mends it, where it cannot be started, or with `deaf_when_alone`.
+    where others were heard before, where it cannot be started, or with `deaf_when_alone`. A silence that one of the first two restarts seems
+    to have ended is told too, and is no alert.
     """
 
     def __init__(self, deaf_after_s: float = DEAF_AFTER_S, *, deaf_when_alone: bool = False) -> None:
@@ -63,8 +64,8 @@ class Hearing:
         if self.deaf:
             self._end(now)
         elif 0 < self.restarts <= _TELLING and now <= self._started_at + _MENDED_WITHIN_S:
-            self._tell(NoticeCode.RADIO_DEAF, self._started_at)
-            self._tell(NoticeCode.RADIO_BACK, now)
+            # Deaf, and mended by that; or a tag that came back from a dead spot in this very moment. Nobody can tell.
+            self._tell(NoticeCode.RADIO_RESTARTED, now)
         self.restarts = 0
         self.heard_at = now
         if not ours or self._is_crowd(address, now):

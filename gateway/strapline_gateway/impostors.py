@@ -4,8 +4,11 @@ Everything here is about frames whose seal holds: what a stranger makes up is no
 
 - an *echo* when it is young: scanners report one advertisement several times, and a platform's memory brings it back with every change;
 - a *replay* when its counter has been used and its uptime is long past: somebody has recorded it;
-- a *delayed replay* when its counter is new here and its uptime is long past, and too high for a tag that has started again meanwhile;
+- a *delayed replay* when its counter is new here and its uptime is long past, and too high for a tag that has started again meanwhile; one
+  behind the newest counter was lost here, and whoever recorded it had better luck;
 - a *clone's* when two devices must exist: one counter with two contents, or a life that shows after it has ended.
+
+A tag's counters rise with its uptime, and over its reboots: a recording keeps that order with all that was heard, and two devices do not.
 
 A reboot raises the counter and sets the uptime back, once; a stopped gateway finds all uptimes ahead; a restored backup knows no counters:
 none of them comes back to the life before, so none is taken for a second device.
@@ -17,7 +20,7 @@ from typing import NamedTuple, cast
 
 from strapline_gateway.enrolment import UPTIME_SPAN_S, Enrolled, Keyset
 from strapline_gateway.events import Event
-from strapline_gateway.suspicion import Suspicion, Timeline
+from strapline_gateway.suspicion import DIFFERENT, Suspicion, Timeline
 from strapline_protocol.notices import Notice, NoticeCode
 from strapline_wire import frames, seal
 from strapline_wire.errors import RemoteProtocolError
@@ -64,11 +67,11 @@ class Impostors:
 
     # Heartbeats.
 
-    def accepted(self, enrolled: Enrolled, counter: int, data: bytes, now: float) -> None:
+    def accepted(self, enrolled: Enrolled, counter: int, uptime_4s: int, data: bytes, now: float) -> None:
         """A heartbeat that is new and, as far as we can know, of now."""
         _remember(enrolled, counter, data, now)
-        if enrolled.suspicion is not None and enrolled.offset_s is not None:
-            self._is_alive(enrolled, enrolled.suspicion, data, now)
+        if counter == enrolled.keys.window.newest:
+            enrolled.newest_uptime_4s = uptime_4s
 
     def used_counter(self, enrolled: Enrolled, keys: Keyset, data: bytes, now: float) -> bool:
         """A heartbeat was refused for its counter. True where a call may show who sends it."""
@@ -87,14 +90,13 @@ class Impostors:
         if self._is_former(enrolled, again.uptime_4s, mark, now):
             return False
         age_s = enrolled.age_s(again.uptime_4s, now)
-        if age_s <= ECHO_S or age_s >= UPTIME_SPAN_S - ECHO_S:
-            if enrolled.suspicion is not None and age_s <= TOLERANCE_S:
-                self._is_alive(enrolled, enrolled.suspicion, data, now)
-            return False
-        if _age_in_former_s(enrolled, again.uptime_4s, now) <= ECHO_S or _is_of_new_life(
-            enrolled, again.uptime_4s, now
-        ):
-            return False  # an echo from around the moment at which the tag started again
+        if _is_young(age_s):
+            # Where another life has shown, only the answer to a call tells the tag behind its counters from an echo of it.
+            return _others(enrolled) >= DIFFERENT and self._may_ask(enrolled, now)
+        if _is_young_elsewhere(enrolled, again.uptime_4s, now):
+            # An echo from around the moment at which the tag started again; long after it, only a call can tell.
+            former = _suspicion(enrolled).former
+            return former is not None and now - former.until > ECHO_S and self._may_ask(enrolled, now)
         self._note(enrolled, NoticeCode.REPLAY_HEARD, mark, now, age_s=age_s)
         return self._may_ask(enrolled, now)
 
@@ -103,39 +105,54 @@ class Impostors:
         _remember(enrolled, counter, data, now)
         mark = data[-seal.MIC_SIZE :]
         age_s, uptime_s = enrolled.age_s(uptime_4s, now), uptime_4s * 4
-        silent_s = now - max(enrolled.contact_at, enrolled.heard_at)
-        is_young = age_s <= ECHO_S or age_s >= UPTIME_SPAN_S - ECHO_S  # a gateway that stood still hears late
-        if self._is_former(enrolled, uptime_4s, mark, now) or is_young:
+        if self._is_former(enrolled, uptime_4s, mark, now) or _is_young(age_s):
+            return  # a gateway that stood still hears late
+        if _is_young(_age_in_former_s(enrolled, uptime_4s, now)):
+            return  # the call that follows shows whose life goes on
+        if counter < enrolled.keys.window.newest:
+            if _is_young_elsewhere(enrolled, uptime_4s, now):
+                return
+            # Made before what we have heard, by whichever life: it was lost here, and that it comes now is a recorder's doing.
+            self._note(enrolled, NoticeCode.DELAYED_REPLAY_HEARD, mark, now, age_s=age_s)
             return
-        may_be_old = age_s <= silent_s + _RESTART_S  # made since we last heard the tag, so that we cannot have had it
-        may_be_new = uptime_s <= silent_s + _RESTART_S  # the tag has started again since then
+        silent_s = now - max(enrolled.contact_at, enrolled.heard_at)
+        may_be_new = uptime_s <= silent_s + _RESTART_S  # the tag has started again since we last had it
+        may_be_old = age_s <= _newest_age_s(enrolled, now) + _RESTART_S  # made behind the last that we heard
         if may_be_new:
             _suspicion(enrolled).new_boot = now - uptime_s
-        if may_be_old and not may_be_new:
+        elif may_be_old:
             self._note(enrolled, NoticeCode.DELAYED_REPLAY_HEARD, mark, now, age_s=age_s)
-        elif not may_be_old:
+        else:
             self._see_other(enrolled, now - uptime_s, now)
 
     def _see_other(self, enrolled: Enrolled, boot_at: float, now: float) -> None:
         # Either the tag has started again, or this is another device: the life that we know will not show again, or it will.
         suspicion = _suspicion(enrolled)
         if suspicion.other_at is None or abs((boot_at - suspicion.other_boot) % UPTIME_SPAN_S) > ECHO_S:
-            suspicion.other_at, suspicion.other_boot = now, boot_at
+            suspicion.other_at, suspicion.other_boot, suspicion.others = now, boot_at, 0
+        suspicion.others += 1
 
-    def _is_alive(self, enrolled: Enrolled, suspicion: Suspicion, data: bytes, now: float) -> None:
-        if suspicion.other_at is not None and now - suspicion.other_at > ECHO_S:
-            self._note(enrolled, NoticeCode.CLONE_HEARD, data[-seal.MIC_SIZE :], now)
+    def _is_alive(self, enrolled: Enrolled, suspicion: Suspicion, now: float) -> None:
+        # A recording shows any life; only a session shows which one goes on.
+        if suspicion.other_at is None or now - suspicion.other_at <= ECHO_S or suspicion.others < DIFFERENT:
+            return
+        suspicion.other_at = None
+        self._note(enrolled, NoticeCode.CLONE_HEARD, b"session ", now, is_certain=True)
 
     def _is_former(self, enrolled: Enrolled, uptime_4s: int, mark: bytes, now: float) -> bool:
-        """Whether a heartbeat is of the life that a session has ended, and of now."""
+        """Whether a heartbeat is of the boot that a session has ended, and of now."""
         former = None if enrolled.suspicion is None else enrolled.suspicion.former
-        if former is None or now - former.until <= ECHO_S:
+        # One boot under two times is a gateway's clock that stood still: a recording of as long ago looks as if it were of now.
+        if former is None or former.boot == enrolled.boot or not ECHO_S < now - former.until < UPTIME_SPAN_S - ECHO_S:
             return False
-        age_s = _age_in_former_s(enrolled, uptime_4s, now)
-        if age_s > TOLERANCE_S and age_s < UPTIME_SPAN_S - TOLERANCE_S:
+        if not _is_young(_age_in_former_s(enrolled, uptime_4s, now), TOLERANCE_S):
             return False
         self._note(enrolled, NoticeCode.CLONE_HEARD, mark, now)
         return True
+
+    def renewed(self, enrolled: Enrolled) -> None:
+        """The tag has come under new keys, whose counters say nothing about the old ones'."""
+        enrolled.lately = enrolled.newest_uptime_4s = None
 
     # Sessions.
 
@@ -143,8 +160,8 @@ class Impostors:
         """A device has proved the tag's keys, and said its boot and uptime. Call before these are noted."""
         known = enrolled.offset_s
         if known is None or _same_life(Timeline(enrolled.boot, known, enrolled.contact_at), boot, offset_s, now):
-            if enrolled.suspicion is not None and enrolled.suspicion.other_at is not None:
-                self._is_alive(enrolled, enrolled.suspicion, b"session ", now)
+            if enrolled.suspicion is not None:
+                self._is_alive(enrolled, enrolled.suspicion, now)
             return
         suspicion = _suspicion(enrolled)
         former = suspicion.former
@@ -193,16 +210,39 @@ def _suspicion(enrolled: Enrolled) -> Suspicion:
     return enrolled.suspicion
 
 
+def _others(enrolled: Enrolled) -> int:
+    """Heartbeats of another life than the tag's, which has not proved itself."""
+    suspicion = enrolled.suspicion
+    return 0 if suspicion is None or suspicion.other_at is None else suspicion.others
+
+
+def _is_young(age_s: float, within_s: float = ECHO_S) -> bool:
+    """An uptime that is a little ahead of ours looks nearly three days old."""
+    return age_s <= within_s or UPTIME_SPAN_S - within_s <= age_s <= UPTIME_SPAN_S
+
+
 def _age_in_former_s(enrolled: Enrolled, uptime_4s: int, now: float) -> float:
     """How old a heartbeat is if it is of the life that a session has ended; infinite where there is none."""
     former = None if enrolled.suspicion is None else enrolled.suspicion.former
     return float("inf") if former is None else (now - former.offset_s - uptime_4s * 4) % UPTIME_SPAN_S
 
 
-def _is_of_new_life(enrolled: Enrolled, uptime_4s: int, now: float) -> bool:
-    """Whether a heartbeat is young, if the tag has started again and has not proved it yet."""
-    new_boot = None if enrolled.suspicion is None else enrolled.suspicion.new_boot
-    return new_boot is not None and (now - new_boot - uptime_4s * 4) % UPTIME_SPAN_S <= ECHO_S
+def _newest_age_s(enrolled: Enrolled, now: float) -> float:
+    """How old the heartbeat is that has the highest counter of all that we took; infinite before the first."""
+    if enrolled.newest_uptime_4s is None:
+        return float("inf")
+    age_s = enrolled.age_s(enrolled.newest_uptime_4s, now)
+    return 0.0 if age_s >= UPTIME_SPAN_S - TOLERANCE_S else age_s
+
+
+def _is_young_elsewhere(enrolled: Enrolled, uptime_4s: int, now: float) -> bool:
+    """Whether a heartbeat is young in the life before this one, or in one that has shown and not proved itself yet."""
+    suspicion = enrolled.suspicion
+    if suspicion is None:
+        return False
+    boots = [suspicion.new_boot, suspicion.other_boot if suspicion.other_at is not None else None]
+    ages = [(now - boot - uptime_4s * 4) % UPTIME_SPAN_S for boot in boots if boot is not None]
+    return any(_is_young(age_s) for age_s in (_age_in_former_s(enrolled, uptime_4s, now), *ages))
 
 
 def _same_life(life: Timeline, boot: int, offset_s: float, now: float) -> bool:

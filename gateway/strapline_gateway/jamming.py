@@ -66,7 +66,7 @@ class AirWatch:
             self._end(now)
 
     def works(self, now: float) -> None:
-        """The radio has heard somebody, tag or not, or was just restarted without a fault."""
+        """The radio has heard somebody, tag or not. A restart without a fault shows nothing: a deaf adapter starts too."""
         self._worked_at = now
 
     def next_deadline(self) -> float | None:

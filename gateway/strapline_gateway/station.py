@@ -181,21 +181,21 @@ class Station:
             self.rejected[error.reason] += 1
 
     def _take_heartbeat(self, address: str, rssi_dbm: int, data: bytes, pseudonym: int, now: float) -> None:
-        enrolled, heartbeat, missed = self._open_heartbeat(address, data, pseudonym, now)
+        enrolled, counter, heartbeat, missed = self._open_heartbeat(address, data, pseudonym, now)
         if not enrolled.uptime_fits(heartbeat.uptime_4s, now, REPLAY_TOLERANCE_S):
-            self._impostors.stale(enrolled, enrolled.keys.window.newest, heartbeat.uptime_4s, data, now)
+            self._impostors.stale(enrolled, counter, heartbeat.uptime_4s, data, now)
             # A tag that has started again looks the same until it says so under a session key.
             self._calls.call(enrolled, address, now)
             raise RemoteProtocolError("delayed_replay")
         self._roster.move(enrolled.tag, pseudonym, now)
         self.accepted += 1
-        self._impostors.accepted(enrolled, enrolled.keys.window.newest, data, now)
+        self._impostors.accepted(enrolled, counter, heartbeat.uptime_4s, data, now)
         self._hear(enrolled, address, rssi_dbm, heartbeat, missed, now)
 
     def _open_heartbeat(
         self, address: str, data: bytes, pseudonym: int, now: float
-    ) -> tuple[Enrolled, frames.Heartbeat, int]:
-        """Whose it is, what it says, and how many before it did not come."""
+    ) -> tuple[Enrolled, int, frames.Heartbeat, int]:
+        """Whose it is, its counter, what it says, and how many before it did not come."""
         refusal = RemoteProtocolError("unknown_tag")
         for enrolled, keys in self._roster.candidates(pseudonym, now):
             before = keys.window.newest
@@ -208,11 +208,12 @@ class Station:
                 refusal = error
                 continue
             self._renew(enrolled, keys)
-            return enrolled, heartbeat, counter - before - 1
+            return enrolled, counter, heartbeat, counter - before - 1
         raise refusal
 
     def _renew(self, enrolled: Enrolled, keys: Keyset) -> None:
         if self._roster.renew(enrolled, keys):
+            self._impostors.renewed(enrolled)
             # What is open under the old keys may be anyone's who had them. The tag comes again under the new ones.
             self._lines.hang_up_old(enrolled)
 
@@ -246,7 +247,7 @@ class Station:
         self._air.receive_noise(noise_dbm, now)
 
     def radio_works(self, now: float) -> None:
-        """The radio has heard somebody, of ours or not, or was just restarted and had no fault: silence means something."""
+        """The radio has heard somebody, of ours or not: silence means something. That it was restarted shows nothing of the kind."""
         self._air.works(now)
 
     # The range test.

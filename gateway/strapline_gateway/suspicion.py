@@ -43,7 +43,7 @@ class Episode:
 class Suspicion:
     """What there is against one tag."""
 
-    __slots__ = ("asked_at", "episodes", "former", "new_boot", "other_at", "other_boot")
+    __slots__ = ("asked_at", "episodes", "former", "new_boot", "other_at", "other_boot", "others")
 
     def __init__(self) -> None:
         self.episodes: dict[str, Episode] = {}
@@ -52,6 +52,8 @@ class Suspicion:
         self.other_at: float | None = None
         """When a heartbeat came that the tag as we know it cannot have made, unless it has started again."""
         self.other_boot = 0.0
+        self.others = 0
+        """How many such heartbeats of that life."""
         self.new_boot: float | None = None
         """When the tag has started again, if the last stale heartbeat says so; a session will tell."""
         self.asked_at = float("-inf")

@@ -21,6 +21,7 @@ class NoticeCode(StrEnum):
     LINE_BACK = "line_back"
     RADIO_DEAF = "radio_deaf"
     RADIO_BACK = "radio_back"
+    RADIO_RESTARTED = "radio_restarted"
     RADIO_JAMMED = "radio_jammed"
     JAMMING_OVER = "jamming_over"
     REPLAY_HEARD = "replay_heard"
@@ -59,6 +60,9 @@ MEANINGS: Mapping[str, Meaning] = {
     NoticeCode.LINE_BACK: Meaning("the gateway's line to the network is back"),
     NoticeCode.RADIO_DEAF: Meaning("the gateway's radio heard nothing and was restarted", alert=True),
     NoticeCode.RADIO_BACK: Meaning("the gateway's radio hears again"),
+    NoticeCode.RADIO_RESTARTED: Meaning(
+        "nobody was heard for a while, and somebody again soon after the gateway's radio was restarted"
+    ),
     NoticeCode.RADIO_JAMMED: Meaning("noise covers the tags' radio", urgent=True, alert=True),
     NoticeCode.JAMMING_OVER: Meaning("the noise is over"),
     NoticeCode.REPLAY_HEARD: Meaning("recorded frames of a tag were sent again", urgent=True, alert=True),

@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hand_made_tag import HandMadeTag
@@ -26,6 +26,12 @@ def play(home, frames, *, every_s=5.0):
         events += home.hear(data)
         events += home.wait(every_s)
     return events
+
+
+def told_on_a_visit(home, device):
+    number = home.station.open_link(home.now, device.ident)
+    home.greet(number, device)
+    return home.say(number, device.reply(home.now)) + home.close(number)
 
 
 # Recordings.
@@ -103,7 +109,7 @@ def two_lives(home, tag, other, *, answers, seconds=1800):
             events += heard
             if connects(heard):
                 if device is tag or answers:
-                    home.visit(device)
+                    events += told_on_a_visit(home, device)
                 else:
                     home.station.call_failed(tag.ident, home.now)
         events += home.take()
@@ -111,6 +117,8 @@ def two_lives(home, tag, other, *, answers, seconds=1800):
 
 
 @settings(deadline=None, max_examples=40)
+@example(counter=6, uptime_s=0, boot=1, answers=True)
+@example(counter=-12, uptime_s=0, boot=3, answers=True)
 @given(
     counter=st.integers(-150, 5 * BLOCK),
     uptime_s=st.integers(0, 86_400),
@@ -171,7 +179,7 @@ class Life:
             events = self.home.hear(data)
             self.told += events
             if connects(events) and self.draw.random() < 0.8:
-                self.home.visit(self.tag)
+                self.told += told_on_a_visit(self.home, self.tag)
             elif connects(events):
                 self.home.station.call_failed(self.tag.ident, self.home.now)
         self.reports = [(at, old) for at, old in self.reports if self.home.now - at < 45] + [(self.home.now, data)]
@@ -212,7 +220,7 @@ class Life:
             fresh.now += much
             self.home = fresh
             self.reports = []
-        else:  # its clock stands still, the tag's does not
+        elif deed == "gateway was suspended":  # its clock stands still, the tag's does not
             tag.booted_at -= much
             tag.counter += much // 6
             self.reports = []  # and its radio forgets
@@ -228,3 +236,69 @@ def test_an_ordinary_life_is_nobodys_doing(deeds, seed):
         life.live(150)
     assert accusations(life.told) == []
     assert life.home.station.accepted > 5
+
+
+# An ordinary life, and somebody who records it.
+
+Act = st.one_of(Deed, st.tuples(st.just("played back"), st.integers(1, 40)))
+
+
+class RecordedLife(Life):
+    """Somebody near the wearer has a better aerial: all is recorded, also what the gateway does not hear, and comes again later."""
+
+    def __init__(self, seed):
+        super().__init__(seed)
+        self.recorded = []
+
+    def hear(self, data):
+        self.recorded.append(data)
+        super().hear(data)
+
+    def do(self, deed, much):
+        if deed == "away":
+            self.recorded += [self.tag.heartbeat(self.home.now + n * much / 20) for n in range(20)]
+        if deed == "played back":
+            for data in self.draw.choices(self.recorded[-self.draw.choice((10, 80, 100_000)) :], k=much):
+                self.told += self.home.hear(data)
+                self.home.station.call_failed(self.tag.ident, self.home.now)
+                self.pass_time(self.draw.uniform(0.1, 20))
+        else:
+            super().do(deed, much)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(Act, min_size=2, max_size=10), st.integers(0, 1 << 30))
+def test_recordings_do_not_make_one_tag_two(acts, seed):
+    life = RecordedLife(seed)
+    life.live(60)
+    for deed, much in acts:
+        life.do(deed, much)
+        life.live(200)
+    assert NoticeCode.CLONE_HEARD not in accusations(life.told)
+
+
+def test_heartbeats_that_were_lost_here_and_come_again_are_a_delayed_replay():
+    home, tag = known_home()
+    lost = []
+    for n in range(60):
+        data = tag.heartbeat(home.now)
+        lost += [data] if n % 5 == 0 else []
+        if n % 5:
+            home.hear(data)
+        home.wait(5)
+        home.station.call_failed(tag.ident, home.now)
+    told = []
+    for data in [*lost[:6], *[tag.heartbeat(home.now + 5 * n) for n in range(20)]]:
+        told += home.hear(data) + home.wait(5)
+        home.station.call_failed(tag.ident, home.now)
+    assert accusations(told) == [NoticeCode.DELAYED_REPLAY_HEARD]
+
+
+def test_a_late_heartbeat_is_remembered_under_its_own_counter():
+    home, tag = known_home()
+    late, newest = tag.heartbeat(home.now), tag.heartbeat(home.now)
+    home.hear(newest)
+    home.wait(10)
+    home.hear(late)
+    home.wait(120)
+    assert accusations(home.hear(newest) + home.hear(late)) == []

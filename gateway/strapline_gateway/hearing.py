@@ -30,8 +30,8 @@ class Hearing:
     """Tell it what happens; take `next_notice` afterwards. All times are seconds on one clock that does not go back.
 
     A gateway alone with one tag hears nobody when the tag is away. Its radio is restarted all the same, but that it is deaf is told only
-    where others were heard before, where it cannot be started, or with `deaf_when_alone`. A silence that one of the first two restarts seems
-    to have ended is told too, and is no alert.
+    where others were heard before, where it cannot be started, or with `deaf_when_alone`. That one of the first two restarts seems to have
+    ended a silence is told too, and is no alert.
     """
 
     def __init__(self, deaf_after_s: float = DEAF_AFTER_S, *, deaf_when_alone: bool = False) -> None:

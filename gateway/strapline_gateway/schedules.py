@@ -51,10 +51,14 @@ class Schedules:
             self._deadlines.set(enrolled.tag, now + _NO_CLOCK_S)
             return
         second = int(utc_s)
-        judgement, notice = held.judge(second, away)
+        # Who is only weak, or silent for a moment, is away for those who ask; an alarm needs more.
+        sure_at = enrolled.heard_at + self._presence.limits.curfew_silent_s
+        unsure = bool(away) and now < sure_at
+        judgement, notice = held.judge(second, None if unsure else away)
         self._presence.set_curfew_hours(enrolled, judgement.home_hours, now)
         # At the very second: windows begin at whole ones, and the clock is somewhere within one.
-        self._deadlines.set(enrolled.tag, now + judgement.again_s - (utc_s - second))
+        again_at = now + judgement.again_s - (utc_s - second)
+        self._deadlines.set(enrolled.tag, min(again_at, sure_at) if unsure else again_at)
         if notice is not None:
             self._tell(notice)
 

@@ -8,7 +8,7 @@ from hand_made_tag import OTHER_SECRET, OTHER_TAG, HandMadeTag
 from protocol.test_curfew_rules import SINCE, documents_of_people
 from station_home import Home
 from strapline_gateway.curfew import GRACE_S
-from strapline_gateway.presence import CURFEW_LEAVE_AFTER_S
+from strapline_gateway.presence import CURFEW_LEAVE_AFTER_S, CURFEW_SILENT_S, PresenceLimits
 from strapline_gateway.station import LEAVE_AFTER_S, Presence, Station
 from strapline_protocol.codes import Window
 from strapline_protocol.curfew_rules import CurfewRules
@@ -84,7 +84,7 @@ class GatewaySide:
             1, [tag.gateway_keys], bytes, home=True, utc_s=lambda: start_s + self.now, curfew_grace_s=GRACE_S
         )
         self.enrolled = self.station._tags[tag.ident]
-        self.enrolled.heard_at, self.enrolled.present = 0.0, True
+        self.enrolled.heard_at, self.enrolled.present = -1e6, True  # whoever is away is silent too
         self.told = []
         assert self.station.set_schedule(tag.ident, 1, document, 0.0)
         self._take()
@@ -146,7 +146,7 @@ class JudgingHome(Home):
 
     trusted = True
 
-    def __init__(self, *tags):
+    def __init__(self, *tags, **options):
         super().__init__(*tags)
         self.station = Station(
             0x6A7E0001,
@@ -154,6 +154,7 @@ class JudgingHome(Home):
             self._draw.randbytes,
             home=True,
             utc_s=lambda: START_S + self.now if self.trusted else None,
+            **options,
         )
 
 
@@ -178,16 +179,33 @@ def codes(events):
     return [event.code for event in events if isinstance(event, Notice)]
 
 
-def test_who_goes_while_the_schedule_says_home_is_missed_in_half_a_minute_and_told(judging):
+def test_who_goes_while_the_schedule_says_home_is_missed_in_half_a_minute_and_told_when_that_is_sure(judging):
     home, tag = judging
     assert home.station.set_schedule(tag.ident, 1, document(), home.now)
     assert codes(stay(home, tag, 900)) == []
     left_at = home.now
     events = home.wait(CURFEW_LEAVE_AFTER_S + 1)
-    assert codes(events) == [NoticeCode.CURFEW_BROKEN]
     assert Presence(tag.ident, False, None) in events
+    assert codes(events) == []
+    assert codes(home.wait(CURFEW_SILENT_S - (home.now - left_at) - 6)) == []
+    assert codes(home.wait(7)) == [NoticeCode.CURFEW_BROKEN]
     assert home.now - left_at < LEAVE_AFTER_S
     assert codes(home.hear(tag.heartbeat(home.now))) == [NoticeCode.CURFEW_KEPT]
+
+
+def test_who_is_heard_is_never_out_against_the_schedule_however_weak():
+    tag = HandMadeTag()
+    home = JudgingHome(tag, limits=PresenceLimits.of_class("23m"))
+    home.hear(tag.heartbeat(home.now))
+    home.visit(tag)
+    home.station.set_schedule(tag.ident, 1, document(), home.now)
+    told = []
+    for _ in range(720):
+        told += home.hear(tag.heartbeat(home.now), rssi_dbm=-95) + home.wait(5)
+        home.station.call_failed(tag.ident, home.now)
+    assert Presence(tag.ident, False, None) in told
+    assert codes(told) == []
+    assert codes(home.wait(LEAVE_AFTER_S)) == [NoticeCode.CURFEW_BROKEN]
 
 
 def test_without_a_schedule_or_in_a_window_the_debounce_is_minutes_and_nothing_is_judged(judging):
@@ -220,7 +238,7 @@ def test_bytes_that_a_tag_would_refuse_change_nothing(judging):
         home.station.set_schedule(tag.ident, 2, document()[:-1], home.now)
     assert not home.station.set_schedule(OTHER_TAG, 1, document(), home.now)
     stay(home, tag, 600)
-    assert codes(home.wait(40)) == [NoticeCode.CURFEW_BROKEN]
+    assert codes(home.wait(CURFEW_SILENT_S + 1)) == [NoticeCode.CURFEW_BROKEN]
 
 
 def test_a_tag_that_was_not_heard_since_the_start_is_not_judged():

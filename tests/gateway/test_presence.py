@@ -12,6 +12,7 @@ from strapline_gateway.enrolment import Enrolled
 from strapline_gateway.presence import (
     BEYOND,
     CLASSES,
+    CURFEW_SILENT_S,
     TELL_EVERY_S,
     PresenceLimits,
     PresenceWatch,
@@ -257,6 +258,31 @@ def days_at_home(limits, metres, *, curfew, days, seed, shadow_db=4.0):
     false = sum(not event.present for event in told)
     left_at, due = t, watch.next_deadline()
     return false, (due or left_at) - left_at
+
+
+def silences(metres, *, days, seed, shadow_db):
+    """How long nothing was heard of a tag at home, each time."""
+    draw = Random(seed)
+    shadow = fading(draw, shadow_db, 20.0)
+    t = heard_at = 0.0
+    found = []
+    while t < days * DAY_S:
+        t += draw.uniform(1, 10)
+        if path_loss_dbm(metres) + shadow(t) + draw.gauss(0, 2) >= -96 and draw.random() >= 0.05:
+            found.append(t - heard_at)
+            heard_at = t
+    return found
+
+
+def test_a_gateway_that_judges_a_schedule_raises_no_false_alarm_at_the_edge_of_its_reach(capsys):
+    """R29: 0.01 a day."""
+    rows = [(metres, silences(metres, days=3, seed=1, shadow_db=6.0)) for metres in (15, 25)]
+    with capsys.disabled():
+        for metres, found in rows:
+            much, alarms = sum(s > 45 for s in found) / 3, sum(s > CURFEW_SILENT_S for s in found) / 3
+            print(f"\n{metres} m, 6 dB: {much:.1f} silences of 45 s a day, {alarms:.2f} false curfew alarms", end="")
+    assert sum(silence > 45 for silence in rows[1][1]) > 10
+    assert all(max(found) < CURFEW_SILENT_S for _, found in rows)
 
 
 def test_false_leaves_a_day_and_the_delay_of_a_real_one(capsys):

@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 
+from strapline_centre.alerts import AlertBook
 from strapline_centre.ledger import Ledger, Outcome
 from strapline_protocol.codes import EventCode
 from strapline_simulator.chaos.broker import Broker, Weather
@@ -53,6 +54,18 @@ def test_a_centre_that_receipts_what_it_has_not_kept_is_found(monkeypatch):
 
     monkeypatch.setattr(Ledger, "add", forgets_arming)
     assert "missing" in {one.what for one in run_seed(3).verdict.wrong}
+
+
+def test_an_alert_that_nothing_has_caused_is_found(monkeypatch):
+    tell = AlertBook.tell
+
+    def accuses(self, subject, code, *arguments, **options):
+        if code == "strap_open":
+            tell(self, subject, "clone_heard", *arguments, **options)
+        return tell(self, subject, code, *arguments, **options)
+
+    monkeypatch.setattr(AlertBook, "tell", accuses)
+    assert {one.what for one in run_seed(3).verdict.wrong} == {"false alert"}
 
 
 # What the judge holds an alarm to.

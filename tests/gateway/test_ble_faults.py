@@ -102,7 +102,7 @@ def test_a_tag_alone_with_a_deaf_adapter_is_heard_again_before_it_counts_as_gone
             fault.deaf = True
             await tag.beacon(LEAVE_AFTER_S)
             assert bench.gateway.health()[0].restarts == restarts
-            assert codes(bench) == [DEAF, BACK]
+            assert codes(bench) == [NoticeCode.RADIO_RESTARTED]
             assert bench.presences() == [True]
 
     on_air(story)

@@ -1,4 +1,4 @@
-"""Whether all was delivered: the ledger against what the tags' journals took, each record once, in order, and alarms in time."""
+"""Whether all was delivered: the ledger against the tags' journals, each record once, in order, alarms in time, no alert without cause."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from strapline_protocol import contract
 from strapline_simulator.chaos.base import Base
+from strapline_simulator.chaos.causes import causeless
 from strapline_simulator.chaos.wearer import Recorded
 from strapline_simulator.chaos.world import INGRESS, Fault, World
 from strapline_wire import frames
@@ -65,6 +66,7 @@ def judge(world: World) -> Verdict:
     _own_records(world, wrong)
     _order(world, wrong)
     alarms = _alarms(world, wrong)
+    wrong.extend(Wrong("false alert", text) for text in causeless(world))
     return Verdict(
         recorded=sum(len(wearer.truth) for wearer in world.wearers.values()),
         entries=len(entries),

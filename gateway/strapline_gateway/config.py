@@ -37,8 +37,13 @@ def _check_broker(url: str) -> None:
 
 
 def _check_tags(path: Path) -> None:
-    if path.exists():
-        read_gateway_keys(path)
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return  # not there yet: the first `enrol` makes it
+    except OSError:
+        pass  # told below
+    read_gateway_keys(path)
 
 
 def _check_address(text: str) -> None:

@@ -68,7 +68,11 @@ def _wanted(share: Path, tags: list[str]) -> list[GatewayKeys]:
 
 
 def _writing(settings: Config) -> AbstractContextManager[None]:
-    settings.tags_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = settings.tags_file.parent
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror}); name another folder as gateway.state") from None
     return locked(settings.tags_file)
 
 

@@ -1,11 +1,17 @@
 """`strapline certificates`: a CA for a laboratory, and what it signs."""
 
+import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from strapline_protocol.errors import UserError
+
+_HOST = re.compile(r"(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?)+")
+_LONGEST_HOST = 253
+"""RFC 1035, section 2.3.4: 255 octets on the wire; a label has 63."""
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +41,15 @@ def certificates(
     for ident in gateway:
         if not is_ident(ident):
             raise UserError(f"--gateway {ident}: a gateway's id has eight digits of 0-9 and a-f, such as 6a7e0001")
+    for host in broker:
+        if not _is_host(host):
+            raise UserError(
+                f"--broker {host!r}: no host's name or address; write one such as broker.example or 127.0.0.1"
+            )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from None
     now = utc_now()
     made: list[Issued] = []
     if not files_of(folder, AUTHORITY).certificate.exists():
@@ -48,3 +63,11 @@ def certificates(
             made.append(issue(folder, name, now, days, hosts=hosts))
     for one in made:
         typer.echo(f"{one.certificate}  {one.key}")
+
+
+def _is_host(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return len(text) <= _LONGEST_HOST and _HOST.fullmatch(text) is not None
+    return True

@@ -24,7 +24,9 @@ def held(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(f"{folder}: it runs there already{_holder(descriptor)}; end it first") from None
+            raise UserError(
+                f"{folder}: it runs there already{_holder(descriptor)}; end it first, or name another state folder"
+            ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield

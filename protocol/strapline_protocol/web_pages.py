@@ -1,6 +1,7 @@
 """A few pages over HTTP for those who watch: GET and nothing else, one request a connection, everything bounded."""
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
@@ -45,9 +46,12 @@ class WebServer:
             self._server = await asyncio.start_server(self._accept, self._host, self._port, limit=_REQUEST_BYTES)
         except OSError as error:
             place = f"{self._host}:{self._port}"
+            why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
             raise UserError(
-                f'metrics.address: cannot listen on {place} ({error.strerror}); choose another, or "" for none'
+                f'metrics.address: cannot listen on {place} ({why}); choose another, or "" for none'
             ) from None
+        except UnicodeError:  # of what can be no host's name
+            raise UserError(f'metrics.address: "{self._host}" is no host; write one, or "" for none') from None
         return self
 
     async def __aexit__(

@@ -1,6 +1,7 @@
 """The centre's commands: `strapline centre …`. Most ask the centre that runs, over the socket in its state folder."""
 
 import json
+import os
 import re
 import time
 from enum import StrEnum
@@ -80,18 +81,29 @@ def alerts(
 
 def _alerts(config: Path, *, open_only: bool) -> Any:
     from strapline_centre.answers import alerts_json
-    from strapline_centre.config import read_config
-    from strapline_centre.ledger import Ledger
     from strapline_protocol.local_control import NotRunningError
 
     try:
         return _ask(config, "alerts", open=open_only)
     except NotRunningError:
-        ledger = Ledger(read_config(config).ledger_url)
+        ledger = _ledger(config)
         try:
             return alerts_json(ledger, open_only=open_only)
         finally:
             ledger.close()
+
+
+def _ledger(config: Path) -> Any:
+    """The one that is there: whoever only reads makes none."""
+    from strapline_centre.config import read_config
+    from strapline_centre.database import file_of, shown
+    from strapline_centre.ledger import Ledger
+
+    url = read_config(config).ledger_url
+    file = file_of(url)
+    if file is not None and not os.path.exists(file):  # noqa: PTH110 - says no where Path.exists raises
+        raise UserError(f"ledger {shown(url)}: not there yet; `strapline centre run` makes it, or mend ledger.url")
+    return Ledger(url)
 
 
 @app.command()
@@ -216,13 +228,11 @@ def export(
     form: Annotated[Form, typer.Option("--format", help="JSON Lines, or a CSV file for each table.")] = Form.JSONL,
 ) -> None:
     """Write the whole record in an open form that another system can read; also while the centre runs."""
-    from strapline_centre.config import read_config
     from strapline_centre.export import write_csv, write_jsonl
-    from strapline_centre.ledger import Ledger
     from strapline_protocol.contract import utc_text
     from strapline_protocol.desk import utc_now
 
-    ledger = Ledger(read_config(config).ledger_url)
+    ledger = _ledger(config)
     try:
         write = write_csv if form is Form.CSV else write_jsonl
         counts = write(ledger.database, out, utc_text(utc_now()))
@@ -240,6 +250,8 @@ def import_(
     from strapline_centre.export import load, read
     from strapline_centre.ledger import Ledger
 
+    if not os.access(file, os.R_OK):
+        raise UserError(f"{file}: cannot be read; name what `strapline centre export` wrote")
     ledger = Ledger(into)
     try:
         counts = load(ledger.database, read(file))
@@ -283,7 +295,7 @@ def _ask(config: Path, do: str, **details: Any) -> Any:
 def _json_file(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: no JSON that can be read ({error}); write a list of zones") from None
 
 

@@ -1,11 +1,15 @@
 """What a person decides about a centre: the declaration of its configuration file, and what one key alone cannot tell."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, available_timezones
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from strapline_centre.database import sqlite_url
 from strapline_centre.escalation import STEPS, Step
@@ -43,7 +47,11 @@ def _check_broker(url: str) -> None:
 def _check_ledger(url: str) -> None:
     if url and not url.startswith(("sqlite:///", "postgresql://")):
         raise UserError("no database's URL; write sqlite:////var/lib/strapline/ledger.sqlite or postgresql://host/name")
-    if urlsplit(url).password is not None:
+    try:
+        password, _port = make_url(url).password if url else None, urlsplit(url).port
+    except (SQLAlchemyError, ValueError):  # whose text may quote the password
+        raise UserError("the database's URL cannot be read; write postgresql://[user@]host[:port]/name") from None
+    if password is not None:
         raise UserError("a password does not belong in this file; name a file with it in ledger.password_file")
 
 
@@ -60,6 +68,11 @@ def _check_zone(name: str) -> None:
         raise UserError(f'"{name}" is no time zone; write one such as "Europe/Berlin"')
 
 
+def _check_role(role: str) -> None:
+    if not role.strip():
+        raise UserError("no role; write one such as secondary")
+
+
 def _check_window(text: str) -> None:
     parse_window(text)
 
@@ -70,6 +83,8 @@ def parse_window(text: str) -> Window:
         opens, closes = (time.fromisoformat(part.strip()) for part in text.split("-"))
     except ValueError:
         raise UserError(f'"{text}" is no window; write two times of day, such as "07:30-17:30"') from None
+    if opens.tzinfo is not None or closes.tzinfo is not None:
+        raise UserError(f'"{text}" has a time zone; write two times of day, and the zone in zone')
     if opens >= closes:
         raise UserError(f'"{text}" ends before it begins; split it at midnight')
     return Window(opens, closes)
@@ -96,7 +111,9 @@ def split_address(text: str) -> tuple[str, int]:
 class CentreSection(NamedTuple):
     """The section `centre`."""
 
-    state: Annotated[Path, Key("Folder for the ledger, the control socket and the lock", example='"state"')]
+    state: Annotated[
+        Path, Key("Folder for the ledger, the control socket and the lock; no gateway's", example='"centre"')
+    ]
 
 
 class BrokerSection(NamedTuple):
@@ -200,7 +217,7 @@ class EscalationSection(NamedTuple):
     """One step of `escalation`."""
 
     after_min: Annotated[float, Key("After so long without an acknowledgement", "min", 0, 1440, example="15")]
-    role: Annotated[str, Key("this role is told", example='"secondary"')]
+    role: Annotated[str, Key("this role is told", check=_check_role, example='"secondary"')]
 
 
 class HookSection(NamedTuple):
@@ -240,7 +257,7 @@ class Config(NamedTuple):
     centre: Annotated[CentreSection, Key("Who it is.")]
     broker: Annotated[BrokerSection, Key("How it reaches its gateways.")]
     tags: Annotated[TagsSection, Key("What it opens.")]
-    format: Annotated[int, Key("The form of this file")] = FORMAT
+    format: Annotated[int, Key("The form of this file", low=FORMAT, high=FORMAT)] = FORMAT
     ledger: Annotated[LedgerSection, Key("Where the record is kept.")] = LedgerSection()
     gateway: Annotated[tuple[GatewaySection, ...], Key("Whose word it takes; one section for each gateway.")] = ()
     person: Annotated[
@@ -306,6 +323,8 @@ def _with_password(url: str, file: Path | None) -> str:
 def _more(config: Config) -> Iterator[Mistake]:
     known = {one.tag for one in read_centre_keys(config.tags.keys)}
     gateways = [one.id for one in config.gateway]
+    if not config.gateway:
+        yield Mistake(("gateway",), "none: a centre takes nobody's word then; write a section [[gateway]] for each")
     for at, one in enumerate(config.gateway):
         if one.id in gateways[:at]:
             yield Mistake(("gateway", at, "id"), f"{one.id} stands here twice; one section for each gateway")
@@ -323,6 +342,9 @@ def _more(config: Config) -> Iterator[Mistake]:
                 parse_window(text)
             except UserError as error:
                 yield Mistake(("person", at, "may_leave"), str(error))
+    if config.hook.command and shutil.which(config.hook.command[0]) is None:
+        text = f"{config.hook.command[0]} is no program that can be run, so nobody would be told; name one, executable"
+        yield Mistake(("hook", "command"), text)
     for name, section in (("broker", config.broker), ("ledger", config.ledger)):
         if section.password_file is not None and not urlsplit(section.url).username:
             yield Mistake((name, "password_file"), f"a password without a user; write the user into {name}.url")

@@ -38,7 +38,7 @@ class Database:
         self.url = url
         try:
             self.engine = _engine(url)
-        except (SQLAlchemyError, ImportError) as error:
+        except (SQLAlchemyError, ImportError, ValueError) as error:
             raise self._cannot_open(error) from None
         self._open: Connection | None = None
         self._epoch: int | None = None
@@ -177,8 +177,15 @@ def shown(url: str) -> str:
     """A database's URL without its password."""
     try:
         return make_url(url).render_as_string(hide_password=True)
-    except SQLAlchemyError:
+    except (SQLAlchemyError, ValueError):
         return "URL"  # which cannot be read, and may hold a password
+
+
+def file_of(url: str) -> Path | None:
+    """Where an SQLite ledger is; None for any other."""
+    parsed = make_url(url)
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
+    return Path(str(parsed.database)) if is_file else None
 
 
 def _engine(url: str) -> Engine:

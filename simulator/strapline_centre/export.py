@@ -8,9 +8,10 @@ import csv
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from sqlalchemy import Boolean, Integer, LargeBinary, Table, func, insert, select, text
 
@@ -64,7 +65,7 @@ def write_jsonl(database: Database, path: Path, made_utc: str) -> dict[str, int]
     counts = dict.fromkeys(_TABLES, 0)
     digest = hashlib.sha256()
     try:
-        with path.open("xb") as file:
+        with _new_file(path) as file:
             for line in _lines(database, counts, made_utc):
                 digest.update(line)
                 file.write(line)
@@ -73,6 +74,11 @@ def write_jsonl(database: Database, path: Path, made_utc: str) -> dict[str, int]
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}); name a new file where there is room") from None
     return counts
+
+
+def _new_file(path: Path) -> IO[bytes]:
+    """For its owner alone: an export holds positions."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
 def _lines(database: Database, counts: dict[str, int], made_utc: str) -> Iterator[bytes]:
@@ -95,7 +101,7 @@ def write_csv(database: Database, folder: Path, made_utc: str) -> dict[str, int]
     head = {"begin": FORM, "version": VERSION, "made_utc": made_utc, "rows": counts}
     digests = {name: hashlib.sha256(texts[name].getvalue().encode()).hexdigest() for name in _TABLES}
     try:
-        folder.mkdir(parents=True)
+        folder.mkdir(mode=0o700, parents=True)
         for name, written in texts.items():
             (folder / f"{name}.csv").write_text(written.getvalue(), encoding="utf-8", newline="")
         (folder / "export.json").write_text(json.dumps({**head, "sha256": digests}, indent=1) + "\n")
@@ -147,7 +153,7 @@ def _read_jsonl(path: Path) -> Iterator[tuple[str, Row]]:
 def _json(path: Path, number: int, line: bytes) -> Row:
     try:
         said = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
         raise UserError(f"{path}:{number}: no JSON object; name an export, and export it again if it was changed")

@@ -105,6 +105,10 @@ class Sentry:
         for alert in alerts.open:
             self.escalation.raised(alert, done.get(alert.id, ()))
 
+    def beat_soon(self) -> None:
+        """There is a broker again, who knows nothing of the beats before: gateways need not wait for the next one."""
+        self._beat_at = self._parts.clock()
+
     # What happens elsewhere; all of it is committed.
 
     def follow(self, alerts: AlertBook) -> None:

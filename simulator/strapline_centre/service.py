@@ -61,6 +61,8 @@ class CentreService:
     def mqtt_connected(self) -> None:
         self.connected = True
         self._centre.connected()
+        self._centre.sentry.beat_soon()
+        self._changed.set()
 
     def publish(self) -> None:
         """Publish what the centre has to say."""

@@ -1,5 +1,6 @@
 """What a tester may have happen, one line each: to the adapter, to bluetoothd, to the tags."""
 
+import math
 from collections.abc import Mapping, MutableMapping
 from typing import NamedTuple
 
@@ -49,7 +50,9 @@ def parse_at(text: str) -> tuple[float, Order]:
     try:
         moment = float(seconds)
     except ValueError:
-        raise UserError(f'--at "{text}": begin with a number of seconds, as in --at "5 deaf scan"') from None
+        moment = math.nan
+    if not 0 <= moment < math.inf:
+        raise UserError(f'--at "{text}": begin with a number of seconds, as in --at "5 deaf scan"')
     return moment, parse(line)
 
 

@@ -21,7 +21,7 @@ def chaos(
     mosquitto: Annotated[
         int, typer.Option(min=0, help="How many runs in real time with a Mosquitto that drops messages.")
     ] = 0,
-    outage_days: Annotated[float, typer.Option(min=0, help="One outage of so many days, then recovery.")] = 0,
+    outage_days: Annotated[float, typer.Option(min=0, max=365, help="One outage of so many days, then recovery.")] = 0,
     stampede: Annotated[
         bool, typer.Option("--stampede", help="10,000 gateways after a restart of the broker.")
     ] = False,

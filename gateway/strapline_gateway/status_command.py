@@ -40,7 +40,7 @@ def lines(told: dict[str, Any]) -> Iterator[str]:
     yield f"gateway   {told['gateway']} ({told['profile']}), version {told['version']}, process {told['pid']}, {up}"
     broker, centre, outbox, traffic = told["broker"], told["centre"], told["outbox"], told["traffic"]
     yield f"broker    {broker['place']}: {'connected' if broker['connected'] else broker['trouble'] or 'not connected'}"
-    heard = "never heard" if centre["heard_s_ago"] is None else f"heard {_span(centre['heard_s_ago'])} ago"
+    heard = "no beat heard yet" if centre["heard_s_ago"] is None else f"heard {_span(centre['heard_s_ago'])} ago"
     yield f"centre    {heard}{', silent' if centre['silent'] else ''}"
     oldest = "" if outbox["oldest_alarm_s"] is None else f", the oldest alarm for {_span(outbox['oldest_alarm_s'])}"
     used = f"{outbox['used_bytes'] / 2**20:.1f} of {outbox['limit_bytes'] / 2**20:.0f} MiB"

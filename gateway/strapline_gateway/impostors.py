@@ -96,6 +96,7 @@ class Impostors:
         if _is_young_elsewhere(enrolled, again.uptime_4s, now):
             # An echo from around the moment at which the tag started again; long after it, only a call can tell.
             former = _suspicion(enrolled).former
+            _suspicion(enrolled).prolong(NoticeCode.CLONE_HEARD, now)
             return former is not None and now - former.until > ECHO_S and self._may_ask(enrolled, now)
         self._note(enrolled, NoticeCode.REPLAY_HEARD, mark, now, age_s=age_s)
         return self._may_ask(enrolled, now)
@@ -103,6 +104,8 @@ class Impostors:
     def stale(self, enrolled: Enrolled, counter: int, uptime_4s: int, data: bytes, now: float) -> None:
         """A heartbeat with a new counter, whose uptime is not that of the tag as we know it."""
         _remember(enrolled, counter, data, now)
+        if enrolled.suspicion is not None:
+            enrolled.suspicion.prolong(NoticeCode.CLONE_HEARD, now)
         mark = data[-seal.MIC_SIZE :]
         age_s, uptime_s = enrolled.age_s(uptime_4s, now), uptime_4s * 4
         if self._is_former(enrolled, uptime_4s, mark, now) or _is_young(age_s):

@@ -58,6 +58,12 @@ class Suspicion:
         """When the tag has started again, if the last stale heartbeat says so; a session will tell."""
         self.asked_at = float("-inf")
 
+    def prolong(self, code: str, now: float) -> None:
+        """What would be no evidence alone shows that an episode goes on."""
+        episode = self.episodes.get(code)
+        if episode is not None and now - episode.last_at <= QUIET_S:
+            episode.last_at = now
+
     def note(self, code: str, mark: bytes, now: float, *, is_certain: bool = False) -> Episode | None:
         """One more piece of evidence; gives the episode where it is to be told, once for each."""
         episode = self.episodes.get(code)

@@ -1,6 +1,7 @@
 """The steps that happen to the limb and the tag on it: strap, heat, water, motion, case, charger, battery."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from strapline_simulator.chain import Chain
@@ -45,6 +46,7 @@ class LimbVerbs:
         self._loops: list[tuple[float, int]] = []
         self._activity = "awake"
         self._recorded: list[Vector] = []
+        self._moved_otherwise = asyncio.Event()
         self._begun: dict[str, float] = {}
         self._sensed: dict[str, int] = {}
 
@@ -87,7 +89,10 @@ class LimbVerbs:
                 vectors = self._made_up(now)
             if vectors:
                 self._chain.tag.motion(RATE_HZ, packed(vectors))
-            await asyncio.sleep(_PORTION_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PORTION_S):
+                    await self._moved_otherwise.wait()
+            self._moved_otherwise.clear()
 
     def _made_up(self, now: float) -> list[Vector]:
         if not self.heat.worn:
@@ -220,3 +225,4 @@ class LimbVerbs:
         else:
             self._recorded.clear()
             self._activity = what
+        self._moved_otherwise.set()  # a wearer who gets up does not wait for the next ten seconds to begin

@@ -27,6 +27,7 @@ from strapline_protocol.contract import Message, Topic
 from strapline_protocol.errors import UserError
 from strapline_protocol.keyring import successor
 from strapline_protocol.keys import centre_keys
+from strapline_protocol.link_key import write_link_keys
 from strapline_protocol.mqtt import PahoClient
 from strapline_wire import frames
 
@@ -299,6 +300,10 @@ def test_a_mistake_is_one_line_with_its_place_and_the_mend(tmp_path, was, become
 def test_the_template_is_a_configuration_once_its_files_are_there(tmp_path):
     with successor(tmp_path / "centre-keys.json", [centre_keys(TAG, SECRET)]) as put:
         put()
-    (tmp_path / "centre.toml").write_text(config_template())
+    write_link_keys(tmp_path / "gateway-6a7e0001.key", [KEY])
+    text = config_template()
+    for line in ("[[gateway]]", 'id = "6a7e0001"', 'key = "gateway-6a7e0001.key"'):
+        text = text.replace(f"#{line}\n", f"{line}\n")
+    (tmp_path / "centre.toml").write_text(text)
     assert read_config(tmp_path / "centre.toml").steps[-1].role == "inquiry"
     assert "`gateway_silent_s`" in config_reference()

@@ -95,6 +95,15 @@ def test_each_gateway_hears_the_centre_each_two_minutes(bench):
     assert {gateway: sum(b.topic.gateway == gateway for b in beats) for gateway in KEYS} == {HOME: 6, INGRESS: 6}
 
 
+def test_with_a_broker_that_comes_back_no_gateway_waits_for_the_next_beat(bench):
+    pass_time(bench, 10)
+    bench.answers()
+    bench.centre.sentry.beat_soon()
+    pass_time(bench, 130)
+    beats = [message.topic.gateway for message in bench.answers() if message.topic.channel == "beat"]
+    assert beats == [HOME, INGRESS] * 2
+
+
 def test_a_silent_gateway_is_told_and_its_return_is_noted_and_closes_nothing(bench):
     bench.say("state", {"state": "online", "start": 1, "number": 1}, subject="")
     told = pass_time(bench, 400)

@@ -227,7 +227,7 @@ def test_messages_orders_view_metrics_and_a_second_centre(site, mosquitto):
 def test_silence_of_a_gateway_is_told_through_the_hook_and_its_return_does_not_close_it(tmp_path, mosquitto):
     told = tmp_path / "told"
     hook = f"""[watch]
-gateway_silent_s = 1
+gateway_silent_s = 5
 beat_s = 1
 [[escalation]]
 after_min = 0

@@ -169,7 +169,7 @@ def test_a_state_folder_has_one_gateway_and_a_mistake_is_one_line_without_traceb
         await lonely.port()
 
     asyncio.run(main())
-    told = f"strapline: {lonely.state}: it runs there already (process {lonely.process.pid}); end it first\n"
+    told = f"strapline: {lonely.state}: it runs there already (process {lonely.process.pid}); end it first, or name another state folder\n"
     assert lonely.run_once() == (2, told)
     assert lonely.end() == 0
     lonely.config.write_text(lonely.config.read_text().replace("tcp:127.0.0.1:0", "tcp:127.0.0.1"))

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,18 @@ import typer
 from strapline_protocol.errors import UserError
 
 
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """What a gateway logs of a full disk is part of the run, and would hide what is printed here."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+@_unlogged()
 def chaos(
     seed: Annotated[int | None, typer.Option(min=0, help="Only this seed: the run that failed, once more.")] = None,
     runs: Annotated[int, typer.Option(min=0, help="How many seeds.")] = 20,
@@ -34,8 +47,6 @@ def chaos(
 
     Exit status: 0 where nothing was lost, doubled, out of order or late; 1 where something was; 2 for a mistake in what was asked.
     """
-    # What a gateway logs of a full disk is part of the run, and would hide what is printed here.
-    logging.disable(logging.WARNING)
     seeds = [seed] if seed is not None else list(range(first, first + runs))
     told: dict[str, Any] = {"runs": [], "mosquitto": []}
     quiet = json_file == "-"
@@ -74,10 +85,10 @@ def _results(seeds: Sequence[int], jobs: int) -> Iterator[dict[str, Any]]:
         yield from pool.map(_one, seeds)
 
 
+@_unlogged()
 def _one(seed: int) -> dict[str, Any]:
     from strapline_simulator.chaos.run import run_seed
 
-    logging.disable(logging.WARNING)
     try:
         return run_seed(seed).summary()
     except Exception as error:  # noqa: BLE001 - the top of one run: a run that broke is a run that failed, and the others go on

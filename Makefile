@@ -13,6 +13,8 @@ PYTHON ?=
 PYTHONS := python3.14 python3.13 python3.12 python3.11 python3
 
 BIN := .venv/bin
+# One more than there are cores: tests of real processes mostly wait.
+WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
 # Says for which checkout and which requirements .venv was made.
 STAMP := .venv/set-up
 UV := uv==0.13.9
@@ -31,7 +33,7 @@ demo: setup ## Run the whole chain in simulation; ON=model where there is no rea
 
 test: setup ## Run every test; installs mosquitto, tshark and chromium where it may
 	@sh scripts/system-packages.sh
-	@env $$(sh scripts/system-packages.sh --required) $(BIN)/pytest -n auto --dist worksteal $(ARGS)
+	@env $$(sh scripts/system-packages.sh --required) $(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-bluez: setup ## Try Bluetooth at length: against the stand-in for BlueZ, then a real kernel and bluetoothd in QEMU
 	@sh scripts/system-packages.sh

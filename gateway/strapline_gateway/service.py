@@ -12,7 +12,7 @@ from pathlib import Path
 
 from strapline_gateway.answers import Answers
 from strapline_gateway.assembly import Assembly
-from strapline_gateway.config import Config, read_config, split_address
+from strapline_gateway.config import Config, read_config
 from strapline_gateway.look import Look, pages
 from strapline_gateway.senses import Senses
 from strapline_gateway.tag_keys import replace_private
@@ -23,7 +23,7 @@ from strapline_protocol.local_control import ControlServer
 from strapline_protocol.notices import Notice, NoticeCode
 from strapline_protocol.state_folder import held
 from strapline_protocol.systemd import Notifier
-from strapline_protocol.web_pages import WebServer
+from strapline_protocol.web_pages import WebServer, split_address
 
 _LOG = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from strapline_protocol.errors import UserError
+from strapline_protocol.exchanges import Exchanges
 
 SOCKET = "control"
 
@@ -31,7 +32,7 @@ class ControlServer:
     def __init__(self, folder: Path, handlers: Handlers) -> None:
         self._path = folder / SOCKET
         self._handlers = handlers
-        self._serving: set[asyncio.Task[None]] = set()
+        self._exchanges = Exchanges(self._exchange, at_once=_CONNECTIONS, limit_s=_ASK_LIMIT_S)
         self._server: asyncio.Server
 
     async def __aenter__(self) -> Self:
@@ -39,7 +40,7 @@ class ControlServer:
             self._path.unlink()  # of a process that was killed: the folder's lock says that none lives
         before = os.umask(0o177)
         try:
-            self._server = await asyncio.start_unix_server(self._accept, self._path, limit=_LINE_LIMIT)
+            self._server = await asyncio.start_unix_server(self._exchanges.accept, self._path, limit=_LINE_LIMIT)
         except OSError as error:
             raise UserError(
                 f"{self._path}: no control socket there ({error.strerror or error}); name a shorter state folder or free it"
@@ -51,30 +52,11 @@ class ControlServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._server.close()
-        for task in self._serving:
-            task.cancel()
-        await asyncio.gather(*self._serving, return_exceptions=True)
-        await self._server.wait_closed()
+        await self._exchanges.end(self._server)
         self._path.unlink(missing_ok=True)
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._serving) >= _CONNECTIONS:
-            writer.close()
-            return
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._serving.add(task)
-        task.add_done_callback(self._serving.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, ValueError):
-            try:
-                async with asyncio.timeout(_ASK_LIMIT_S):
-                    line = await reader.readline()
-                    writer.write(json.dumps(self._answer(line)).encode() + b"\n")
-                    await writer.drain()
-            finally:
-                writer.close()
+    async def _exchange(self, reader: asyncio.StreamReader) -> bytes:
+        return json.dumps(self._answer(await reader.readline())).encode() + b"\n"
 
     def _answer(self, line: bytes) -> dict[str, Any]:
         try:

@@ -3,16 +3,30 @@
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from http import HTTPStatus
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from strapline_protocol.errors import UserError
+from strapline_protocol.exchanges import Exchanges
 
 _REQUEST_LIMIT_S = 5.0
 _REQUEST_BYTES = 8192
 _CONNECTIONS = 32
+
+
+def check_address(text: str) -> None:
+    """UserError for what is neither empty (no pages) nor an address."""
+    if text:
+        split_address(text)
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Host and port of `HOST:PORT`, an IPv6 host in brackets; UserError."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise UserError(f'"{text}" is no address; write "127.0.0.1:9477", or "" for none')
+    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 class Page(NamedTuple):
@@ -34,7 +48,7 @@ class WebServer:
         self._host = host
         self._port = port
         self._pages = pages
-        self._serving: set[asyncio.Task[None]] = set()
+        self._exchanges = Exchanges(self._exchange, at_once=_CONNECTIONS, limit_s=_REQUEST_LIMIT_S)
         self._server: asyncio.Server
 
     @property
@@ -43,7 +57,8 @@ class WebServer:
 
     async def __aenter__(self) -> Self:
         try:
-            self._server = await asyncio.start_server(self._accept, self._host, self._port, limit=_REQUEST_BYTES)
+            accept, limit = self._exchanges.accept, _REQUEST_BYTES
+            self._server = await asyncio.start_server(accept, self._host, self._port, limit=limit)
         except OSError as error:
             place = f"{self._host}:{self._port}"
             why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
@@ -57,29 +72,10 @@ class WebServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._server.close()
-        for task in self._serving:
-            task.cancel()
-        await asyncio.gather(*self._serving, return_exceptions=True)
-        await self._server.wait_closed()
+        await self._exchanges.end(self._server)
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._serving) >= _CONNECTIONS:
-            writer.close()
-            return
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._serving.add(task)
-        task.add_done_callback(self._serving.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            try:
-                async with asyncio.timeout(_REQUEST_LIMIT_S):
-                    head = await reader.readuntil(b"\r\n\r\n")
-                    writer.write(_answer(head, self._pages))
-                    await writer.drain()
-            finally:
-                writer.close()
+    async def _exchange(self, reader: asyncio.StreamReader) -> bytes:
+        return _answer(await reader.readuntil(b"\r\n\r\n"), self._pages)
 
 
 def _answer(head: bytes, pages: Pages) -> bytes:

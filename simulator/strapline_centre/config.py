@@ -23,6 +23,7 @@ from strapline_protocol.link_key import LinkKey, read_link_keys
 from strapline_protocol.private_file import read_password
 from strapline_protocol.settings import Key, Mistake, environment_of, load
 from strapline_protocol.settings_text import reference, template
+from strapline_protocol.web_pages import check_address
 
 FORMAT = 1
 PREFIX = "STRAPLINE_CENTRE"
@@ -93,19 +94,6 @@ def parse_window(text: str) -> Window:
 def _check_windows(windows: tuple[str, ...]) -> None:
     for text in windows:
         parse_window(text)
-
-
-def _check_address(text: str) -> None:
-    if text:
-        split_address(text)
-
-
-def split_address(text: str) -> tuple[str, int]:
-    """Host and port of `HOST:PORT`, an IPv6 host in brackets; UserError."""
-    host, _, port = text.rpartition(":")
-    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise UserError(f'"{text}" is no address; write "127.0.0.1:9478", or "" for none')
-    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 class CentreSection(NamedTuple):
@@ -237,7 +225,7 @@ class MetricsSection(NamedTuple):
     """The section `metrics`."""
 
     address: Annotated[
-        str, Key("Where /metrics, /healthz and /readyz are served; empty: nowhere", check=_check_address)
+        str, Key("Where /metrics, /healthz and /readyz are served; empty: nowhere", check=check_address)
     ] = "127.0.0.1:9478"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from strapline_centre.answers import Answers
 from strapline_centre.centre import Centre, Person, subscriptions
-from strapline_centre.config import Config, read_config, split_address
+from strapline_centre.config import Config, read_config
 from strapline_centre.database import TakenOverError
 from strapline_centre.hook import tell
 from strapline_centre.ledger import Entry, Ledger
@@ -30,7 +30,7 @@ from strapline_protocol.paho_link import EAGER_PAUSE_S
 from strapline_protocol.patient_client import PatientClient
 from strapline_protocol.state_folder import held
 from strapline_protocol.systemd import Notifier
-from strapline_protocol.web_pages import WebServer
+from strapline_protocol.web_pages import WebServer, split_address
 
 _LOG = logging.getLogger(__name__)
 

@@ -47,9 +47,13 @@ class Cluster:
         return f"mqtts://{hosts}?version=3.1.1&ca={self._certificates}/ca.pem&{files}"
 
     def __enter__(self):
-        for node in NODES:
-            self.start(node)
-        self.until(self.is_whole)
+        try:
+            for node in NODES:
+                self.start(node)
+            self.until(self.is_whole)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_error):
@@ -94,7 +98,7 @@ class Cluster:
         """All nodes are there and every stream's copies have caught up. (What /healthz says takes minutes after a kill.)"""
         if len(self._running) < len(NODES):
             return False
-        if not all(self._ask(node, "/jsz")["meta_cluster"].get("leader") for node in NODES):
+        if not all(self._ask(node, "/jsz").get("meta_cluster", {}).get("leader") for node in NODES):
             return False
         copies = [copy for told in self._streams() for copy in told.get("cluster", {}).get("replicas") or []]
         return all(copy.get("current") and not copy.get("offline") for copy in copies)
@@ -115,7 +119,7 @@ class Cluster:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._ports[node][1]}{path}", timeout=2) as answer:
                 return json.load(answer)
         except OSError:
-            return {"meta_cluster": {}}
+            return {}
 
     def until(self, condition):
         deadline = time.monotonic() + START_LIMIT_S

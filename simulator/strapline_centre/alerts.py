@@ -9,7 +9,7 @@ from strapline_protocol.errors import UserError
 from strapline_protocol.notices import MEANINGS as NOTICES
 from strapline_protocol.notices import Notice, NoticeCode
 
-__all__ = ["Alert", "AlertBook", "Change"]
+__all__ = ["CODES", "Alert", "AlertBook", "Change"]
 
 _SAME_ALARM = timedelta(minutes=15)
 """A tag whose record is here goes on telling of the alarm until the receipt has reached it; what it tells later is another alarm."""
@@ -251,3 +251,11 @@ _OURS = frozenset(
         "unknown_notices",
     }
 )
+
+CODES = (
+    _OURS
+    | {code.name.lower() for code in ALARMS}
+    | {str(code) for code, meaning in NOTICES.items() if meaning.alert}
+    | {"alarm", "left_home", "unreadable", "two_places", "fault", "cut_off", "centre_stalled", "tag_silent"}
+)
+"""Every code that an alert of this version may have."""

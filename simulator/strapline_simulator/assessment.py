@@ -1,12 +1,14 @@
 """Did it come true? A scenario's expectations held against the centre's ledger and alerts, and the ledger against the truth."""
 
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from strapline_protocol.definitions import EventCode
 from strapline_simulator.report import Expectation as Outcome
 from strapline_simulator.scenario import Expectation, Scenario
+from strapline_simulator.scenario.details import DetailValue, Span, matches
 
 ARRIVAL_TOLERANCE_S = 0.001
 
@@ -19,6 +21,8 @@ class CentreEvent(NamedTuple):
     code: str
     at_gateway_s: float
     at_centre_s: float
+    detail: Mapping[str, int] = {}
+    """Its number by the names of its parts."""
 
 
 class Shown(NamedTuple):
@@ -30,6 +34,15 @@ class Shown(NamedTuple):
     """When what it tells of was over."""
     is_open: bool
     times: int
+
+
+class ToldNotice(NamedTuple):
+    """What a gateway told, and when it was at the centre, in seconds since the scenario's start."""
+
+    code: str
+    at_s: float
+    gateway: str = ""
+    detail: Mapping[str, int] = {}
 
 
 class Arrival(NamedTuple):
@@ -49,11 +62,12 @@ class Findings(NamedTuple):
     """All that the centre raised."""
     told: Sequence[tuple[float, str]]
     """When a role was told of an alert, for the first time or because nobody had acknowledged it."""
-    notices: Sequence[tuple[str, float]]
-    """What gateways told: code, and when it was at the centre."""
+    notices: Sequence[ToldNotice]
+    """What gateways told."""
     absences: Sequence[float]
     """When the centre heard of a tag that had gone."""
-    positions: int
+    positions: Sequence[float]
+    """When each position was at the centre."""
     missing: int
     refused: int = 0
     """Messages between gateways and centre that were not genuine."""
@@ -72,67 +86,115 @@ def event_name(code: int) -> str:
 
 
 def assess(scenario: Scenario, found: Findings) -> list[Outcome]:
-    """One outcome for each expectation, in the scenario's order."""
-    return [_outcome(scenario, expectation, found) for expectation in scenario.expect]
+    """One outcome for each expectation, in the scenario's order; and one more where nobody must be told of anything."""
+    outcomes = [_outcome(scenario, expectation, found) for expectation in scenario.expect]
+    return [*outcomes, _quiet(found)] if scenario.quiet else outcomes
+
+
+def _quiet(found: Findings) -> Outcome:
+    codes = sorted({alert.code for alert in found.alerts})
+    return _plain("quiet: no alert" + (f" (there are: {', '.join(codes)})" if codes else ""), passed=not codes)
 
 
 def _outcome(scenario: Scenario, e: Expectation, found: Findings) -> Outcome:
     since = scenario.step_time(e.after) if e.after else None
-    if e.event is not None:
-        return _arrivals(f"event {e.event}", e, since, [ev.at_centre_s for ev in found.events if ev.code == e.event])
-    if e.absent is not None:
-        return _arrivals("the gateway misses the tag", e, since, found.absences)
-    if e.notice is not None:
-        return _arrivals(f"notice {e.notice}", e, since, [at for code, at in found.notices if code == e.notice])
-    if e.no_notice is not None:
-        return _plain(f"no notice {e.no_notice}", passed=all(code != e.no_notice for code, _ in found.notices))
-    if e.never is not None:
-        return _plain(f"no event {e.never}", passed=all(event.code != e.never for event in found.events))
-    if e.alert is not None:
-        return _alert(e, since, [alert for alert in found.alerts if alert.code == e.alert])
-    if e.told is not None:
-        return _arrivals(f"{e.told} is told", e, since, [at for at, role in found.told if role == e.told])
-    if e.over is not None:
-        ends = [alert.over_s for alert in found.alerts if alert.code == e.over and alert.over_s is not None]
-        return _arrivals(f"alert {e.over} is marked as over", e, since, ends)
-    if e.open_alerts is not None:
-        count = sum(alert.is_open for alert in found.alerts)
-        return _plain(f"open alerts: {e.open_alerts} (there are {count})", passed=count == e.open_alerts)
-    if e.no_alert is not None:
-        codes = [alert.code for alert in found.alerts]
-        bad = codes if e.no_alert == "any" else [code for code in codes if code == e.no_alert]
-        return _plain("no alert" if e.no_alert == "any" else f"no alert {e.no_alert}", passed=not bad)
-    if e.positions is not None:
-        return _plain(
-            f"at least {e.positions} positions (there are {found.positions})", passed=found.positions >= e.positions
-        )
-    if e.refused is not None:
-        return _plain(f"at least {e.refused} refused (there are {found.refused})", passed=found.refused >= e.refused)
-    if e.returned is not None:
-        times = [at for name, at in found.returns if name == e.returned]
-        return _arrivals(f"{e.returned} is at the broker again", e, since, times)
-    if e.apart is not None:
-        return _apart(e.apart, sorted(at for _, at in found.returns))
-    if e.alarms_first is not None:
+    if e.claim == "alarms_first":
         return _alarms_first(e, since or 0.0, found.arrivals)
-    if e.positions_at_most is not None:
-        return _plain(
-            f"at most {e.positions_at_most} positions (there are {found.positions})",
-            passed=found.positions <= e.positions_at_most,
-        )
+    if e.claim in _NUMBERS:
+        return _NUMBERS[e.claim](e, found)
+    text, times = _times(e, found)
+    if e.claim in ("positions", "positions_at_most"):
+        return _positions(e, since, times)
+    if e.claim in ("never", "no_alert", "no_notice"):
+        return _none(text, e, since, times)
+    return _arrivals(text, e, since, times)
+
+
+def _times(e: Expectation, found: Findings) -> tuple[str, list[float]]:
+    """What a claim is about in words, and when each of it was at the centre."""
+    match e.claim:
+        case "event" | "never":
+            events = [event for event in found.events if event.code == e.argument]
+            told = [event.at_centre_s for event in events if matches(e.argument, e.detail, event.detail)]
+            return f"event {e.argument}{_with(e)}", told
+        case "notice" | "no_notice":
+            notices = [notice for notice in found.notices if notice.code == e.argument]
+            return f"notice {e.argument}{_with(e)}", [n.at_s for n in notices if matches(None, e.detail, n.detail)]
+        case "alert" | "no_alert":
+            alerts = [alert for alert in found.alerts if e.argument in (alert.code, "any")]
+            return "alert" if e.argument == "any" else f"alert {e.argument}", [alert.raised_s for alert in alerts]
+        case "told":
+            return f"{e.told} is told", [at for at, role in found.told if role == e.told]
+        case "over":
+            ends = [alert.over_s for alert in found.alerts if alert.code == e.over and alert.over_s is not None]
+            return f"alert {e.over} is marked as over", ends
+        case "returned":
+            return f"{e.returned} is at the broker again", [at for name, at in found.returns if name == e.returned]
+        case "absent":
+            return "the gateway misses the tag", list(found.absences)
+    return "positions", list(found.positions)
+
+
+def _with(e: Expectation) -> str:
+    if not e.detail:
+        return ""
+    words = [f"{name} {_value(wanted)}" for name, wanted in e.detail.items()]
+    return f" with {', '.join(words)}"
+
+
+def _value(wanted: DetailValue) -> str:
+    if not isinstance(wanted, Span):
+        return str(wanted)
+    ends = [f"{sign} {end}" for sign, end in (("≥", wanted.at_least), ("≤", wanted.at_most)) if end is not None]
+    return " and ".join(ends)
+
+
+def _open_alerts(e: Expectation, found: Findings) -> Outcome:
+    count = sum(alert.is_open for alert in found.alerts)
+    return _plain(f"open alerts: {e.open_alerts} (there are {count})", passed=count == e.open_alerts)
+
+
+def _missing(e: Expectation, found: Findings) -> Outcome:
     return _plain(f"missing: {e.missing} (there are {found.missing})", passed=found.missing == e.missing)
 
 
-def _alert(e: Expectation, since: float | None, alerts: Sequence[Shown]) -> Outcome:
-    if since is None and e.count is None and e.at_least is None:
-        return _plain(f"alert {e.alert}", passed=bool(alerts))
-    return _arrivals(f"alert {e.alert}", e, since, [alert.raised_s for alert in alerts])
+def _refused(e: Expectation, found: Findings) -> Outcome:
+    return _plain(f"at least {e.refused} refused (there are {found.refused})", passed=found.refused >= e.argument)
 
 
-def _apart(least_s: float, times: Sequence[float]) -> Outcome:
+def _apart(e: Expectation, found: Findings) -> Outcome:
+    times = sorted(at for _, at in found.returns)
     nearest_s = min((later - earlier for earlier, later in itertools.pairwise(times)), default=0.0)
-    text = f"no two come back within {_length(least_s)} of each other ({len(times)} do, the nearest {nearest_s:.2f} s apart)"
-    return _plain(text, passed=len(times) > 1 and nearest_s >= least_s)
+    text = f"no two come back within {_length(e.argument)} of each other ({len(times)} do, the nearest {nearest_s:.2f} s apart)"
+    return _plain(text, passed=len(times) > 1 and nearest_s >= e.argument)
+
+
+_NUMBERS = {"open_alerts": _open_alerts, "missing": _missing, "refused": _refused, "apart": _apart}
+
+
+def _positions(e: Expectation, since: float | None, times: Sequence[float]) -> Outcome:
+    there = len(_counted(e, since, times))
+    bound, passed = ("at least", there >= e.argument) if e.positions is not None else ("at most", there <= e.argument)
+    return _plain(f"{bound} {e.argument} positions{_window_words(e)} (there are {there})", passed=passed)
+
+
+def _none(text: str, e: Expectation, since: float | None, times: Sequence[float]) -> Outcome:
+    there = len(_counted(e, since, times))
+    found = f" (there are {there})" if there else ""
+    return _plain(f"no {text}{_window_words(e)}{found}", passed=not there)
+
+
+def _counted(e: Expectation, since: float | None, times: Sequence[float]) -> list[float]:
+    """Those in the window that `after` and `within` make."""
+    first = -math.inf if since is None else since - ARRIVAL_TOLERANCE_S
+    last = math.inf if since is None or e.within is None else since + e.within
+    return [t for t in times if first <= t <= last]
+
+
+def _window_words(e: Expectation) -> str:
+    if e.within is not None:
+        return f" within {_length(e.within)} of {e.after}"
+    return f" after {e.after}" if e.after is not None else ""
 
 
 def _alarms_first(e: Expectation, since: float, arrivals: Sequence[Arrival]) -> Outcome:
@@ -153,15 +215,10 @@ def _plain(text: str, *, passed: bool) -> Outcome:
 
 
 def _arrivals(what: str, e: Expectation, since: float | None, times: Sequence[float]) -> Outcome:
-    text = what
+    text = what + _window_words(e)
     counted = [t for t in times if since is None or t >= since - ARRIVAL_TOLERANCE_S]
     latency = max(0.0, round(min(counted) - since, 3)) if counted and since is not None else None
-    passed = bool(counted)
-    if e.within is not None:
-        text += f" within {_length(e.within)} of {e.after}"
-        passed = passed and latency is not None and latency <= e.within
-    elif e.after is not None:
-        text += f" after {e.after}"
+    passed = bool(counted) and (e.within is None or (latency is not None and latency <= e.within))
     if e.count is not None:
         text += f", exactly {e.count} (there are {len(counted)})"
         passed = passed and len(counted) == e.count

@@ -35,6 +35,12 @@ _RESTART_S = 1.0
 _RADIO, _SATELLITE = 1, 2
 """Settings of `mode`: without a receiver, without a base station."""
 
+_SAME_MOMENT_S = 0.001
+"""So long a step waits for one of the same moment before it."""
+
+_WAITED_FOR = ("power_cut",)
+"""What happens to a tag without power happens when it has power again."""
+
 _TEXTS = {
     "cut_strap": "the strap is cut",
     "close_strap": "the strap is closed",
@@ -66,6 +72,7 @@ class Script(LimbVerbs, PlaceSteps, GatewaySteps, CentreSteps):
         self.truths: list[Truth] = []
         self.stimuli: list[tuple[str, float]] = []
         self._home = self.path.at(0)
+        self._deeds: list[asyncio.Task[None]] = []
         self._armed_at: float | None = None
         self._begin_places()
         self._begin_gateway()
@@ -85,14 +92,30 @@ class Script(LimbVerbs, PlaceSteps, GatewaySteps, CentreSteps):
         by_itself = [asyncio.create_task(self._carry_heat()), asyncio.create_task(self._carry_motion())]
         chain.tag.on_restart = lambda: by_itself.append(asyncio.create_task(self._restart()))
         try:
-            for step in sorted(self._scenario.steps, key=lambda s: self._scenario.seconds_of(s.at)):
-                await self._until(self._scenario.seconds_of(step.at))
-                await self._carry_out(step)
-            await self._until(duration_s)
+            await self._play_steps(duration_s)
         finally:
-            for task in by_itself:
+            for task in (*by_itself, *self._deeds):
                 task.cancel()
         self._conclude(duration_s)
+
+    async def _play_steps(self, duration_s: float) -> None:
+        """What lasts longer than until the next step goes on beside it."""
+        steps = sorted(self._scenario.steps, key=lambda s: self._scenario.seconds_of(s.at))
+        moments = [self._scenario.seconds_of(step.at) for step in steps]
+        for step, at_s, next_s in zip(steps, moments, [*moments[1:], duration_s], strict=True):
+            await self._until(at_s)
+            deed = asyncio.create_task(self._carry_out(step))
+            self._deeds.append(deed)
+            await asyncio.wait([deed], timeout=None if step.verb in _WAITED_FOR else max(_SAME_MOMENT_S, next_s - at_s))
+            self._end_deeds()
+        await self._until(duration_s)
+        self._end_deeds()
+
+    def _end_deeds(self) -> None:
+        """Raises what went wrong in one of them."""
+        for deed in [deed for deed in self._deeds if deed.done()]:
+            self._deeds.remove(deed)
+            deed.result()
 
     async def _until(self, t_s: float) -> None:
         await asyncio.sleep(max(0.0, t_s - self._chain.now_s()))

@@ -42,6 +42,7 @@ class LimbVerbs:
         self.cell = Cell()
         self._strap_open = False
         self._was_open = False
+        self._strap_deeds = 0
         self._loop_ohm = STRAP_OHM
         self._loops: list[tuple[float, int]] = []
         self._activity = "awake"
@@ -107,14 +108,19 @@ class LimbVerbs:
     # The strap.
 
     async def _do_cut_strap(self, _yes: bool, now: float) -> None:
+        self._strap_deeds += 1
         self._open_strap(now)
 
     async def _do_open_strap(self, for_s: float, now: float) -> None:
+        self._strap_deeds += 1
+        deed = self._strap_deeds
         self._open_strap(now)
         await asyncio.sleep(for_s)
-        self._close_strap(self._chain.now_s())
+        if self._strap_deeds == deed:  # nobody has cut, opened or closed it meanwhile
+            self._close_strap(self._chain.now_s())
 
     async def _do_close_strap(self, _yes: bool, now: float) -> None:
+        self._strap_deeds += 1
         self._close_strap(now)
 
     def _open_strap(self, now: float) -> None:

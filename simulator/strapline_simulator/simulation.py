@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from strapline_centre.ledger import Entry
 from strapline_centre.sentry import Notification
 from strapline_protocol.definitions import ALARMS
 from strapline_protocol.notices import Notice
-from strapline_simulator.assessment import Arrival, CentreEvent, Findings, Shown, assess, event_name
+from strapline_simulator.assessment import Arrival, CentreEvent, Findings, Shown, ToldNotice, assess, event_name
 from strapline_simulator.bodies import make_body
 from strapline_simulator.brokers import open_broker
 from strapline_simulator.chain import HOME, INGRESS, Chain
@@ -25,15 +25,18 @@ from strapline_simulator.report import (
     SCHEMA_VERSION,
     Event,
     Frames,
+    GatewayNotice,
     Heap,
     Ledger,
     Position,
+    RaisedAlert,
     Report,
     Story,
     latency_summary,
     utc_text,
 )
 from strapline_simulator.scenario import Scenario
+from strapline_simulator.scenario.details import detail_of
 from strapline_simulator.script import Script
 from strapline_simulator.tag_node import Meter
 from strapline_simulator.trace import TraceWriter
@@ -66,7 +69,7 @@ class Options(NamedTuple):
     broker: str = "memory"
     gnss_log: list[Epoch] | None = None
     folder: Path | None = None
-    """Where trace and outboxes go; nowhere (in memory) without it."""
+    """Where the trace goes; nowhere without it."""
     watch: Callable[[Happening], None] | None = None
     tick: Callable[[float], None] | None = None
     """Told every few simulated minutes how far time is, in seconds."""
@@ -120,7 +123,7 @@ class _Run:
             body = make_body(self._options.body)
             stack.callback(body.close)
             async with open_broker(self._options.broker) as broker:
-                chain = Chain(self._scenario, self._seed, body, broker, self._options.folder)
+                chain = Chain(self._scenario, self._seed, body, broker)
                 async with chain:
                     chain.on_entry = lambda entry: self._entered(chain, entry)
                     chain.on_notification = lambda told: self._notified(chain, told)
@@ -213,15 +216,14 @@ class _Run:
         book = self._book
         joined = {alert.id for alert in book if alert.merged_into is not None}
         alerts = [told for ident, told in sorted(self._alerts.items()) if ident not in joined]
+        standing = [alert for alert in book if alert.id not in joined]
         shown = [
-            Shown(a.code, self._seconds(a.raised_utc), self._over_s(a), a.is_open, a.times)
-            for a in book
-            if a.id not in joined
+            Shown(a.code, self._seconds(a.raised_utc), self._since(a.over_utc), a.is_open, a.times) for a in standing
         ]
-        notices = [(entry.fields["code"], t) for t, entry in self._entries if entry.kind == "notice"]
+        notices = [self._notice(t, entry) for t, entry in self._entries if entry.kind == "notice"]
         returns = [(_PARTS[name], at - chain.origin_s) for name, at in chain.outage.returns]
         arrivals = [self._arrival(at, entry) for at, entry in self._entries]
-        counts = len(fixes), len(unmet), chain.refused
+        counts = [t for t, entry in self._entries if entry.kind == "fix"], len(unmet), chain.refused
         findings = Findings(events, shown, self._told, notices, absences, *counts, returns, arrivals)
         latencies = [(e.code, e.t_s, self._alarm_latency(e, script)) for e in events if e.code in _ALARM_NAMES]
         self._tell_story(script, events, alerts, latencies)
@@ -238,8 +240,10 @@ class _Run:
             simulated_s=self._duration_s,
             wall_s=round(time.perf_counter() - started, 3),
             expectations=tuple(assess(self._scenario, findings)),
-            events=tuple(Event(**event._asdict()) for event in sorted(events)),
+            events=tuple(Event(**event._asdict()) for event in _in_order(events)),
             positions=tuple(sorted((self._position(entry) for entry in fixes), key=lambda p: p.t_s)),
+            alerts=tuple(self._alert(alert) for alert in standing),
+            notices=tuple(GatewayNotice(at_centre_s=round(n.at_s, 3), **_without_time(n)) for n in notices),
             frames=Frames(sent=chain.tag.frames_sent, accepted=accepted, rejected=dict(sorted(rejected.items()))),
             frames_digest=chain.tag.frames_digest,
             ledger=Ledger(
@@ -253,8 +257,22 @@ class _Run:
         )
         return Result(report, self._story, unmet, measured)
 
-    def _over_s(self, alert: Alert) -> float | None:
-        return None if alert.over_utc is None else self._seconds(alert.over_utc)
+    def _since(self, moment: datetime | None) -> float | None:
+        return None if moment is None else self._seconds(moment)
+
+    def _alert(self, alert: Alert) -> RaisedAlert:
+        return RaisedAlert(
+            subject=alert.subject,
+            code=alert.code,
+            text=alert.text,
+            raised_s=self._seconds(alert.raised_utc),
+            over_s=self._since(alert.over_utc),
+            acknowledged_s=self._since(alert.acknowledged_utc),
+            times=alert.times,
+        )
+
+    def _notice(self, at_s: float, entry: Entry) -> ToldNotice:
+        return ToldNotice(str(entry.fields["code"]), at_s, entry.source, entry.fields.get("detail") or {})
 
     def _since_start_s(self, entry: Entry) -> float:
         """A record counts from the start of the tag that it names."""
@@ -266,7 +284,8 @@ class _Run:
         fields = entry.fields
         t_s = self._since_start_s(entry)
         at_gateway, at_centre = self._seconds(entry.gateway_utc), self._seconds(entry.centre_utc)
-        return CentreEvent(t_s, entry.source, event_name(fields["code"]), at_gateway, at_centre)
+        told = event_name(fields["code"]), at_gateway, at_centre
+        return CentreEvent(t_s, entry.source, *told, detail_of(fields["code"], fields["detail"]))
 
     def _arrival(self, at_s: float, entry: Entry) -> Arrival:
         return Arrival(entry.gateway, self._seconds(entry.gateway_utc), at_s, _is_alarm(entry))
@@ -300,7 +319,15 @@ class _Run:
         story.places = [(name, p.lat_deg, p.lon_deg, p.radius_m) for name, p in self._scenario.places.items()]
         story.alerts = alerts
         story.alarm_latencies = latencies
-        story.states = _states(sorted(events), self._duration_s)
+        story.states = _states(_in_order(events), self._duration_s)
+
+
+def _in_order(events: Sequence[CentreEvent]) -> list[CentreEvent]:
+    return sorted(events, key=lambda event: event[:-1])
+
+
+def _without_time(notice: ToldNotice) -> dict[str, Any]:
+    return {"gateway": notice.gateway, "code": notice.code, "detail": dict(sorted(notice.detail.items()))}
 
 
 def _receiver_of(script: Script, chain: Chain, random: Random) -> Receiver:

@@ -122,5 +122,5 @@ def test_a_cut_in_the_quiet_night_makes_it_fail():
     scenario = load_scenario("quiet-night")
     cut = load_scenario("strap-cut").steps[1]
     result = run_scenario(scenario.model_copy(update={"steps": (*scenario.steps, cut)}), Options(body="model"))
-    assert "no event strap_open" in failed(result)
-    assert "no alert" in failed(result)
+    assert "no event strap_open (there are 1)" in failed(result)
+    assert "no alert (there are 1)" in failed(result)

@@ -59,6 +59,40 @@ class Event(_Part):
     """When a gateway first had it; null if none did."""
     at_centre_s: Instant | None
     """When the centre first had it; null if it did not."""
+    detail: Mapping[str, int] = {}
+    """The event's number by its name and unit; a few events have two, some none."""
+
+
+class RaisedAlert(_Part):
+    """One alert of the centre, as it stands at the end."""
+
+    subject: str
+    """The tag, the gateway or the centre that it is about."""
+    code: str
+    """Its code at the centre."""
+    text: str
+    """Its text, for people."""
+    raised_s: Instant
+    """When it was raised."""
+    over_s: Instant | None
+    """When what it tells of was over; null where it is not, or has no end."""
+    acknowledged_s: Instant | None
+    """When a person acknowledged it; null while it stands open."""
+    times: Count
+    """How often it happened before somebody looked."""
+
+
+class GatewayNotice(_Part):
+    """One notice of a gateway."""
+
+    gateway: str
+    """The gateway's id."""
+    code: str
+    """The notice's code in the protocol."""
+    at_centre_s: Instant
+    """When it was at the centre."""
+    detail: Mapping[str, int] = {}
+    """Its numbers, with their units in the names."""
 
 
 class Position(_Part):
@@ -151,6 +185,10 @@ class Report(_Part):
     """The tags' events, in the order of their time."""
     positions: tuple[Position, ...]
     """The positions that the centre received, in the order of their time."""
+    alerts: tuple[RaisedAlert, ...] = ()
+    """The centre's alerts, in the order in which they were raised."""
+    notices: tuple[GatewayNotice, ...] = ()
+    """What gateways told of themselves and of the air around them, in the order in which the centre had it."""
     frames: Frames
     """What became of the frames between tag and gateway."""
     frames_digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]

@@ -1,6 +1,7 @@
 """Scenarios: what happens to a wearer, and what must come of it, in YAML. The same file runs on every body."""
 
+from strapline_simulator.scenario.expectation import Expectation
 from strapline_simulator.scenario.loader import load_scenario, shipped_scenarios
-from strapline_simulator.scenario.model import Expectation, Journey, Place, Scenario, Step
+from strapline_simulator.scenario.model import Journey, Place, Scenario, Step
 
 __all__ = ["Expectation", "Journey", "Place", "Scenario", "Step", "load_scenario", "shipped_scenarios"]

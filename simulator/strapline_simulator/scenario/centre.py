@@ -4,8 +4,33 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from strapline_centre.alerts import CODES
+from strapline_centre.escalation import STEPS
+
 ClientName = Literal["home", "ingress", "centre"]
 PartName = Literal[ClientName, "broker"]
+
+
+def _alert(code: str) -> str:
+    if code not in CODES:
+        raise ValueError(f"{code!r} is no alert of the centre: choose one of {', '.join(sorted(CODES))}")
+    return code
+
+
+def _role(name: str) -> str:
+    roles = [step.role for step in STEPS]
+    if name not in roles:
+        raise ValueError(f"{name!r} is no role: choose one of {', '.join(roles)}")
+    return name
+
+
+def _alert_or_any(code: str) -> str:
+    return code if code == "any" else _alert(code)
+
+
+AlertOrAny = Annotated[str, AfterValidator(_alert_or_any)]
+AlertCode = Annotated[str, AfterValidator(_alert)]
+Role = Annotated[str, AfterValidator(_role)]
 
 
 def _words(text: str) -> str:
@@ -19,6 +44,6 @@ class Acknowledgement(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    alert: str = Field(description="the alert's code")
-    by: str = Field(default="primary", description="in which role")
+    alert: AlertCode = Field(description="the alert's code")
+    by: Role = Field(default="primary", description="in which role")
     note: Annotated[str, AfterValidator(_words)] = Field(description="what was found")

@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from strapline_protocol.errors import UserError
+from strapline_simulator.scenario.misplaced import MisplacedError
 from strapline_simulator.scenario.model import Scenario
 
 
@@ -63,14 +64,16 @@ def _plain(value: Any) -> Any:
 def _explain(path: Path, content: Any, error: ValidationError) -> str:
     problems = error.errors()
     first = problems[0]
-    place = ".".join(str(part) for part in first["loc"])
+    cause = first.get("ctx", {}).get("error")
+    where = first["loc"] + (cause.where if isinstance(cause, MisplacedError) else ())
+    place = ".".join(str(part) for part in where)
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         message = "no such key here"
     elif first["type"] == "missing":
         message = "is missing"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{path}:{_line(content, first['loc'])}: {place + ': ' if place else ''}{message}{more}"
+    return f"{path}:{_line(content, where)}: {place + ': ' if place else ''}{message}{more}"
 
 
 def _line(content: Any, where: tuple[int | str, ...]) -> int:

@@ -8,15 +8,17 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from strapline_centre.schedule import Window
-from strapline_protocol.definitions import EventCode
 from strapline_protocol.profiles import PROFILES
-from strapline_simulator.scenario.centre import Acknowledgement, ClientName, PartName
-from strapline_simulator.scenario.gateway import BaseStation, Handling, NoticeName
+from strapline_simulator.scenario.centre import Acknowledgement, PartName
+from strapline_simulator.scenario.expectation import Expectation
+from strapline_simulator.scenario.gateway import BaseStation, Handling
 from strapline_simulator.scenario.limb import Activity, Drain, Replay, Surroundings
 from strapline_simulator.scenario.meddling import Meddling
+from strapline_simulator.scenario.misplaced import MisplacedError
 from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
 from strapline_simulator.scenario.places import ShelterName, ZoneSpec
 from strapline_simulator.scenario.quantities import Moment, Seconds, day_and_time, seconds
+from strapline_simulator.scenario.rows import Row, row_of
 from strapline_tag.config import Config
 
 Verb = Literal[
@@ -91,16 +93,7 @@ def _parse_window(text: str) -> Window:
     return Window(opens, closes)
 
 
-def _code(name: str) -> str:
-    if name.upper() not in EventCode.__members__:
-        known = ", ".join(code.name.lower() for code in EventCode)
-        raise ValueError(f"{name!r} is no event: choose one of {known}")
-    return name
-
-
 UpdateKind = Literal["good", "unsigned", "wrong_key", "older", "wrong_board", "expired", "truncated", "flipped"]
-
-Code = Annotated[str, AfterValidator(_code)]
 
 
 def _locate_within(duration_s: float) -> float:
@@ -141,7 +134,10 @@ class Step(_Strict):
     """Something happens: a moment and exactly one verb."""
 
     at: Moment
-    name: str | None = None
+    name: str | None = Field(default=None, description="what expectations call this step; without one, its verb")
+    stimulus: bool = Field(
+        default=False, description="the scenario is about this step: without it, it must fail (`--without-stimulus`)"
+    )
     present_key: Literal["arm", "disarm"] | None = Field(
         default=None, description="the officer holds the electronic key to the tag"
     )
@@ -208,8 +204,13 @@ class Step(_Strict):
 
     @model_validator(mode="after")
     def _one_verb(self) -> "Step":
-        if sum(getattr(self, verb) is not None for verb in get_args(Verb)) != 1:
+        verbs = [verb for verb in get_args(Verb) if getattr(self, verb) is not None]
+        if not verbs:
             raise ValueError(f"a step has exactly one verb: {', '.join(get_args(Verb))}")
+        if len(verbs) > 1:
+            raise MisplacedError(
+                (verbs[1],), f"a step has exactly one verb, not {' and '.join(verbs)}: make two steps of it"
+            )
         return self
 
     @property
@@ -224,56 +225,6 @@ class Step(_Strict):
     def label(self) -> str:
         """What expectations call this step."""
         return self.name or self.verb
-
-
-class Expectation(_Strict):
-    """Something that must hold at the end: exactly one of the first group, some with conditions of the second."""
-
-    event: Code | None = Field(default=None, description="an event of this code is at the centre")
-    never: Code | None = Field(default=None, description="no event of this code is at the centre")
-    alert: str | None = Field(default=None, description="an alert of this code is raised at the centre")
-    told: str | None = Field(default=None, description="this role was told of an alert")
-    over: str | None = Field(default=None, description="the alert of this code says that it is over, and stays")
-    open_alerts: int | None = Field(default=None, description="so many alerts stand open at the end", ge=0)
-    no_alert: str | None = Field(default=None, description="no such alert is raised; `any` for none at all")
-    missing: int | None = Field(
-        default=None, description="so many truths of the world are absent from the ledger", ge=0
-    )
-    positions: int | None = Field(default=None, description="at least so many positions are at the centre", ge=0)
-    positions_at_most: int | None = Field(default=None, description="no more than so many", ge=0)
-    absent: Literal[True] | None = Field(default=None, description="the gateway told that the tag has gone")
-    notice: NoticeName | None = Field(default=None, description="a gateway told the centre of this")
-    no_notice: NoticeName | None = Field(default=None, description="no gateway told of it, at any time")
-    refused: int | None = Field(
-        default=None, description="gateways and centre refused at least so many messages that were not genuine", ge=1
-    )
-
-    returned: ClientName | None = Field(default=None, description="this part is at the broker again after it was lost")
-    apart: Seconds | None = Field(
-        default=None, description="no two parts came back to the broker within this of each other"
-    )
-    alarms_first: Literal[True] | None = Field(
-        default=None, description="of what waited in the gateways before the step `after`, alarms came before the rest"
-    )
-
-    after: str | None = Field(default=None, description="the step that it must follow")
-    within: Seconds | None = Field(default=None, description="how soon after that step it is at the centre")
-    count: int | None = Field(default=None, description="exactly how often", ge=1)
-    at_least: int | None = Field(default=None, description="how often at least", ge=1)
-
-    @model_validator(mode="after")
-    def _one_claim(self) -> "Expectation":
-        claims = (
-            *("event", "never", "alert", "no_alert", "missing", "positions", "positions_at_most", "absent"),
-            *("told", "over", "open_alerts", "notice", "no_notice", "refused", "returned", "apart", "alarms_first"),
-        )
-        if sum(getattr(self, claim) is not None for claim in claims) != 1:
-            raise ValueError(f"an expectation claims exactly one of {', '.join(claims)}")
-        if self.within is not None and self.after is None:
-            raise ValueError("`within` needs `after`: name the step from which to count")
-        if self.alarms_first and self.after is None:
-            raise ValueError("`alarms_first` needs `after`: name the step that let out what waited")
-        return self
 
 
 class TagMemory(_Strict):
@@ -327,6 +278,10 @@ class Scenario(_Strict):
     )
     gateway: BaseStation = Field(default=BaseStation(), description="the base station at home")
     gnss_log: bool = Field(default=False, description="the receiver's bytes come from the log given with --gnss-log")
+    shows: tuple[Row, ...] = Field(
+        default=(), description="the requirements that it shows; without it, the one that its file is named after"
+    )
+    quiet: bool = Field(default=False, description="nobody must be told of anything: no alert, whatever is expected")
     steps: tuple[Step, ...]
     expect: tuple[Expectation, ...] = Field(min_length=1)
     name: str = Field(default="", exclude=True)
@@ -334,23 +289,44 @@ class Scenario(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> "Scenario":
         if self.start.tzinfo is None:
-            raise ValueError("`start` needs a UTC offset, such as 2026-03-02T20:00:00+01:00")
-        labels = {step.label for step in self.steps}
-        for expectation in self.expect:
-            if expectation.after is not None and expectation.after not in labels:
-                raise ValueError(
-                    f"`after: {expectation.after}` names no step: choose one of {', '.join(sorted(labels))}"
-                )
-        for step in self.steps:
-            if step.go is not None and step.go.to not in self.places:
-                raise ValueError(f"`go: {step.go.to}` names no place: choose one of {', '.join(sorted(self.places))}")
-            named = [step.spoofer or None, *(zone.around for zone in step.zones or ())]
-            for place in named:
-                if place is not None and place not in self.places:
-                    raise ValueError(f"{place!r} names no place: choose one of {', '.join(sorted(self.places))}")
-            if not 0 <= self.seconds_of(step.at) <= self.duration_s:
-                raise ValueError(f"step at {step.at} lies outside the scenario's duration ({self.duration})")
+            raise MisplacedError(("start",), "`start` needs a UTC offset, such as 2026-03-02T20:00:00+01:00")
+        for index, step in enumerate(self.steps):
+            self._check_step(("steps", index), step)
+        for index, expectation in enumerate(self.expect):
+            self._check_expectation(("expect", index), expectation)
         return self
+
+    def _check_step(self, where: tuple[int | str, ...], step: Step) -> None:
+        places = ", ".join(sorted(self.places)) or "none is there: write `places`"
+        if step.go is not None and step.go.to not in self.places:
+            raise MisplacedError((*where, "go", "to"), f"`go: {step.go.to}` names no place: choose one of {places}")
+        if step.spoofer and step.spoofer not in self.places:
+            raise MisplacedError((*where, "spoofer"), f"{step.spoofer!r} names no place: choose one of {places}")
+        for index, zone in enumerate(step.zones or ()):
+            if zone.around is not None and zone.around not in self.places:
+                here = (*where, "zones", index, "around")
+                raise MisplacedError(here, f"{zone.around!r} names no place: choose one of {places}")
+        if not 0 <= self.seconds_of(step.at) <= self.duration_s:
+            raise MisplacedError(
+                (*where, "at"), f"step at {step.at} lies outside the scenario's duration ({self.duration})"
+            )
+
+    def _check_expectation(self, where: tuple[int | str, ...], expectation: Expectation) -> None:
+        labels = {step.label for step in self.steps}
+        if expectation.after is not None and expectation.after not in labels:
+            known = ", ".join(sorted(labels)) or "there is none"
+            raise MisplacedError(
+                (*where, "after"), f"`after: {expectation.after}` names no step: choose one of {known}"
+            )
+        if self.quiet and (expectation.alert or expectation.told or expectation.over or expectation.open_alerts):
+            raise MisplacedError(
+                (*where, expectation.claim), "a scenario with `quiet: true` has no alert: take one of the two out"
+            )
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The requirements that it shows: those of `shows`, else the one that its file is named after."""
+        return self.shows or row_of(self.name)
 
     @property
     def settings(self) -> dict[str, int]:

@@ -24,6 +24,18 @@ Seed = Annotated[
 ]
 Broker = Annotated[str, typer.Option(help="memory, amqtt (in this process), or mqtt://host:port.")]
 
+Every = Annotated[
+    bool, typer.Option("--all", help="Run all shipped scenarios, or all that are named, and print the requirements.")
+]
+Jobs = Annotated[int, typer.Option(min=0, help="Processes for --all; 0: as many as there are cores.")]
+JUnit = Annotated[Path | None, typer.Option(metavar="FILE", help="Write what came of --all there as JUnit XML.")]
+WithoutStimulus = Annotated[
+    bool,
+    typer.Option(
+        "--without-stimulus", help="Take away what each scenario is about (cut the strap in a quiet one): it must fail."
+    ),
+]
+
 DEMO = "night-and-day"
 
 _LOG_WIDTH = 160
@@ -56,7 +68,13 @@ def demo(
 
 
 def run(
-    scenario: Annotated[str, typer.Argument(help="A shipped scenario's name, or a YAML file.")],
+    scenario: Annotated[
+        list[str] | None,
+        typer.Argument(
+            show_default=False,
+            help="A shipped scenario's name, or a YAML file; with --all also patterns (r18-*) and folders.",
+        ),
+    ] = None,
     on: Body = "micropython",
     seed: Seed = None,
     broker: Broker = "memory",
@@ -65,32 +83,70 @@ def run(
         str | None, typer.Option("--json", metavar="FILE", help="Write report.json there; - for standard output.")
     ] = None,
     gnss_log: Annotated[Path | None, typer.Option(help="A receiver's raw serial output, for the tag's UART.")] = None,
+    every: Every = False,
+    jobs: Jobs = 0,
+    junit: JUnit = None,
+    without_stimulus: WithoutStimulus = False,
 ) -> None:
-    """Run a scenario in virtual time and hold it against its expectations.
+    """Run a scenario in virtual time and hold it against its expectations; or, with --all, the whole catalogue.
 
     Exit status: 0 where every expectation holds, 1 where one does not, 2 for a mistake in what was asked.
     """
-    _run(scenario, on=on, seed=seed, broker=broker, out=out, json_file=json_file, gnss_log=gnss_log)
+    names = scenario or []
+    if every:
+        if gnss_log is not None:
+            raise UserError("--gnss-log is for one scenario: leave out --all, and name it")
+        if broker != "memory":
+            raise UserError("--all runs each scenario on a broker of its own in memory: leave out --broker")
+        from strapline_simulator.catalogue.command import Asked, run_catalogue
+        from strapline_simulator.simulation import Options
+
+        if out is not None:
+            _make_folder(out)
+        options = Options(body=on, seed=seed, folder=out)
+        run_catalogue(Asked(names, jobs, options, without_stimulus, junit, json_file))
+    if len(names) != 1:
+        raise UserError("name one scenario (`strapline scenarios` lists them), or add --all")
+    if junit is not None or jobs:
+        raise UserError("--junit and --jobs go with --all: add it")
+    _run(
+        names[0], on=on, seed=seed, broker=broker, out=out, json_file=json_file, gnss_log=gnss_log,
+        bare=without_stimulus,
+    )  # fmt: skip
 
 
-def scenarios() -> None:
-    """List the shipped scenarios."""
-    from strapline_simulator.scenario import load_scenario, shipped_scenarios
+def scenarios(
+    row: Annotated[
+        str | None, typer.Option(metavar="ROW", help="Only those that show this requirement, such as R05.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="The JSON Schema of scenario files, for editors.")] = False,
+) -> None:
+    """List the shipped scenarios: the requirements that each shows, how long it is, and whether it must stay quiet."""
+    if schema:
+        from strapline_simulator.scenario.schema import render_schema
 
-    names = shipped_scenarios()
-    width = max(map(len, names))
-    for name in names:
-        typer.echo(f"{name:<{width}}  {load_scenario(name).title}")
+        typer.echo(render_schema(), nl=False)
+        return
+    from strapline_simulator.catalogue.listing import list_scenarios
+
+    for line in list_scenarios(row, as_json=as_json):
+        typer.echo(line)
 
 
 def _run(
-    name: str, *, on: str, seed: int | None, broker: str, out: Path | None, json_file: str | None, gnss_log: Path | None
-) -> None:
+    name: str, *, on: str, seed: int | None, broker: str, out: Path | None, json_file: str | None, gnss_log: Path | None,
+    bare: bool = False,
+) -> None:  # fmt: skip
     # Imported where they are needed, so that help and mistakes do not wait for a BLE stack.
     from strapline_simulator.gnss_log import read_gnss_log
     from strapline_simulator.scenario import load_scenario
 
     scenario = load_scenario(name)
+    if bare:
+        from strapline_simulator.catalogue.stimulus import without_stimulus
+
+        scenario = without_stimulus(scenario)
     if scenario.gnss_log and gnss_log is None:
         raise UserError(f"scenario {scenario.name} needs a receiver's log: add --gnss-log FILE")
     if gnss_log is not None and not scenario.gnss_log:

@@ -12,8 +12,8 @@ from bumble.core import UUID
 from bumble.device import AdvertisingType, LegacyAdvertiser
 
 from strapline_protocol.keys import centre_keys, gateway_keys
+from strapline_simulator.advertising import with_service_data
 from strapline_simulator.ble import Air
-from strapline_simulator.ble.advertisement import with_service_data
 from strapline_simulator.ble.host import RadioHost, static_address
 from strapline_simulator.bluez.bus import PrivateBus
 from strapline_simulator.bluez.faults import Faults

@@ -23,7 +23,8 @@ from strapline_gateway.relay import subscriptions as gateway_subscriptions
 from strapline_gateway.station import PresenceLimits, Station
 from strapline_protocol.keys import centre_keys, gateway_keys
 from strapline_protocol.mqtt import MqttClient, Will
-from strapline_simulator.ble import Air, GatewayRadio, TagRadio
+from strapline_simulator.airs import BLE as WHOLE_STACKS
+from strapline_simulator.airs import open_ether
 from strapline_simulator.bodies import Body
 from strapline_simulator.broker_outage import BrokerOutage
 from strapline_simulator.brokers import Broker, BrokerClient
@@ -63,7 +64,15 @@ class Draw:
 class Chain:
     """Use as an asynchronous context manager; on entering everything is connected, and the tag is not yet started."""
 
-    def __init__(self, scenario: Scenario, seed: int, body: Body, broker: Broker, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        body: Body,
+        broker: Broker,
+        folder: Path | None = None,
+        air: str = WHOLE_STACKS,
+    ) -> None:
         self._scenario = scenario
         self._seed = seed
         self._broker = broker
@@ -72,7 +81,10 @@ class Chain:
         self._secret = Draw(seed, "secret")(16)
         self.origin_s = 0.0
         self.radio_world = RadioWorld(Random(f"{seed}/radio"))
-        self.air = Air(self.radio_world.rssi_dbm, Random(f"{seed}/air"), _ADVERTISEMENT_LOSS)
+        self.ether = open_ether(
+            air, self.radio_world.rssi_dbm, self.radio_world.reaches, Random(f"{seed}/air"), _ADVERTISEMENT_LOSS
+        )
+        self.air = self.ether.air
         self.tag = TagNode(body)
         self.ledger = Ledger()
         self.on_entry: Callable[[Entry], None] | None = None
@@ -123,7 +135,7 @@ class Chain:
             self._flights = stack.enter_context(FlightControl(virtual_loop()))
             stack.callback(self.ledger.close)
             await self._start_centre(stack)
-            home_radio = GatewayRadio("home", self.air)
+            home_radio = self.ether.gateway_radio("home")
             await home_radio.start()
             stack.push_async_callback(home_radio.stop)
             ble = {"scanner_backend": home_radio.scanner_backend, "client_backend": home_radio.client_backend}
@@ -307,9 +319,8 @@ class Chain:
                 self.on_gatt(True, data)
             radio.send(data)
 
-        radio = TagRadio(
+        radio = self.ether.tag_radio(
             "tag",
-            self.air,
             on_link_up=lambda: tag.link_up(BLE),
             on_data=to_tag,
             on_link_down=lambda: tag.link_down(BLE),

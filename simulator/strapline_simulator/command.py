@@ -36,6 +36,13 @@ WithoutStimulus = Annotated[
     ),
 ]
 
+Air = Annotated[
+    str,
+    typer.Option(
+        help="What carries Bluetooth: ble (whole stacks), or frames (the same frames without them, in a fraction of the time)."
+    ),
+]
+
 DEMO = "night-and-day"
 
 _LOG_WIDTH = 160
@@ -64,7 +71,7 @@ def demo(
 
     Exit status: 0 where every expectation holds, 1 where one does not, 2 for a mistake in what was asked.
     """
-    _run(DEMO, on=on, seed=seed, broker=broker, out=out, json_file=None, gnss_log=None)
+    _run(DEMO, on=on, seed=seed, broker=broker, out=out, json_file=None, gnss_log=None, air="ble")
 
 
 def run(
@@ -87,6 +94,7 @@ def run(
     jobs: Jobs = 0,
     junit: JUnit = None,
     without_stimulus: WithoutStimulus = False,
+    air: Air = "ble",
 ) -> None:
     """Run a scenario in virtual time and hold it against its expectations; or, with --all, the whole catalogue.
 
@@ -103,7 +111,7 @@ def run(
 
         if out is not None:
             _make_folder(out)
-        options = Options(body=on, seed=seed, folder=out)
+        options = Options(body=on, seed=seed, folder=out, air=air)
         run_catalogue(Asked(names, jobs, options, without_stimulus, junit, json_file))
     if len(names) != 1:
         raise UserError("name one scenario (`strapline scenarios` lists them), or add --all")
@@ -111,7 +119,7 @@ def run(
         raise UserError("--junit and --jobs go with --all: add it")
     _run(
         names[0], on=on, seed=seed, broker=broker, out=out, json_file=json_file, gnss_log=gnss_log,
-        bare=without_stimulus,
+        bare=without_stimulus, air=air,
     )  # fmt: skip
 
 
@@ -136,7 +144,7 @@ def scenarios(
 
 def _run(
     name: str, *, on: str, seed: int | None, broker: str, out: Path | None, json_file: str | None, gnss_log: Path | None,
-    bare: bool = False,
+    bare: bool = False, air: str = "ble",
 ) -> None:  # fmt: skip
     # Imported where they are needed, so that help and mistakes do not wait for a BLE stack.
     from strapline_simulator.gnss_log import read_gnss_log
@@ -167,7 +175,7 @@ def _run(
     view = LiveView(scenario, on, broker, console)
     with view:
         options = Options(
-            body=on, seed=seed, broker=broker, gnss_log=epochs, folder=out, watch=view.show, tick=view.tick
+            body=on, seed=seed, broker=broker, gnss_log=epochs, folder=out, watch=view.show, tick=view.tick, air=air
         )
         result = run_scenario(scenario, options)
     written = _write(result, out, json_file)

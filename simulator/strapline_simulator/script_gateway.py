@@ -122,7 +122,7 @@ class GatewaySteps:
 
     async def _do_record_radio(self, on: bool, _now: float) -> None:
         if self._recorder is None:
-            self._recorder = recorder = Recorder(self._chain.air)
+            self._recorder = recorder = Recorder(self._chain.ether)
             genuine = self._chain.tag.on_advertise
 
             def heard(address: bytes, data: bytes) -> None:
@@ -141,6 +141,6 @@ class GatewaySteps:
             await self._clone.stop()
             self._clone = None
         if on:
-            self._clone = Clone(self._chain.air)
+            self._clone = Clone(self._chain.ether)
             held = {"counter": _COPIED_COUNTER, "slot": _COPIED_SLOT}
             await self._clone.start(self._chain.test_secret, b"clone".ljust(16), self._scenario.settings, held)

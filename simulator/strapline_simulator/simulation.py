@@ -75,6 +75,8 @@ class Options(NamedTuple):
     """Told every few simulated minutes how far time is, in seconds."""
     meter: Meter | None = None
     """Counts what the tag does."""
+    air: str = "ble"
+    """`ble`: whole Bluetooth stacks; `frames`: the frames that they would carry, for a fraction of the time."""
 
 
 class Result(NamedTuple):
@@ -123,7 +125,7 @@ class _Run:
             body = make_body(self._options.body)
             stack.callback(body.close)
             async with open_broker(self._options.broker) as broker:
-                chain = Chain(self._scenario, self._seed, body, broker)
+                chain = Chain(self._scenario, self._seed, body, broker, air=self._options.air)
                 async with chain:
                     chain.on_entry = lambda entry: self._entered(chain, entry)
                     chain.on_notification = lambda told: self._notified(chain, told)

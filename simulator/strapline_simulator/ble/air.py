@@ -7,33 +7,56 @@ from random import Random
 from typing import NamedTuple
 
 from bumble import hci, ll
-from bumble.controller import Controller
+from bumble.controller import Connection, Controller
 from bumble.core import PhysicalTransport
 from bumble.link import LocalLink
 
+from strapline_simulator.air_link import Link
 from strapline_simulator.ble.advertisement import Report
 from strapline_simulator.ble.controller import AirController, ConnectionRequest, supervision_s
-from strapline_simulator.ble.link import End, Link
+
+
+class End(NamedTuple):
+    """One side of a connection."""
+
+    controller: AirController
+    connection: Connection
+
+    @property
+    def open(self) -> bool:
+        """Whether the controller still has this very connection."""
+        return self.controller.le_connections.get(self.connection.peer_address) is self.connection
+
+    def time_out(self) -> None:
+        """The controller tells its host that the connection has been silent for too long."""
+        self.controller.on_le_disconnected(self.connection, hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR)
 
 
 class _Way(NamedTuple):
     """Where packets from one address to another go."""
 
-    link: Link
+    link: Link[End]
     receiver: End
 
 
 class Air(LocalLink):
     """bumble controllers meet here. The same calls in the same order give the same air, whatever the hash seed."""
 
-    def __init__(self, rssi_dbm: Callable[[str, str], int | None], random: Random, loss: float = 0.0) -> None:
+    def __init__(
+        self,
+        rssi_dbm: Callable[[str, str], int | None],
+        random: Random,
+        loss: float = 0.0,
+        reaches: Callable[[str, str], bool] | None = None,
+    ) -> None:
         """`rssi_dbm(sender, receiver)` takes node names and gives None out of reach.
 
-        A connection asks it with the peripheral as sender. `loss` is the probability that one listener misses one
-        advertising event; connections lose nothing. Packets take no time.
+        A connection asks `reaches(peripheral, central)`, without it `rssi_dbm`. `loss` is the probability that one listener
+        misses one advertising event; connections lose nothing. Packets take no time.
         """
         super().__init__()  # type: ignore[no-untyped-call]  # bumble leaves this one constructor without types
         self.rssi_dbm = rssi_dbm
+        self._reaches = reaches or (lambda sender, receiver: rssi_dbm(sender, receiver) is not None)
         self.loss = loss
         # (loop time, sender's name, address most significant byte first, advertising data), at sending
         self.on_advertisement: Callable[[float, str, bytes, bytes], None] | None = None
@@ -106,9 +129,9 @@ class Air(LocalLink):
 
     def _in_reach(self, peripheral: AirController, central: AirController) -> bool:
         is_on = self._nodes.get(peripheral.name) is peripheral and self._nodes.get(central.name) is central
-        return is_on and self.rssi_dbm(peripheral.name, central.name) is not None
+        return is_on and self._reaches(peripheral.name, central.name)
 
-    def _forget_link(self, link: Link) -> None:
+    def _forget_link(self, link: Link[End]) -> None:
         self._ways = {addresses: way for addresses, way in self._ways.items() if way.link is not link}
 
     def send_advertising_pdu(self, sender_controller: Controller, packet: ll.AdvertisingPdu) -> None:

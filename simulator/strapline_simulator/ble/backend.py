@@ -3,7 +3,7 @@
 from strapline_simulator.ble.air import Air
 from strapline_simulator.ble.central import Central
 from strapline_simulator.ble.client import AirClient
-from strapline_simulator.ble.scanner import AirScanner
+from strapline_simulator.scanning import AirScanner
 
 
 class GatewayRadio:

@@ -14,7 +14,8 @@ from bumble import hci
 from bumble.core import ConnectionError as BumbleConnectionError
 from bumble.device import Connection, ConnectionParametersPreferences
 
-from strapline_simulator.ble.advertisement import Heard, read_report
+from strapline_simulator.advertising import Heard
+from strapline_simulator.ble.advertisement import read_report
 from strapline_simulator.ble.air import Air
 from strapline_simulator.ble.host import RadioHost
 

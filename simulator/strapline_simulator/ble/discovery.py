@@ -7,7 +7,7 @@ from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
 from bumble.core import UUID
 from bumble.gatt_client import CharacteristicProxy, Client, ServiceProxy
 
-from strapline_simulator.ble.advertisement import uuid_text
+from strapline_simulator.advertising import uuid_text
 
 _WRITE_HEADER = 3  # Core Specification, Vol 3, Part F, 3.4.5: opcode and handle come before the value
 

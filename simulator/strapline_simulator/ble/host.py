@@ -9,6 +9,7 @@ from bumble import hci
 from bumble.device import Connection, Device, DeviceConfiguration
 from bumble.host import Host
 
+from strapline_simulator.advertising import require_static
 from strapline_simulator.ble.advertisement import is_report
 from strapline_simulator.ble.air import Air
 from strapline_simulator.ble.controller import AirController
@@ -28,9 +29,7 @@ def static_address(name: str) -> hci.Address:
 
 def random_address(address: bytes) -> hci.Address:
     """Of 6 bytes, most significant first; ValueError unless they are a random static address."""
-    if len(address) != 6 or address[0] < 0xC0:
-        raise ValueError(f"{address.hex(':')} is not a random static address")
-    return hci.Address(address[::-1], hci.Address.RANDOM_DEVICE_ADDRESS)
+    return hci.Address(require_static(address)[::-1], hci.Address.RANDOM_DEVICE_ADDRESS)
 
 
 class _LeanHost(Host):

@@ -7,7 +7,7 @@ from bumble import att, gatt, hci
 from bumble.core import UUID
 from bumble.device import AdvertisingType, Connection, LegacyAdvertiser
 
-from strapline_simulator.ble.advertisement import with_service_data
+from strapline_simulator.advertising import with_service_data
 from strapline_simulator.ble.air import Air
 from strapline_simulator.ble.host import RadioHost, random_address
 from strapline_wire import gatt as ids

@@ -5,7 +5,7 @@ import asyncio
 from bleak.exc import BleakError
 from dbus_fast import Message, Variant
 
-from strapline_simulator.ble.advertisement import Heard
+from strapline_simulator.advertising import Heard
 from strapline_simulator.ble.air import Air
 from strapline_simulator.ble.central import Central
 from strapline_simulator.ble.host import static_address

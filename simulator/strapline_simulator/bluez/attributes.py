@@ -8,7 +8,7 @@ from bumble.gatt import GATT_DEVICE_NAME_CHARACTERISTIC, GATT_GENERIC_ACCESS_SER
 from bumble.gatt_client import CharacteristicProxy, Client, DescriptorProxy, ServiceProxy
 from dbus_fast import Message, Variant
 
-from strapline_simulator.ble.advertisement import uuid_text
+from strapline_simulator.advertising import uuid_text
 from strapline_simulator.bluez import errors
 from strapline_simulator.bluez.faults import Faults
 from strapline_simulator.bluez.objects import NOTHING, Answer, Interface, ObjectTree

@@ -10,13 +10,13 @@ from bumble.core import BaseBumbleError
 from bumble.device import Connection
 from dbus_fast import DBusError, Message, Variant
 
-from strapline_simulator.ble.advertisement import Heard
+from strapline_simulator.advertising import Heard
 from strapline_simulator.ble.central import Central, is_cancelled
-from strapline_simulator.ble.scanner import advertisement_data
 from strapline_simulator.bluez import errors
 from strapline_simulator.bluez.attributes import Attributes
 from strapline_simulator.bluez.faults import Faults
 from strapline_simulator.bluez.objects import NOTHING, Answer, Interface, ObjectTree, Properties
+from strapline_simulator.scanning import advertisement_data
 
 DEVICE = "org.bluez.Device1"
 

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from strapline_simulator.ble import Air, TagRadio
+from strapline_simulator.airs import Ether
 from strapline_simulator.bodies import ModelBody
 from strapline_simulator.tag_node import TagNode, virtual_loop
 from strapline_tag.outputs import BLE
@@ -15,8 +15,8 @@ CLONE = "clone"
 class Recorder:
     """Hears every advertisement of the tag, wherever it is, and can send them again from beside the base station."""
 
-    def __init__(self, air: Air) -> None:
-        self._radio = TagRadio(RECORDER, air, on_link_up=_nothing, on_data=_ignore, on_link_down=_nothing)
+    def __init__(self, ether: Ether) -> None:
+        self._radio = ether.tag_radio(RECORDER, on_link_up=_nothing, on_data=_ignore, on_link_down=_nothing)
         self._tape: list[tuple[float, bytes, bytes]] = []
         self._sending: asyncio.Task[None] | None = None
         self.records = False
@@ -55,12 +55,11 @@ class Recorder:
 class Clone:
     """The tag's own program with the tag's keys and counters on a second device; always on `model`, whatever the tag runs on."""
 
-    def __init__(self, air: Air) -> None:
+    def __init__(self, ether: Ether) -> None:
         self._node = TagNode(ModelBody())
         node = self._node
-        self._radio = TagRadio(
+        self._radio = ether.tag_radio(
             CLONE,
-            air,
             on_link_up=lambda: node.link_up(BLE),
             on_data=lambda data: node.link_data(BLE, data),
             on_link_down=lambda: node.link_down(BLE),

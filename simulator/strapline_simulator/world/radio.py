@@ -36,11 +36,24 @@ class RadioWorld:
         self._where[node] = where
 
     def rssi_dbm(self, a: str, b: str) -> int | None:
-        """What `b` measures of `a`, or None out of reach."""
+        """What `b` measures of one event of `a`, or None out of reach."""
+        level = self.level_dbm(a, b)
+        if level is None:
+            return None
+        rssi = round(level + self._random.gauss(0, FADING_DB))
+        return rssi if rssi >= self._floor_dbm() else None
+
+    def reaches(self, a: str, b: str) -> bool:
+        """Whether a connection between them holds: it hops over channels and repeats, so that fading does not end it."""
+        level = self.level_dbm(a, b)
+        return level is not None and level >= self._floor_dbm()
+
+    def level_dbm(self, a: str, b: str) -> float | None:
+        """What `b` receives of `a` on average, however little; None if either is nowhere."""
         if a not in self._where or b not in self._where:
             return None
         metres = max(distance_m(self._where[a](), self._where[b]()), 1.0)
-        loss = 10 * PATH_LOSS_EXPONENT * math.log10(metres)
-        rssi = round(RSSI_AT_1_M_DBM - self.damping_db - loss + self._random.gauss(0, FADING_DB))
-        floor = SENSITIVITY_DBM if self.noise_dbm is None else max(SENSITIVITY_DBM, self.noise_dbm + SNR_DB)
-        return rssi if rssi >= floor else None
+        return RSSI_AT_1_M_DBM - self.damping_db - 10 * PATH_LOSS_EXPONENT * math.log10(metres)
+
+    def _floor_dbm(self) -> float:
+        return SENSITIVITY_DBM if self.noise_dbm is None else max(SENSITIVITY_DBM, self.noise_dbm + SNR_DB)

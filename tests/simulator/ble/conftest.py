@@ -3,18 +3,20 @@
 import asyncio
 import logging
 from random import Random
+from typing import ClassVar
 
 import pytest
 from bleak import BleakClient, BleakScanner
 
+from strapline_simulator import frame_air
 from strapline_simulator.ble import Air, GatewayRadio, TagRadio
 
 ADDRESS = bytes.fromhex("c0a1a2a3a4a5")
 
 
 class Tag:
-    def __init__(self, name, air):
-        self.radio = TagRadio(
+    def __init__(self, name, air, make=TagRadio):
+        self.radio = make(
             name,
             air,
             on_link_up=lambda: self._note("up"),
@@ -24,6 +26,11 @@ class Tag:
         self.events = []
         self.received = []
         self.answer = None
+
+    @property
+    def is_connected(self):
+        radio = self.radio
+        return bool(radio._radio.device.connections) if isinstance(radio, TagRadio) else radio.is_connected
 
     async def beacon(self, count, interval=0.1, address=ADDRESS, service_data=bytes(24)):
         for _ in range(count):
@@ -40,8 +47,8 @@ class Tag:
 
 
 class Gateway:
-    def __init__(self, name, air):
-        self.radio = GatewayRadio(name, air)
+    def __init__(self, name, air, make=GatewayRadio):
+        self.radio = make(name, air)
         self.heard = []
         self.lost = []
 
@@ -68,18 +75,26 @@ class Gateway:
 class Bench:
     """Every pair of nodes hears each other at -60 dBm unless `dbm` says otherwise."""
 
-    def __init__(self):
+    KINDS: ClassVar = {
+        "ble": (Air, TagRadio, GatewayRadio),
+        "frames": (frame_air.FrameAir, frame_air.FrameTagRadio, frame_air.FrameGatewayRadio),
+    }
+
+    def __init__(self, kind="ble"):
         self.dbm = {}
-        self.air = Air(lambda sender, receiver: self.dbm.get((sender, receiver), -60), Random(7))
+        air, self._tag_radio, self._gateway_radio = self.KINDS[kind]
+        self.air = air(lambda sender, receiver: self.dbm.get((sender, receiver), -60), Random(7))
+        self.steps_to_connect = 60 if kind == "ble" else 4
+        """Turns of the loop from an advertisement to the end of the discovery, about."""
         self._radios = []
 
     async def tag(self, name="tag"):
-        tag = Tag(name, self.air)
+        tag = Tag(name, self.air, self._tag_radio)
         await self._start(tag.radio)
         return tag
 
     async def gateway(self, name="gateway"):
-        gateway = Gateway(name, self.air)
+        gateway = Gateway(name, self.air, self._gateway_radio)
         await self._start(gateway.radio)
         return gateway
 
@@ -101,8 +116,15 @@ class Bench:
             await radio.stop()
 
 
+@pytest.fixture(params=["ble", "frames"])
+def bench(request):
+    """On either air: what a gateway and a tag may rely on is the same."""
+    return Bench(request.param)
+
+
 @pytest.fixture
-def bench():
+def whole_bench():
+    """On the air that carries whole stacks, for what only they have."""
     return Bench()
 
 

@@ -102,31 +102,31 @@ def test_an_idle_air_has_no_timers(bench):
     assert run_virtual(main()) == []
 
 
-def test_an_air_forgets_a_closed_connection_and_its_timer(bench):
+def test_an_air_forgets_a_closed_connection_and_its_timer(whole_bench):
     async def main():
-        tag, gateway = await bench.tag(), await bench.gateway()
-        client = await bench.connected(tag, gateway)
+        tag, gateway = await whole_bench.tag(), await whole_bench.gateway()
+        client = await whole_bench.connected(tag, gateway)
         await client.disconnect()
         await asyncio.sleep(1)
         timers = [timer for timer in asyncio.get_running_loop()._scheduled if not timer.cancelled()]
-        await bench.stop()
-        return timers, bench.air._ways
+        await whole_bench.stop()
+        return timers, whole_bench.air._ways
 
     assert run_virtual(main()) == ([], {})
 
 
 @pytest.mark.parametrize("kind", [AdvertisingType.UNDIRECTED_CONNECTABLE_SCANNABLE, AdvertisingType.UNDIRECTED])
-def test_advertising_on_bumbles_timer_keeps_the_interval_that_was_asked_for(bench, kind):
+def test_advertising_on_bumbles_timer_keeps_the_interval_that_was_asked_for(whole_bench, kind):
     times = []
-    bench.air.on_advertisement = lambda time, *_: times.append(round(time, 6))
+    whole_bench.air.on_advertisement = lambda time, *_: times.append(round(time, 6))
 
     async def main():
-        tag = await bench.tag()
+        tag = await whole_bench.tag()
         device = tag.radio._radio.device
         await device.start_advertising(kind, advertising_interval_min=100, advertising_interval_max=100)
         await asyncio.sleep(0.45)
         await device.stop_advertising()
-        await bench.stop()
+        await whole_bench.stop()
 
     run_virtual(main())
     assert times == [0.0, 0.1, 0.2, 0.3, 0.4]

@@ -10,8 +10,8 @@ from bleak.exc import BleakDBusError
 
 from strapline_simulator.ble.client import AirClient
 from strapline_simulator.ble.host import static_address
-from strapline_simulator.ble.scanner import AirScanner
 from strapline_simulator.clock import run_virtual
+from strapline_simulator.scanning import AirScanner
 from strapline_wire import gatt
 
 

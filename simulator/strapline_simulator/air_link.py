@@ -3,12 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
-
-from bumble import hci
-from bumble.controller import Connection
-
-from strapline_simulator.ble.controller import AirController
+from typing import Generic, Protocol, TypeVar
 
 # How often a quiet connection is looked at. Nothing tells us when nodes move, and a connection is short-lived.
 _WATCH_S = 0.5
@@ -18,40 +13,42 @@ _RETRY_S = 0.1
 _EARLY_S = 1e-5
 
 
-class End(NamedTuple):
+class End(Protocol):
     """One side of a connection."""
-
-    controller: AirController
-    connection: Connection
 
     @property
     def open(self) -> bool:
-        """Whether the controller still has this very connection."""
-        return self.controller.le_connections.get(self.connection.peer_address) is self.connection
+        """Whether the node still has this very connection."""
+
+    def time_out(self) -> None:
+        """The connection has been silent for too long: this side closes."""
 
 
-class Link:
+E = TypeVar("E", bound=End)
+
+
+class Link(Generic[E]):
     """Carries packets in order and without loss; holds them while out of reach; ends after `supervision_s` of silence."""
 
     def __init__(
         self,
-        central: End,
-        peripheral: End,
+        central: E,
+        peripheral: E,
         *,
         in_reach: Callable[[], bool],
         supervision_s: float,
-        on_closed: Callable[["Link"], None],
+        on_closed: Callable[["Link[E]"], None],
     ) -> None:
         self.ends = (central, peripheral)
         self._in_reach = in_reach
         self._supervision_s = supervision_s
         self._on_closed = on_closed
-        self._held: deque[tuple[End, Callable[[End], None]]] = deque()
+        self._held: deque[tuple[E, Callable[[E], None]]] = deque()
         self._silent_since: float | None = None
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(_WATCH_S, self._watch)
 
-    def carry(self, receiver: End, hand_over: Callable[[End], None]) -> None:
+    def carry(self, receiver: E, hand_over: Callable[[E], None]) -> None:
         """Call `hand_over(receiver)` once the packet has crossed, if the receiver is still connected then."""
         self._held.append((receiver, hand_over))
         was_silent = self._silent_since is not None
@@ -71,7 +68,7 @@ class Link:
             self._silent_since = self._loop.time()
 
     @staticmethod
-    def _arrive(receiver: End, hand_over: Callable[[End], None]) -> None:
+    def _arrive(receiver: E, hand_over: Callable[[E], None]) -> None:
         if receiver.open:
             hand_over(receiver)
 
@@ -88,7 +85,7 @@ class Link:
         else:
             self._held.clear()
             for end in survivors:
-                end.controller.on_le_disconnected(end.connection, hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR)
+                end.time_out()
             self._on_closed(self)
 
     def _arm(self, delay_s: float) -> None:

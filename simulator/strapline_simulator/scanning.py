@@ -1,11 +1,11 @@
 """bleak's scanner on the simulated air."""
 
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, Protocol
 
 from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback, BaseBleakScanner
 
-from strapline_simulator.ble.advertisement import SERVICE_DATA_16, Heard, structures, uuid_text
-from strapline_simulator.ble.central import Central
+from strapline_simulator.advertising import SERVICE_DATA_16, Heard, structures, uuid_text
 
 # Assigned Numbers, 2.3: AD types
 _UUIDS_16, _UUIDS_128 = (0x02, 0x03), (0x06, 0x07)
@@ -40,10 +40,20 @@ def advertisement_data(heard: Heard) -> AdvertisementData:
     return AdvertisementData(name, manufacturer, service_data, service_uuids, tx_power, heard.rssi_dbm, ())
 
 
+class ScanRadio(Protocol):
+    """A gateway's radio, as far as it scans."""
+
+    async def start_scan(self, on_heard: Callable[[Heard], None], *, active: bool) -> None:
+        """Hand over each advertising event; a second scan fails as BlueZ's does."""
+
+    async def stop_scan(self, on_heard: Callable[[Heard], None]) -> None:
+        """End the scan that was started with `on_heard`; nothing happens if it has ended already."""
+
+
 class AirScanner(BaseBleakScanner):
     """Reports each advertising event that its radio hears. Subclasses name the radio."""
 
-    radio: ClassVar[Central]
+    radio: ClassVar[ScanRadio]
 
     def __init__(
         self,

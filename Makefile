@@ -19,7 +19,7 @@ WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
 STAMP := .venv/set-up
 UV := uv==0.13.9
 
-.PHONY: help demo test test-long test-bluez check bench fuzz prove chaos docs format generate lock setup clean
+.PHONY: help demo test test-long test-bluez check bench fuzz prove chaos catalogue determinism docs format generate lock setup clean
 
 help: ## Say what can be made (this list)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -40,8 +40,8 @@ test-bluez: setup ## Try Bluetooth at length: against the stand-in for BlueZ, th
 	@echo "== stand-in" && STRAPLINE_BLUEZ=stand-in $(BIN)/pytest -n auto tests/bluez $(ARGS)
 	@echo "== Linux and bluetoothd in QEMU" && STRAPLINE_BLUEZ=qemu $(BIN)/pytest -n 0 tests/bluez $(ARGS)
 
-test-long: setup ## Run what takes minutes each: a week on a board's heap, long scenarios on both bodies
-	@env STRAPLINE_LONG=1 $(BIN)/pytest -n auto --dist worksteal tests/simulator/test_week.py tests/simulator/test_row_scenarios.py tests/broker/test_nats_cluster.py $(ARGS)
+test-long: setup ## Run what takes minutes each: a week on a board's heap, long scenarios on both bodies, all without their stimulus
+	@env STRAPLINE_LONG=1 $(BIN)/pytest -n auto --dist worksteal tests/simulator/test_week.py tests/simulator/test_row_scenarios.py tests/simulator/catalogue tests/broker/test_nats_cluster.py $(ARGS)
 
 check: setup ## Check format, lint, types, layers and generated files; no tests
 	@echo "== ruff format" && $(BIN)/ruff format --check --output-format concise .
@@ -50,6 +50,7 @@ check: setup ## Check format, lint, types, layers and generated files; no tests
 	@echo "== lint-imports" && $(BIN)/lint-imports --no-logo
 	@echo "== generated: protocol" && $(BIN)/python -m strapline_protocol.generate --check
 	@echo "== generated: report schema" && $(BIN)/python -m strapline_simulator.report.schema --check
+	@echo "== generated: scenario schema" && $(BIN)/python -m strapline_simulator.scenario.schema docs/scenario.schema.json --check
 	@echo "== all checks passed"
 
 bench: setup ## Measure speed on this machine; prints JSON
@@ -64,6 +65,13 @@ prove: setup ## Try a million forgeries and replays: none may get through
 chaos: setup ## Kill gateways in 300 seeded runs, 30 with a Mosquitto that drops: nothing may be lost; RUNS=50 for fewer
 	@$(BIN)/strapline chaos --runs $(if $(filter file,$(origin RUNS)),300,$(RUNS)) --mosquitto 30 --outage-days 10 --stampede --json out/chaos.json $(ARGS)
 
+catalogue: setup ## Run every shipped scenario on ON=micropython, and once more without its stimulus: then each must fail
+	@$(BIN)/strapline run --all --on $(ON) --out out/catalogue --junit out/catalogue.xml $(ARGS)
+	@$(BIN)/strapline run --all --on model --without-stimulus $(ARGS)
+
+determinism: setup ## Run 50 random scenarios twelve times each: the same seed must give the same bytes
+	@$(BIN)/python -m strapline_simulator.catalogue.determinism $(ARGS)
+
 docs: setup ## Build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "Open site/index.html"
@@ -75,6 +83,7 @@ format: setup ## Format the code and mend what ruff can mend
 generate: setup ## Write the generated files anew from the definitions
 	@$(BIN)/python -m strapline_protocol.generate
 	@$(BIN)/python -m strapline_simulator.report.schema
+	@$(BIN)/python -m strapline_simulator.scenario.schema docs/scenario.schema.json
 
 # A .venv that was copied along with its checkout runs the old checkout's code: pip's first line tells, and it is made anew.
 setup: ## Make .venv with everything in it, once; again when pyproject.toml or requirements.lock changed

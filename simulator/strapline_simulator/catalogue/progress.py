@@ -13,6 +13,7 @@ from strapline_simulator.catalogue.requirement_table import Line
 
 STYLES = {"passed": "green", "failed": "bold red", "error": "bold red", "skipped": "yellow"}
 _SHOWN_NAMES = 3
+_TEXT_WIDTH = 56
 
 
 class CatalogueView:
@@ -74,8 +75,10 @@ def _result_line(outcome: Outcome) -> Text:
 
 def _table(lines: Sequence[Line]) -> Table:
     shown = Table(box=None, pad_edge=False)
-    for heading in ("row", "requirement", "verdict", "scenarios"):
-        shown.add_column(heading, overflow="ellipsis", no_wrap=heading != "scenarios")
+    shown.add_column("row", no_wrap=True)
+    shown.add_column("requirement", no_wrap=True, overflow="ellipsis", max_width=_TEXT_WIDTH)
+    shown.add_column("verdict", no_wrap=True)
+    shown.add_column("scenarios", no_wrap=True, overflow="ellipsis")
     for line in lines:
         style = {"passed": "green", "failed": "bold red"}.get(line.verdict, "yellow")
         shown.add_row(line.requirement.row, line.requirement.text, Text(line.words, style=style), _names(line))

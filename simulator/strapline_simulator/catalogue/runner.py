@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from strapline_protocol.errors import UserError
 from strapline_simulator.catalogue.digest import report_digest
-from strapline_simulator.catalogue.outcome import Outcome, outcome_of
+from strapline_simulator.catalogue.outcome import Outcome, Verdict, outcome_of
 from strapline_simulator.catalogue.selection import Chosen, choose, lacking
 from strapline_simulator.catalogue.stimulus import without_stimulus
 from strapline_simulator.scenario import load_scenario
@@ -79,18 +79,46 @@ def _outcomes(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[str, Outcome]]
     if jobs == 1:
         yield from ((task.path, run_task(task)) for task in tasks)
         return
+    # So many at a time and no more in the queue: a process that dies takes along only what ran beside it.
+    waiting = list(tasks)
+    lost: list[Task] = []
+    while waiting or lost:
+        together, batch = (jobs, waiting) if waiting else (1, [lost.pop(0)])
+        with _pool(together) as pool:
+            yield from _through(pool, batch, together, lost if together > 1 else None)
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
     # "spawn": a process that was forked would share this one's sockets and event loops.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, initializer=_begin_worker) as pool:
-        waiting = {pool.submit(run_task, task): task for task in tasks}
-        try:
-            while waiting:
-                finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    task = waiting.pop(future)
-                    yield task.path, _result_of(future, task)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_begin_worker)
+
+
+def _through(
+    pool: ProcessPoolExecutor, waiting: list[Task], jobs: int, lost: list[Task] | None
+) -> Iterator[tuple[str, Outcome]]:
+    """Until all of `waiting` have gone through, or the pool is broken: what ran then goes to `lost`, to be tried alone."""
+    running: dict[Future[Outcome], Task] = {}
+    broken = False
+    try:
+        while running or (waiting and not broken):
+            while waiting and not broken and len(running) < jobs:
+                try:
+                    running[pool.submit(run_task, waiting[0])] = waiting[0]
+                    del waiting[0]
+                except BrokenProcessPool:
+                    broken = True
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                task = running.pop(future)
+                broken = broken or isinstance(future.exception(), BrokenProcessPool)
+                if not broken:
+                    yield task.path, future.result()
+                elif lost is not None:
+                    lost.append(task)
+                else:
+                    yield task.path, _unfinished(task, "error", ("the process that ran it was ended from outside",))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _begin_worker() -> None:
@@ -106,14 +134,6 @@ def _end_with_the_parent() -> None:
         os._exit(1)
 
 
-def _result_of(future: Future[Outcome], task: Task) -> Outcome:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        words = ("the process that ran it, or one beside it, was ended from outside",)
-        return _unfinished(task, "error", words)
-
-
 def run_task(task: Task) -> Outcome:
     """Run one. Whatever goes wrong is its outcome: the others go on."""
     try:
@@ -124,12 +144,9 @@ def run_task(task: Task) -> Outcome:
         return _unfinished(task, "error", (traceback.format_exc(),))
 
 
-def _unfinished(task: Task, verdict: str, failures: tuple[str, ...]) -> Outcome:
+def _unfinished(task: Task, verdict: Verdict, failures: tuple[str, ...]) -> Outcome:
     about = load_scenario(task.path), task.path, task.options.body, task.options.seed
-    assert verdict in ("failed", "error")
-    return outcome_of(
-        *about, "failed" if verdict == "failed" else "error", failures=failures, without_stimulus=task.without_stimulus
-    )
+    return outcome_of(*about, verdict, failures=failures, without_stimulus=task.without_stimulus)
 
 
 def _run(task: Task) -> Outcome:

@@ -24,34 +24,42 @@ _HASH_SEEDS = ("0", "4711")
 _JOBS = (1, 2)
 
 
-def run_digest(number: int, body: str) -> str:
+def run_digest(number: int, body: str, air: str = "ble") -> str:
     """One run of one random scenario: the digests of its report and of its trace."""
     with tempfile.TemporaryDirectory() as folder:
-        result = run_scenario(random_scenario(number), Options(body=body, folder=Path(folder)))
+        result = run_scenario(random_scenario(number), Options(body=body, folder=Path(folder), air=air))
         trace = hashlib.sha256((Path(folder) / "trace.pcapng").read_bytes()).hexdigest()
     return f"report {report_digest(result.report)}, trace sha256:{trace}"
 
 
-def run_digests(numbers: Sequence[int], runs: int, jobs: int, body: str) -> dict[int, list[str]]:
+def run_digests(numbers: Sequence[int], runs: int, jobs: int, body: str, air: str) -> dict[int, list[str]]:
     """All runs of these scenarios in so many processes."""
-    tasks = [(number, body) for _ in range(runs) for number in numbers]
+    tasks = [(number, body, air) for _ in range(runs) for number in numbers]
     if jobs == 1:
         found = [run_digest(*task) for task in tasks]
     else:
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
             found = list(pool.map(run_digest, *zip(*tasks, strict=True)))
     digests: dict[int, list[str]] = {number: [] for number in numbers}
-    for (number, _), digest in zip(tasks, found, strict=True):
+    for (number, _, _), digest in zip(tasks, found, strict=True):
         digests[number].append(digest)
     return digests
 
 
-def compare(numbers: Sequence[int], runs: int, body: str) -> dict[int, set[str]]:
+def compare(
+    numbers: Sequence[int],
+    runs: int,
+    body: str,
+    air: str,
+    hash_seeds: Sequence[str] = _HASH_SEEDS,
+    side_by_side: Sequence[int] = _JOBS,
+) -> dict[int, set[str]]:
     """The different digests of each scenario, over hash seeds and jobs; prints how far it is."""
     different: dict[int, set[str]] = {number: set() for number in numbers}
-    for hash_seed in _HASH_SEEDS:
-        for jobs in _JOBS:
-            asked = ["--child", str(jobs), "--runs", str(runs), "--on", body, "--numbers", *map(str, numbers)]
+    for hash_seed in hash_seeds:
+        for jobs in side_by_side:
+            how = ["--child", str(jobs), "--runs", str(runs), "--on", body, "--air", air]
+            asked = [*how, "--numbers", *map(str, numbers)]
             done = subprocess.run(
                 [sys.executable, "-m", __spec__.name, *asked],
                 env={**os.environ, "PYTHONHASHSEED": hash_seed},
@@ -75,21 +83,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="the first one's number")
     parser.add_argument("--runs", type=int, default=3, help="so often with each hash seed and number of jobs")
     parser.add_argument("--on", default="model", help="what runs the firmware")
+    parser.add_argument("--air", default="ble", help="what carries the frames: ble or frames")
     parser.add_argument("--numbers", type=int, nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     numbers = asked.numbers or list(range(asked.seed, asked.seed + asked.scenarios))
     if asked.child:
-        json.dump(run_digests(numbers, asked.runs, asked.child, asked.on), sys.stdout)
+        json.dump(run_digests(numbers, asked.runs, asked.child, asked.on, asked.air), sys.stdout)
         return 0
-    different = compare(numbers, asked.runs, asked.on)
+    different = compare(numbers, asked.runs, asked.on, asked.air)
     for number, digests in different.items():
         if len(digests) > 1:
             print(f"random scenario {number} differs:", *sorted(digests), sep="\n  ")
     same = hashlib.sha256(json.dumps({n: sorted(d) for n, d in different.items()}).encode()).hexdigest()
     runs = asked.runs * len(_HASH_SEEDS) * len(_JOBS)
     odd = sum(len(digests) > 1 for digests in different.values())
-    print(f"{len(numbers)} scenarios × {runs} runs on {asked.on}: {odd} differ; digest of all: sha256:{same}")
+    print(
+        f"{len(numbers)} scenarios × {runs} runs on {asked.on}, {asked.air}: {odd} differ; digest of all: sha256:{same}"
+    )
     return 1 if odd else 0
 
 

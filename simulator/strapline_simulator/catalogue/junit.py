@@ -35,6 +35,7 @@ def _case(suite: ET.Element, outcome: Outcome) -> None:
     told = {
         "seed": str(outcome.seed),
         "body": outcome.body,
+        "air": outcome.air,
         "digest": outcome.digest,
         "frames_digest": outcome.frames_digest,
         "rows": " ".join(outcome.rows),

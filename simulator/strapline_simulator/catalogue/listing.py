@@ -44,7 +44,9 @@ def _why(row: str) -> str:
 
 def _hours(scenario: Scenario) -> str:
     hours = scenario.duration_s / 3600
-    return f"{hours * 60:.0f} min" if hours < 1 else f"{hours:.1f} h"
+    if hours < 1:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} d"
 
 
 def _fields(scenario: Scenario) -> dict[str, object]:

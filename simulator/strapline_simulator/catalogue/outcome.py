@@ -3,6 +3,7 @@
 from typing import Any, Literal, NamedTuple
 
 from strapline_simulator.scenario import Scenario
+from strapline_simulator.simulation import Options
 
 Verdict = Literal["passed", "failed", "error", "skipped"]
 
@@ -34,6 +35,7 @@ class Outcome(NamedTuple):
     page: str = ""
     """Its report.html, from the folder of the run."""
     without_stimulus: bool = False
+    air: str = "ble"
 
     @property
     def well(self) -> bool:
@@ -43,15 +45,16 @@ class Outcome(NamedTuple):
     @property
     def command(self) -> str:
         """What runs it alone."""
-        extra = " --without-stimulus" if self.without_stimulus else ""
+        extra = "" if self.air == "ble" else f" --air {self.air}"
+        extra += " --without-stimulus" if self.without_stimulus else ""
         return f"strapline run {self.path} --on {self.body} --seed {self.seed}{extra}"
 
     def as_json(self) -> dict[str, Any]:
         return {**self._asdict(), "command": self.command}
 
 
-def outcome_of(scenario: Scenario, path: str, body: str, seed: int | None, verdict: Verdict, **more: Any) -> Outcome:
+def outcome_of(scenario: Scenario, path: str, options: Options, verdict: Verdict, **more: Any) -> Outcome:
     """With what is known of a scenario before it has run."""
     fixed = scenario.name, scenario.title, path, scenario.rows, scenario.quiet
-    given = scenario.seed if seed is None else seed
-    return Outcome(*fixed, verdict, given, body, scenario.duration_s, **more)
+    seed = scenario.seed if options.seed is None else options.seed
+    return Outcome(*fixed, verdict, seed, options.body, scenario.duration_s, air=options.air, **more)

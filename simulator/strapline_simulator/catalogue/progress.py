@@ -35,7 +35,8 @@ class CatalogueView:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._progress.stop()
+        if self._console.is_terminal:
+            self._progress.stop()
 
     def show(self, outcome: Outcome, done: float, total: float) -> None:
         """One has ended; so much of the work is done."""

@@ -72,7 +72,7 @@ def _task(one: Chosen, options: Options, *, bare: bool) -> Task:
 
 
 def _skipped(one: Chosen, options: Options) -> Outcome:
-    return outcome_of(one.scenario, one.path, options.body, options.seed, "skipped", reason=lacking(one.scenario))
+    return outcome_of(one.scenario, one.path, options, "skipped", reason=lacking(one.scenario))
 
 
 def _outcomes(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[str, Outcome]]:
@@ -145,8 +145,8 @@ def run_task(task: Task) -> Outcome:
 
 
 def _unfinished(task: Task, verdict: Verdict, failures: tuple[str, ...]) -> Outcome:
-    about = load_scenario(task.path), task.path, task.options.body, task.options.seed
-    return outcome_of(*about, verdict, failures=failures, without_stimulus=task.without_stimulus)
+    scenario, bare = load_scenario(task.path), task.without_stimulus
+    return outcome_of(scenario, task.path, task.options, verdict, failures=failures, without_stimulus=bare)
 
 
 def _run(task: Task) -> Outcome:
@@ -160,8 +160,7 @@ def _run(task: Task) -> Outcome:
     return outcome_of(
         scenario,
         task.path,
-        options.body,
-        options.seed,
+        options,
         "passed" if result.passed else "failed",
         wall_s=report.wall_s,
         digest=report_digest(report),

@@ -1,5 +1,6 @@
 """Scenario files: found, read, and checked with line numbers."""
 
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,12 @@ def load_scenario(name: str) -> Scenario:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({error.__class__.__name__}); give a YAML file") from None
+    return _scenario(path, text)
+
+
+@lru_cache(maxsize=256)
+def _scenario(path: Path, text: str) -> Scenario:
+    """The same text is checked once: a scenario cannot be changed."""
     try:
         content = YAML(typ="rt").load(text)
     except MarkedYAMLError as error:

@@ -26,7 +26,8 @@ class Recorder:
             self._tape.append((now, address, data))
 
     async def replay(self, for_s: float) -> None:
-        """Begin to send what is on the tape, in its rhythm, over and over for so long."""
+        """Begin to send what is on the tape, in its rhythm, over and over for so long; an earlier sending ends."""
+        await self.stop()
         await self._radio.start()
         self._sending = asyncio.create_task(self._play(for_s))
 

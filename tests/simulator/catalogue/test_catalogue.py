@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from strapline_protocol.command import main
 from strapline_protocol.errors import UserError
 from strapline_simulator.catalogue import Outcome, run_all
 from strapline_simulator.catalogue.junit import junit
@@ -35,6 +36,7 @@ LOUD = (
 
 @pytest.fixture
 def folder(tmp_path):
+    """A user's: one that holds, one that does not, one whose step cannot be, and a quiet one that is loud."""
     mine = tmp_path / "mine"
     mine.mkdir()
     for name, text in {"good": GOOD, "r05-bad": BAD, "late": LATE, "loud": LOUD}.items():
@@ -51,7 +53,7 @@ def outcome(**changes):
 
 
 def test_a_users_folder_runs_and_each_fault_stays_with_its_scenario(folder):
-    outcomes = {o.name: o for o in run_all([str(folder)], 1, Options(body="model"))}
+    outcomes = {o.name: o for o in run_all([str(folder)], 1, Options(body="model", air="frames"))}
     assert {name: o.verdict for name, o in outcomes.items()} == {
         "good": "passed", "r05-bad": "failed", "late": "failed", "loud": "failed",
     }  # fmt: skip
@@ -62,8 +64,8 @@ def test_a_users_folder_runs_and_each_fault_stays_with_its_scenario(folder):
 
 
 def test_two_processes_give_what_one_gives(folder):
-    one = run_all([str(folder)], 1, Options(body="model", seed=5))
-    two = run_all([str(folder)], 2, Options(body="model", seed=5))
+    one = run_all([str(folder)], 1, Options(body="model", seed=5, air="frames"))
+    two = run_all([str(folder)], 2, Options(body="model", seed=5, air="frames"))
     assert [o._replace(wall_s=0.0) for o in one] == [o._replace(wall_s=0.0) for o in two]
     assert any(o.digest for o in one)
 
@@ -89,7 +91,7 @@ def test_what_needs_recordings_is_skipped_with_the_reason_where_there_are_none(m
     assert "STRAPLINE_DATA" in lacking(load_scenario("r52-real-motion"))
     assert "--gnss-log" in lacking(load_scenario("gnss-log"))
     assert lacking(load_scenario("strap-cut")) == ""
-    skipped = run_all(["r52-real-motion"], 1, Options(body="model"))
+    skipped = run_all(["r52-real-motion"], 1, Options(body="model", air="frames"))
     assert [(o.verdict, "STRAPLINE_DATA" in o.reason) for o in skipped] == [("skipped", True)]
 
 
@@ -161,18 +163,26 @@ def test_the_index_page_says_all_and_escapes_it():
 # The command.
 
 
-def run(*arguments, cwd, code=0):
-    done = subprocess.run([*STRAPLINE, *arguments], capture_output=True, text=True, cwd=cwd, timeout=120, check=False)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """`strapline` with these arguments, in a folder of its own: exit status, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        return ended.value.code or 0, *capsys.readouterr()
+
+    return run
 
 
-def test_the_command_writes_all_and_exits_with_1_where_one_fails(folder, tmp_path):
-    asked = ["--all", "mine", "--on", "model", "--jobs", "2", "--out", "out", "--junit", "j.xml", "--json", "c.json"]
-    done = run("run", *asked, cwd=tmp_path, code=1)
-    assert "4 scenarios: 1 passed, 3 failed" in done.stdout
-    assert "R45" in done.stdout
-    assert "not built" in done.stdout
+def test_the_command_writes_all_and_exits_with_1_where_one_fails(folder, tmp_path, run):
+    written = ["--out", "out", "--junit", "j.xml", "--json", "c.json"]
+    code, said, _ = run("run", "--all", "mine", "--on", "model", "--air", "frames", "--jobs", "1", *written)
+    assert code == 1
+    assert "4 scenarios: 1 passed, 3 failed" in said
+    assert "R45" in said
+    assert "not built" in said
     told = json.loads((tmp_path / "c.json").read_text())
     assert told == json.loads((tmp_path / "out" / "catalogue.json").read_text())
     assert not told["passed"]
@@ -183,18 +193,20 @@ def test_the_command_writes_all_and_exits_with_1_where_one_fails(folder, tmp_pat
     assert not any(name.endswith(".sqlite") for name in left)
 
 
-def test_without_stimulus_a_failure_is_what_passes(folder, tmp_path):
+def test_without_stimulus_a_failure_is_what_passes(folder, run):
     for name in ("late", "r05-bad", "loud"):
         (folder / f"{name}.yaml").unlink()
     (folder / "opened.yaml").write_text(
         HEAD + "steps:\n  - {at: 10s, present_key: arm}\n  - {at: 30s, case: open}\n"
         "expect:\n  - {event: case_open, after: case}\n"
     )
-    (folder / "good.yaml").write_text(GOOD.replace("arm}\n", "arm}\n  - {at: 30s, note: idle}\n").replace("armed}", "started}\n  - {never: removed, after: note}"))  # fmt: skip
-    done = run("run", "--all", "mine", "--on", "model", "--jobs", "1", "--without-stimulus", cwd=tmp_path, code=1)
-    lines = {line.split()[1]: line.split()[0] for line in done.stdout.splitlines() if line[:6] in ("PASSED", "FAILED")}
+    idle = "  - {at: 30s, note: idle}\nexpect:\n  - {never: removed, after: note}\n"
+    (folder / "good.yaml").write_text(GOOD.split("expect:")[0] + idle)
+    code, said, _ = run("run", "--all", "mine", "--on", "model", "--air", "frames", "--jobs", "1", "--without-stimulus")
+    assert code == 1
+    lines = {line.split()[1]: line.split()[0] for line in said.splitlines() if line[:6] in ("PASSED", "FAILED")}
     assert lines == {"opened": "PASSED", "good": "FAILED"}
-    assert "it shows nothing" in done.stdout
+    assert "it shows nothing" in said
 
 
 @pytest.mark.parametrize(
@@ -210,10 +222,11 @@ def test_without_stimulus_a_failure_is_what_passes(folder, tmp_path):
         (["scenarios", "--row", "R45"], "not built"),
     ],
 )
-def test_a_mistake_is_one_line(arguments, words, tmp_path):
-    done = run(*arguments, cwd=tmp_path, code=2)
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert words in done.stderr
+def test_a_mistake_is_one_line(arguments, words, run):
+    code, said, told = run(*arguments)
+    assert (code, said) == (2, "")
+    assert len(told.strip().splitlines()) == 1
+    assert words in told
 
 
 def test_a_parent_that_is_killed_leaves_nobody_behind(folder, tmp_path):

@@ -40,7 +40,7 @@ def test_each_shipped_scenario_has_one(name):
 
 
 def test_the_sample_fails_without_it():
-    outcomes = run_all(SAMPLE, 1, Options(body="model"), bare=True)
+    outcomes = run_all(SAMPLE, 1, Options(body="model", air="frames"), bare=True)
     assert [outcome.verdict for outcome in outcomes] == ["failed"] * len(SAMPLE)
     quiet = outcomes[-1]
     assert quiet.alerts == ("strap_open",)

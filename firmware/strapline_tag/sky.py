@@ -13,6 +13,7 @@ _DROP_DB = const(25)  # R19: at once; buildings take 15 to 30 dB (ITU-R P.2109),
 _JAM_MS = const(60000)  # R19: a jammer in a passing car is gone sooner
 _SPOOF_S = const(30)  # R46: a receiver that has not heard the leap seconds yet is 18 s off
 _SPOOF_M_S = const(100)  # R46: the fastest trains make 320 km/h
+_FLIES_M_S = const(300)  # an airliner over ground, where the receiver itself measures such a speed
 _SLACK_M = const(1000)  # so far an honest receiver may be wrong between houses
 
 
@@ -36,7 +37,7 @@ class Sky:
         self._minute_at = 0
         self._warned_at = None
         self.told = 0  # bits, by their codes: alarms that hold until the next position, or home
-        self._anchor = None  # (now, latitude, longitude) of the last position
+        self._anchor = None  # (now, latitude, longitude, cm/s) of the last position
 
     def sample(self, now: int, jam: int, cell_dbm: int, is_on: bool, is_wanted: bool) -> None:
         # The receiver's jamming indicator where it is on, and the strength of the cell; whether positions are wanted at all.
@@ -109,16 +110,20 @@ class Sky:
 
     def _believes(self, now: int, position) -> bool:
         step = 0
+        speed = position.speed_cm_s if position.speed_cm_s < UNKNOWN else 0
         if position.dated and self._clock.trusted(now):
             step = position.utc_s - self._clock.utc_s(now)
             if abs(step) <= _SPOOF_S:
                 step = 0
         if self._anchor and not step:
-            then, lat, lon = self._anchor
+            then, lat, lon, before = self._anchor
             step = distance(lat, lon, position.lat_e7, position.lon_e7) // 90
-            if step <= _SLACK_M + (now - then) // 1000 * _SPOOF_M_S:
+            fastest = max(
+                _SPOOF_M_S, min(_FLIES_M_S, max(before, speed) // 80)
+            )  # it may have been a quarter faster in between
+            if step <= _SLACK_M + (now - then) // 1000 * fastest:
                 step = 0
-        self._anchor = (now, position.lat_e7, position.lon_e7)
+        self._anchor = (now, position.lat_e7, position.lon_e7, speed)
         if step:
             self._alarm(now, frames.EVENT_SPOOFED, step)
         return not step

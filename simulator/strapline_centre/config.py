@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator
-from datetime import time
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -13,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from strapline_centre.database import sqlite_url
 from strapline_centre.escalation import STEPS, Step
-from strapline_centre.schedule import Schedule, Window
+from strapline_centre.schedule import Schedule, Window, window_of
 from strapline_centre.sentry import Limits
 from strapline_protocol.broker import parse_broker_url
 from strapline_protocol.contract import BEAT_S, SILENT_AFTER_S, is_ident
@@ -81,14 +80,9 @@ def _check_window(text: str) -> None:
 def parse_window(text: str) -> Window:
     """`07:30-17:30`; UserError."""
     try:
-        opens, closes = (time.fromisoformat(part.strip()) for part in text.split("-"))
-    except ValueError:
-        raise UserError(f'"{text}" is no window; write two times of day, such as "07:30-17:30"') from None
-    if opens.tzinfo is not None or closes.tzinfo is not None:
-        raise UserError(f'"{text}" has a time zone; write two times of day, and the zone in zone')
-    if opens >= closes:
-        raise UserError(f'"{text}" ends before it begins; split it at midnight')
-    return Window(opens, closes)
+        return window_of(text)
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def _check_windows(windows: tuple[str, ...]) -> None:

@@ -16,10 +16,24 @@ YEARS = 5
 
 
 class Window(NamedTuple):
-    """A daily may-leave window in local time, within one day."""
+    """A daily may-leave window in local time; over midnight where it closes before it opens, the whole day where both are the same."""
 
     opens: time
     closes: time
+
+
+def window_of(text: str) -> Window:
+    """`07:30-17:30`, `21:00-06:00` over midnight, `00:00-24:00` for the whole day. Raises `ValueError`, one line with the mend."""
+    try:
+        begins, ends = (part.strip() for part in text.split("-"))
+        window = Window(time.fromisoformat(begins), time(0) if ends == "24:00" else time.fromisoformat(ends))
+    except ValueError:
+        raise ValueError(f'"{text}" is no window; write two times of day, such as "07:30-17:30"') from None
+    if window.opens.tzinfo is not None or window.closes.tzinfo is not None:
+        raise ValueError(f'"{text}" has a time zone; write two times of day, and the zone in zone')
+    if window.opens == window.closes and ends != "24:00":
+        raise ValueError(f'"{text}" is empty; write two different times, or "00:00-24:00" for the whole day')
+    return window
 
 
 class Schedule(NamedTuple):

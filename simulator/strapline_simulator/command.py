@@ -23,6 +23,10 @@ Seed = Annotated[
     int | None, typer.Option(min=0, help="The seed of every random choice; the scenario's own without it.")
 ]
 Broker = Annotated[str, typer.Option(help="memory, amqtt (in this process), or mqtt://host:port.")]
+Track = Annotated[
+    Path | None,
+    typer.Option("--track", help="A recorded track, .csv or .gpx, which the wearer follows from the start."),
+]
 
 Every = Annotated[
     bool, typer.Option("--all", help="Run all shipped scenarios, or all that are named, and print the requirements.")
@@ -95,6 +99,7 @@ def run(
     junit: JUnit = None,
     without_stimulus: WithoutStimulus = False,
     air: Air = "ble",
+    track: Track = None,
 ) -> None:
     """Run a scenario in virtual time and hold it against its expectations; or, with --all, the whole catalogue.
 
@@ -104,6 +109,8 @@ def run(
     if every:
         if gnss_log is not None:
             raise UserError("--gnss-log is for one scenario: leave out --all, and name it")
+        if track is not None:
+            raise UserError("--track is for one scenario: leave out --all, and name it")
         if broker != "memory":
             raise UserError("--all runs each scenario on a broker of its own in memory: leave out --broker")
         from strapline_simulator.catalogue.command import Asked, run_catalogue
@@ -119,7 +126,7 @@ def run(
         raise UserError("--junit and --jobs go with --all: add it")
     _run(
         names[0], on=on, seed=seed, broker=broker, out=out, json_file=json_file, gnss_log=gnss_log,
-        bare=without_stimulus, air=air,
+        bare=without_stimulus, air=air, track=track,
     )  # fmt: skip
 
 
@@ -144,7 +151,7 @@ def scenarios(
 
 def _run(
     name: str, *, on: str, seed: int | None, broker: str, out: Path | None, json_file: str | None, gnss_log: Path | None,
-    bare: bool = False, air: str = "ble",
+    bare: bool = False, air: str = "ble", track: Path | None = None,
 ) -> None:  # fmt: skip
     # Imported where they are needed, so that help and mistakes do not wait for a BLE stack.
     from strapline_simulator.gnss_log import read_gnss_log
@@ -175,7 +182,15 @@ def _run(
     view = LiveView(scenario, on, broker, console)
     with view:
         options = Options(
-            body=on, seed=seed, broker=broker, gnss_log=epochs, folder=out, watch=view.show, tick=view.tick, air=air
+            body=on,
+            seed=seed,
+            broker=broker,
+            gnss_log=epochs,
+            folder=out,
+            watch=view.show,
+            tick=view.tick,
+            air=air,
+            track=track,
         )
         result = run_scenario(scenario, options)
     written = _write(result, out, json_file)

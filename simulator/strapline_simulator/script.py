@@ -7,6 +7,7 @@ from typing import Literal
 from strapline_simulator.chain import TAG, Chain
 from strapline_simulator.report import Story
 from strapline_simulator.scenario import Journey, Place, Scenario, Step
+from strapline_simulator.scenario.days import played_steps
 from strapline_simulator.scenario.meddling import Meddling
 from strapline_simulator.scenario.model import UpdateKind
 from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
@@ -15,7 +16,9 @@ from strapline_simulator.script_dialogue import ScriptDialogue
 from strapline_simulator.script_gateway import GatewaySteps
 from strapline_simulator.script_limb import STRAP_OHM, LimbVerbs
 from strapline_simulator.script_places import PlaceSteps
+from strapline_simulator.script_world import WorldSteps
 from strapline_simulator.world.sky import LogReceiver, Receiver
+from strapline_simulator.world.track import Track
 from strapline_simulator.world.truth import Truth
 from strapline_simulator.world.wearer import Itinerary, distance_m
 from strapline_tag.config import Config
@@ -38,9 +41,6 @@ _RADIO, _SATELLITE = 1, 2
 _SAME_MOMENT_S = 0.001
 """So long a step waits for one of the same moment before it."""
 
-_WAITED_FOR = ("power_cut",)
-"""What happens to a tag without power happens when it has power again."""
-
 _TEXTS = {
     "cut_strap": "the strap is cut",
     "close_strap": "the strap is closed",
@@ -53,8 +53,8 @@ _TEXTS = {
 }
 
 
-class Script(LimbVerbs, PlaceSteps, GatewaySteps, CentreSteps):
-    """Plays one scenario on one chain. `receiver` feeds the tag's UART; `observe(text)` hears of every step."""
+class Script(LimbVerbs, PlaceSteps, GatewaySteps, CentreSteps, WorldSteps):
+    """Plays one scenario on one chain. `receiver` feeds the tag's UART; `observe(text)` hears of every step; the wearer follows `track`."""
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class Script(LimbVerbs, PlaceSteps, GatewaySteps, CentreSteps):
         chain: Chain,
         make_receiver: Callable[["Script"], Receiver | LogReceiver],
         story: Story,
+        track: Track | None = None,
     ) -> None:
         super().__init__()
         self._scenario = scenario
@@ -76,20 +77,27 @@ class Script(LimbVerbs, PlaceSteps, GatewaySteps, CentreSteps):
         self._armed_at: float | None = None
         self._begin_places()
         self._begin_gateway()
+        self._begin_world(track)
         self._receiver = make_receiver(self)
         self._dialogue = ScriptDialogue(scenario, chain)
 
     async def play(self, duration_s: float) -> None:
         """From the tag's start to the end of the scenario."""
         chain = self._chain
-        chain.radio_world.place("home", lambda: self._home)
+        chain.radio_world.place("home", lambda: self.gateway_at(chain.now_s()))
         chain.radio_world.place("tag", lambda: self.path.at(chain.now_s()))
         chain.tag.on_gnss_power = self._receiver.power
         self._dialogue.listen(lambda text: self._tell(chain.now_s(), text))
         chain.start_tag()
+        self._tell_track()
         self._sense("strap_ohm", STRAP_OHM)
         self._expect("started", 0.0, 1.0, "the tag starts")
-        by_itself = [asyncio.create_task(self._carry_heat()), asyncio.create_task(self._carry_motion())]
+        by_itself = [
+            asyncio.create_task(self._carry_heat()),
+            asyncio.create_task(self._carry_motion()),
+        ]
+        if self._goes_by_place:
+            by_itself.append(asyncio.create_task(self._carry_places()))
         chain.tag.on_restart = lambda: by_itself.append(asyncio.create_task(self._restart()))
         try:
             await self._play_steps(duration_s)
@@ -100,13 +108,13 @@ class Script(LimbVerbs, PlaceSteps, GatewaySteps, CentreSteps):
 
     async def _play_steps(self, duration_s: float) -> None:
         """What lasts longer than until the next step goes on beside it."""
-        steps = sorted(self._scenario.steps, key=lambda s: self._scenario.seconds_of(s.at))
+        steps = played_steps(self._scenario)
         moments = [self._scenario.seconds_of(step.at) for step in steps]
         for step, at_s, next_s in zip(steps, moments, [*moments[1:], duration_s], strict=True):
             await self._until(at_s)
             deed = asyncio.create_task(self._carry_out(step))
             self._deeds.append(deed)
-            await asyncio.wait([deed], timeout=None if step.verb in _WAITED_FOR else max(_SAME_MOMENT_S, next_s - at_s))
+            await asyncio.wait([deed], timeout=max(_SAME_MOMENT_S, next_s - at_s))
             self._end_deeds()
         await self._until(duration_s)
         self._end_deeds()
@@ -158,6 +166,12 @@ class Script(LimbVerbs, PlaceSteps, GatewaySteps, CentreSteps):
             return "the wearer presses the button"
         if step.broker_tampers is not None:
             return "somebody meddles at the broker" if step.broker_tampers else "the broker is honest again"
+        if step.track is not None:
+            return f"the wearer follows the track {step.track.file}"
+        if step.enclose is not None:
+            return f"{step.enclose.shelter} closes around the tag over {step.enclose.within:g} s"
+        if step.gateway_goes is not None:
+            return f"the base station is carried: {step.gateway_goes.replace('_', ' ')}"
         return step.note or _TEXTS.get(step.verb) or f"{step.verb.replace('_', ' ')} {step.argument}"
 
     # The verbs.
@@ -178,7 +192,7 @@ class Script(LimbVerbs, PlaceSteps, GatewaySteps, CentreSteps):
             self._expect("armed", now, now + 1, "the electronic key arms the tag")
 
     async def _do_go(self, journey: Journey, now: float) -> None:
-        self.path.go(now, self._scenario.places[journey.to], journey.within)
+        self.path.go(now, self._scenario.places[journey.to], journey.within, journey.by)
 
     async def _do_radio_loss(self, share: float, _now: float) -> None:
         self._chain.air.loss = share
@@ -230,7 +244,7 @@ class Script(LimbVerbs, PlaceSteps, GatewaySteps, CentreSteps):
 
     async def _do_new_keys(self, _yes: bool, now: float) -> None:
         self._chain.rekey_tag()
-        at_home = distance_m(self.path.at(now), self._home) < _BEYOND_REACH_M
+        at_home = distance_m(self.path.at(now), self.gateway_at(now)) < _BEYOND_REACH_M
         period_s = self._scenario.settings.get("beacon_period_s", Config.beacon_period_s)
         self._expect("rekeyed", now, now + (_CONTACT_S if at_home else period_s + _CONTACT_S), "the tag has new keys")
 
@@ -263,7 +277,7 @@ class Script(LimbVerbs, PlaceSteps, GatewaySteps, CentreSteps):
         absences: list[tuple[float, float]] = []
         left: float | None = None
         for t in steps:
-            out = distance_m(self.path.at(t), self._home) > _BEYOND_REACH_M
+            out = distance_m(self.path.at(t), self.gateway_at(t)) > _BEYOND_REACH_M
             if out and left is None:
                 left = t
             elif not out and left is not None:

@@ -1,6 +1,7 @@
 """The steps that happen to the base station and to the air around it: mains, line, lifting it; noise, recordings, a second device."""
 
 import asyncio
+from collections.abc import Callable
 
 from strapline_protocol.codes import Kind
 from strapline_protocol.document_rules import checked
@@ -26,6 +27,7 @@ class GatewaySteps:
     _scenario: Scenario
     _home: Point
     path: Itinerary
+    gateway_at: Callable[[float], Point]
 
     def _begin_gateway(self) -> None:
         chain = self._chain
@@ -36,7 +38,7 @@ class GatewaySteps:
         self._clone: Clone | None = None
         chain.on_close.append(self._end_gateway)
         for attacker in (RECORDER, CLONE):
-            chain.radio_world.place(attacker, lambda: self._home)
+            chain.radio_world.place(attacker, lambda: self.gateway_at(chain.now_s()))
 
     async def _end_gateway(self) -> None:
         for task in (self._house_reads, self._noise):

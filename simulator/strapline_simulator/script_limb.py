@@ -10,7 +10,16 @@ from strapline_simulator.scenario import Scenario
 from strapline_simulator.scenario.limb import Drain, Replay
 from strapline_simulator.world.battery import Cell, milli_volts
 from strapline_simulator.world.heat import Heat
-from strapline_simulator.world.limb import ACTIVITIES, RATE_HZ, Activity, Vector, movement, packed, read_recordings
+from strapline_simulator.world.limb import (
+    ACTIVITIES,
+    RATE_HZ,
+    Activity,
+    Vector,
+    made_up,
+    packed,
+    read_recordings,
+    sport_vectors,
+)
 from strapline_simulator.world.wearer import Itinerary
 from strapline_tag.config import Config
 
@@ -47,11 +56,17 @@ class LimbVerbs:
         self._loops: list[tuple[float, int]] = []
         self._activity = "awake"
         self._recorded: list[Vector] = []
+        self._over_and_over: list[Vector] = []
         self._moved_otherwise = asyncio.Event()
         self._begun: dict[str, float] = {}
+        self._owed: set[str] = set()
+        self._dried_at = float("-inf")
         self._sensed: dict[str, int] = {}
 
     def _expect(self, code: str, earliest_s: float, latest_s: float, text: str, due_s: float | None = None) -> None:
+        raise NotImplementedError
+
+    def _tell(self, now: float, text: str) -> None:
         raise NotImplementedError
 
     def _sense(self, sensor: str, value: int) -> None:
@@ -84,6 +99,8 @@ class LimbVerbs:
     async def _carry_motion(self) -> None:
         while True:
             now = self._chain.now_s()
+            if not self._recorded:
+                self._recorded += self._over_and_over
             vectors = self._recorded[: round(_PORTION_S * RATE_HZ)]
             del self._recorded[: len(vectors)]
             if not vectors:
@@ -98,8 +115,8 @@ class LimbVerbs:
     def _made_up(self, now: float) -> list[Vector]:
         if not self.heat.worn:
             return []
-        activity = ACTIVITIES["walk"] if self.path.under_way(now) else ACTIVITIES[self._activity]
-        return movement(now, self._moves_s(now, activity), activity.effort)
+        name = self.path.gait(now) or self._activity
+        return made_up(name, now, self._moves_s(now, ACTIVITIES[name]))
 
     def _moves_s(self, now: float, activity: Activity) -> float:
         into = now % activity.period_s
@@ -176,9 +193,10 @@ class LimbVerbs:
         self.heat.take_off(now)
         balanced = _BALANCE_C[0] < self.heat.around_c < _BALANCE_C[1]
         if self._armed_at is not None and not balanced and not self.heat.wet:
-            self._expect("skin_lost", now, now + 3600, "the tag cools down")
+            excused_s = max(0.0, self._dried_at + self._setting("water_excuse_s") - now)
+            self._expect("skin_lost", now, now + 3600 + excused_s, "the tag cools down")
             if self._latched:
-                self._expect("removed", now, now + 1800, "the tag is off the body")
+                self._expect("removed", now, now + 1800 + excused_s, "the tag is off the body")
 
     async def _do_put_on(self, _yes: bool, now: float) -> None:
         self.heat.put_on(now)
@@ -187,8 +205,13 @@ class LimbVerbs:
         self.heat.set_ambient(now, ambient_c)
 
     async def _do_surroundings(self, name: str, now: float) -> None:
+        if self.heat.wet:
+            self._dried_at = now
         self.heat.surround(now, name)
         self._level("immersed", "surfaced", now, on=self.heat.wet)
+
+    async def _do_clothing(self, garment: str, now: float) -> None:
+        self.heat.clothe(now, garment)
 
     async def _do_limb(self, which: str, now: float) -> None:
         self.heat.set_limb(now, cold=which == "cold")
@@ -213,9 +236,11 @@ class LimbVerbs:
             return
         if on and now - self._begun.get(begins, -1e9) > self._setting("told_again_s") + _STEADY_S:
             self._begun[begins] = now
+            self._owed.add(ends)
             self.stimuli.append((begins, now))
             self._expect(begins, now, now + _STEADY_S, f"{begins.replace('_', ' ')}")
-        elif not on and begins in self._begun:
+        elif not on and ends in self._owed:
+            self._owed.remove(ends)  # an end is told of what was told to begin
             self._expect(ends, now, now + _STEADY_S, f"{ends.replace('_', ' ')}")
 
     async def _do_battery(self, drain: Drain, now: float) -> None:
@@ -224,11 +249,15 @@ class LimbVerbs:
 
     # Motion.
 
-    async def _do_motion(self, what: Any, _now: float) -> None:
+    async def _do_motion(self, what: Any, now: float) -> None:
+        self._over_and_over = []
         if isinstance(what, Replay):
             for recording in read_recordings(what.recording):
                 self._recorded += recording.vectors
         else:
             self._recorded.clear()
             self._activity = what
+            if what == "sport":
+                self._over_and_over = sport_vectors()
+                self._tell(now, f"the game is {'recorded badminton' if self._over_and_over else 'made up'}")
         self._moved_otherwise.set()  # a wearer who gets up does not wait for the next ten seconds to begin

@@ -41,6 +41,7 @@ from strapline_simulator.script import Script
 from strapline_simulator.tag_node import Meter
 from strapline_simulator.trace import TraceWriter
 from strapline_simulator.tracing import trace_chain
+from strapline_simulator.tracks import tracked
 from strapline_simulator.world.sky import LogReceiver, Receiver
 from strapline_simulator.world.truth import Held, Truth, missing
 
@@ -77,6 +78,8 @@ class Options(NamedTuple):
     """Counts what the tag does."""
     air: str = "ble"
     """`ble`: whole Bluetooth stacks; `frames`: the frames that they would carry, for a fraction of the time."""
+    track: Path | None = None
+    """A recorded track that the wearer follows from the start; it goes before the scenario's own."""
 
 
 class Result(NamedTuple):
@@ -102,6 +105,7 @@ def run_scenario(scenario: Scenario, options: Options) -> Result:
 
 class _Run:
     def __init__(self, scenario: Scenario, options: Options) -> None:
+        scenario, self._track = tracked(scenario, options.track)
         self._scenario = scenario
         self._options = options
         self._seed = scenario.seed if options.seed is None else options.seed
@@ -116,6 +120,8 @@ class _Run:
         self._heap: list[tuple[float, dict[str, Any]]] = []
         self._story = Story(start_utc=scenario.start.astimezone(UTC), tz_name=scenario.zone)
         self._duration_s = scenario.duration_s
+        if options.track is not None and self._track is not None:
+            self._duration_s = max(self._duration_s, self._track.duration_s + _LOG_TAIL_S)
         if options.gnss_log:
             self._duration_s = max(self._duration_s, options.gnss_log[-1].offset_s + _LOG_TAIL_S)
 
@@ -133,7 +139,7 @@ class _Run:
                         trace = stack.enter_context(TraceWriter(self._options.folder / "trace.pcapng"))
                         trace_chain(chain, trace)
                     chain.tag.meter = self._options.meter
-                    script = Script(self._scenario, chain, self._receiver(chain), self._story)
+                    script = Script(self._scenario, chain, self._receiver(chain), self._story, self._track)
                     script.observe = lambda t, text: self._watch(Happening(t, "world", text))
                     tasks = [asyncio.create_task(self._tick(chain)), asyncio.create_task(self._watch_heap(chain))]
                     await script.play(self._duration_s)

@@ -280,7 +280,7 @@ def test_a_centre_whose_ledger_another_has_taken_ends_and_says_so(site, mosquitt
         ('state = "state"', 'stat = "state"', "did you mean state?"),
         (f'id = "{HOME}"', 'id = "home"', "eight lower-case hexadecimal digits"),
         ('zone = "Europe/Berlin"', 'zone = "Europe/Nowhere"', "no time zone"),
-        ("07:30-17:30", "17:30-07:30", "split it at midnight"),
+        ("07:30-17:30", "17:30-17:30", "is empty"),
         (f'tag = "{TAG}"', 'tag = "7a9000ff"', "has no key in"),
         ("home.key", "other.key", "cannot be read"),
     ],

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from strapline_protocol.notices import NoticeCode
+from strapline_simulator.scenario.world import Span
 
 Handling = Literal["bump", "carried"]
 
@@ -30,3 +31,7 @@ class BaseStation(BaseModel):
         default=None, description="a tag further off counts as away; without it: whoever is heard is here"
     )
     battery_h: float = Field(default=36.0, gt=0, le=1000, description="so long a full battery lasts without mains")
+    mains_out: tuple[Span, ...] = Field(
+        default=(), description="daily, local time: without mains", examples=["02:00-02:30"]
+    )
+    line_out: tuple[Span, ...] = Field(default=(), description="daily, local time: without its line")

@@ -4,8 +4,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Surroundings = Literal["room", "bed", "frost", "bath", "lake", "sauna"]
-Activity = Literal["still", "asleep", "awake", "walk", "run"]
+Surroundings = Literal["room", "bed", "frost", "bath", "lake", "sauna", "cold_room", "summer", "shower", "oven"]
+Clothing = Literal["bare", "trousers", "sweater", "parka", "duvet"]
+Activity = Literal["still", "asleep", "awake", "walk", "run", "sport", "ride"]
 
 
 class Drain(BaseModel):

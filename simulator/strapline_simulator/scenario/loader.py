@@ -43,7 +43,7 @@ def _scenario(path: Path, text: str) -> Scenario:
     if not isinstance(content, dict):
         raise UserError(f"{path}:1: a scenario is a mapping with title, start, duration, steps and expect")
     try:
-        return Scenario.model_validate({**_plain(content), "name": path.stem})
+        return Scenario.model_validate({**_plain(content), "name": path.stem, "folder": str(path.parent)})
     except ValidationError as error:
         raise UserError(_explain(path, content, error)) from None
 

@@ -1,24 +1,25 @@
 """What a scenario may say. Every verb and every expectation is declared here, and nowhere else."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from strapline_centre.schedule import Window
+from strapline_centre.schedule import Window, window_of
 from strapline_protocol.profiles import PROFILES
 from strapline_simulator.scenario.centre import Acknowledgement, PartName
 from strapline_simulator.scenario.expectation import Expectation
 from strapline_simulator.scenario.gateway import BaseStation, Handling
-from strapline_simulator.scenario.limb import Activity, Drain, Replay, Surroundings
+from strapline_simulator.scenario.limb import Activity, Clothing, Drain, Replay, Surroundings
 from strapline_simulator.scenario.meddling import Meddling
 from strapline_simulator.scenario.misplaced import MisplacedError
 from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
 from strapline_simulator.scenario.places import ShelterName, ZoneSpec
 from strapline_simulator.scenario.quantities import Moment, Seconds, day_and_time, seconds
 from strapline_simulator.scenario.rows import Row, row_of
+from strapline_simulator.scenario.world import CellSpot, DayPart, Enclosure, Manner, TrackChoice
 from strapline_tag.config import Config
 
 Verb = Literal[
@@ -69,6 +70,10 @@ Verb = Literal[
     "acknowledge",
     "stop",
     "start",
+    "track",
+    "clothing",
+    "enclose",
+    "gateway_goes",
 ]
 
 
@@ -79,18 +84,8 @@ def _zone(name: str) -> str:
 
 
 def _window(text: str) -> str:
-    _parse_window(text)
+    window_of(text)
     return text
-
-
-def _parse_window(text: str) -> Window:
-    try:
-        opens, closes = (time.fromisoformat(part.strip()) for part in text.split("-"))
-    except ValueError:
-        raise ValueError(f"{text!r} is no window: write two times of day, such as 07:30-17:30") from None
-    if opens >= closes:
-        raise ValueError(f"{text!r} ends before it begins: split it at midnight")
-    return Window(opens, closes)
 
 
 UpdateKind = Literal["good", "unsigned", "wrong_key", "older", "wrong_board", "expired", "truncated", "flipped"]
@@ -121,6 +116,7 @@ class Place(_Strict):
     lat_deg: float = Field(ge=-90, le=90)
     lon_deg: float = Field(ge=-180, le=180)
     radius_m: float = Field(default=30.0, gt=0)
+    shelter: ShelterName | None = Field(default=None, description="what stands around whoever is within its radius")
 
 
 class Journey(_Strict):
@@ -128,6 +124,7 @@ class Journey(_Strict):
 
     to: str
     within: Seconds
+    by: Manner = Field(default="foot", description="the limb walks, or is shaken by a vehicle")
 
 
 class Step(_Strict):
@@ -201,6 +198,12 @@ class Step(_Strict):
     acknowledge: Acknowledgement | None = Field(default=None, description="a person acknowledges open alerts")
     stop: PartName | None = Field(default=None, description="a part ends without a word, as when it is killed")
     start: PartName | None = Field(default=None, description="it starts again")
+    track: TrackChoice | None = Field(default=None, description="the wearer goes where a recorded track went")
+    clothing: Clothing | None = Field(default=None, description="what lies over the tag")
+    enclose: Enclosure | None = Field(default=None, description="a shelter closes slowly around the tag")
+    gateway_goes: str | None = Field(
+        default=None, description="somebody carries the base station to a place, or `with_wearer`"
+    )
 
     @model_validator(mode="after")
     def _one_verb(self) -> "Step":
@@ -247,10 +250,12 @@ class Wearer(_Strict):
     may_leave: tuple[Annotated[str, AfterValidator(_window)], ...] = Field(
         default=(), description="daily windows, local time"
     )
+    track: TrackChoice | None = Field(default=None, description="where a recorded track went, the wearer goes")
+    day: tuple[DayPart, ...] = Field(default=(), description="what each day brings, local time")
 
     @property
     def windows(self) -> tuple[Window, ...]:
-        return tuple(_parse_window(text) for text in self.may_leave)
+        return tuple(window_of(text) for text in self.may_leave)
 
 
 def _settings(changes: dict[str, int]) -> dict[str, int]:
@@ -282,30 +287,43 @@ class Scenario(_Strict):
         default=(), description="the requirements that it shows; without it, the one that its file is named after"
     )
     quiet: bool = Field(default=False, description="nobody must be told of anything: no alert, whatever is expected")
+    cells: tuple[CellSpot, ...] = Field(default=(), description="where the network's level is another one")
     steps: tuple[Step, ...]
     expect: tuple[Expectation, ...] = Field(min_length=1)
     name: str = Field(default="", exclude=True)
+    folder: str = Field(default="", exclude=True)
 
     @model_validator(mode="after")
     def _consistent(self) -> "Scenario":
         if self.start.tzinfo is None:
             raise MisplacedError(("start",), "`start` needs a UTC offset, such as 2026-03-02T20:00:00+01:00")
+        self._check_world()
         for index, step in enumerate(self.steps):
             self._check_step(("steps", index), step)
         for index, expectation in enumerate(self.expect):
             self._check_expectation(("expect", index), expectation)
         return self
 
+    def _check_place(self, where: tuple[int | str, ...], name: str | None, said: str) -> None:
+        known = {*self.places, *(("home",) if self.wearer.track else ())}  # home is where the track spends its nights
+        if name is not None and name not in known:
+            places = ", ".join(sorted(known)) or "none is there: write `places`"
+            raise MisplacedError(where, f"{said} names no place: choose one of {places}")
+
+    def _check_world(self) -> None:
+        for index, part in enumerate(self.wearer.day):
+            self._check_place(("wearer", "day", index, "go"), part.go, f"`go: {part.go}`")
+        for index, spot in enumerate(self.cells):
+            self._check_place(("cells", index, "around"), spot.around, repr(spot.around))
+
     def _check_step(self, where: tuple[int | str, ...], step: Step) -> None:
-        places = ", ".join(sorted(self.places)) or "none is there: write `places`"
-        if step.go is not None and step.go.to not in self.places:
-            raise MisplacedError((*where, "go", "to"), f"`go: {step.go.to}` names no place: choose one of {places}")
-        if step.spoofer and step.spoofer not in self.places:
-            raise MisplacedError((*where, "spoofer"), f"{step.spoofer!r} names no place: choose one of {places}")
+        if step.go is not None:
+            self._check_place((*where, "go", "to"), step.go.to, f"`go: {step.go.to}`")
+        self._check_place((*where, "spoofer"), step.spoofer or None, repr(step.spoofer))
+        if step.gateway_goes != "with_wearer":
+            self._check_place((*where, "gateway_goes"), step.gateway_goes, repr(step.gateway_goes))
         for index, zone in enumerate(step.zones or ()):
-            if zone.around is not None and zone.around not in self.places:
-                here = (*where, "zones", index, "around")
-                raise MisplacedError(here, f"{zone.around!r} names no place: choose one of {places}")
+            self._check_place((*where, "zones", index, "around"), zone.around, repr(zone.around))
         if not 0 <= self.seconds_of(step.at) <= self.duration_s:
             raise MisplacedError(
                 (*where, "at"), f"step at {step.at} lies outside the scenario's duration ({self.duration})"

@@ -49,6 +49,27 @@ SURROUNDINGS = {
     "lake": Surroundings(8.0, 8.0, 300.0, wet=True),
     # 40 °C to 42 °C on the skin after ten minutes at 90 °C to 100 °C (klafs.com, "FAQ for well-being: body temperature").
     "sauna": Surroundings(100.0, 0.055, 300.0),
+    # An unheated workshop or stable.
+    "cold_room": Surroundings(10.0, 0.391, 1200.0),
+    # A hot day in the shade: warmer than the blood's way to the skin can give away, so the skin comes near to it.
+    "summer": Surroundings(35.0, 0.391, 1200.0),
+    # Warm water runs down the limb; it takes hold less than water around it.
+    "shower": Surroundings(38.0, 3.0, 120.0, wet=True),
+    # A parked car in the sun: 47 °C of air on average after an hour (J. K. Vanos et al., Temperature 5, 2018).
+    "oven": Surroundings(47.0, 0.391, 900.0),
+}
+
+AIR_LAYER = 0.11
+"""m²K/W: the still air on bare skin, 9 W/(m²K) by convection and radiation together (ISO 7730, about 4 and 5)."""
+
+# m²K/W. 1 clo is 0.155. The values of garments are of the whole body (engineeringtoolbox.com/clo-clothing-thermal-insulation-d_732.html);
+# over the limb that they cover they are more, so that what is under them is rather too cold here than too warm.
+CLOTHING = {
+    "bare": 0.0,
+    "trousers": 0.039,  # 0.25 clo
+    "sweater": 0.054,  # 0.35 clo
+    "parka": 0.109,  # 0.70 clo
+    "duvet": 0.45,  # 4.5 tog, the lightest of those that are sold; a tog is 0.1 m²K/W (BS 5335)
 }
 
 
@@ -60,6 +81,7 @@ class Heat:
         if ambient_c is not None:
             self._around = self._around._replace(air_c=ambient_c)
         self._blood = 1.0
+        self._covered = 0.0
         self.worn = True
         self._now = 0.0
         self._changed = -math.inf
@@ -91,6 +113,11 @@ class Heat:
         self._change(now)
         self._blood = 1 / COLD_LIMB if cold else 1.0
 
+    def clothe(self, now: float, garment: str) -> None:
+        """What lies over the tag; it holds back the limb's heat, in air."""
+        self._change(now)
+        self._covered = CLOTHING[garment]
+
     def take_off(self, now: float) -> None:
         self._change(now)
         self.worn = False
@@ -112,9 +139,20 @@ class Heat:
         self._changed = now
 
     def _limb_goal(self, now: float) -> float:
-        hold = self._around.hold / self._blood
+        hold = self._around.hold / self._blood * self._let_through
         swing = _SWING_C * math.sin(2 * math.pi * now / 86400)
         return (_CORE_C + hold * self._around.air_c) / (1 + hold) + swing / (1 + hold)
+
+    @property
+    def _let_through(self) -> float:
+        """The share of the heat that the surroundings still take; water goes through clothing."""
+        return 1.0 if self.wet else AIR_LAYER / (AIR_LAYER + self._covered)
+
+    def _outside_c(self) -> float:
+        """What the tag's outer face lies in: the surroundings, or the air under clothing, between them and the limb."""
+        if not self.worn:
+            return self._around.air_c
+        return self._limb_c + self._let_through * (self._around.air_c - self._limb_c)
 
     def _advance(self, now: float) -> None:
         while self._now < now:
@@ -126,7 +164,8 @@ class Heat:
                 self._inner_c = _nearer(self._inner_c, self._limb_c, step, _ON_SKIN_S)
             else:
                 self._inner_c = _nearer(self._inner_c, around.air_c, step, _OFF_WET_S if around.wet else _OFF_S)
-            self._outer_c = _nearer(self._outer_c, around.air_c, step, _OUTSIDE_WET_S if around.wet else _OUTSIDE_S)
+            constant_s = _OUTSIDE_WET_S if around.wet else _OUTSIDE_S
+            self._outer_c = _nearer(self._outer_c, self._outside_c(), step, constant_s)
 
 
 def _nearer(value: float, goal: float, step_s: float, constant_s: float) -> float:

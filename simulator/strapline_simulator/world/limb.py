@@ -40,13 +40,43 @@ ACTIVITIES = {
     "awake": Activity(6, 300),
     "walk": Activity(10, 10),
     "run": Activity(10, 10, _RUN),
+    "sport": Activity(10, 10, _RUN),
+    "ride": Activity(10, 10),
 }
 """Made up, to wake and to rest a tag; what people do is in recordings."""
+
+SPORT = ("wrist-activities-10hz", "badminton")
+"""The recordings that `sport` plays over and over, where there are any."""
+
+_BLOW_MG = 6000
+_BLOW_EACH_S = 1.7
+"""A made-up game: a blow of 6 g for a twelfth of each such time."""
+
+_SHAKE_MG, _SHAKE_HZ = 42, 2.0
+"""A seat on a good road or on rails: 0.3 m/s² (r.m.s.), the most that ISO 2631-1 calls not uncomfortable."""
 
 
 def movement(start_s: float, duration_s: float, effort: float = 1.0) -> list[Vector]:
     """A limb that swings, from `start_s` on."""
     return [_swing(start_s + n / RATE_HZ, effort) for n in range(round(duration_s * RATE_HZ))]
+
+
+def made_up(name: str, start_s: float, duration_s: float) -> list[Vector]:
+    """What the limb does in an activity, from `start_s` on."""
+    if name == "ride":
+        return [_shaken(start_s + n / RATE_HZ) for n in range(round(duration_s * RATE_HZ))]
+    vectors = movement(start_s, duration_s, ACTIVITIES[name].effort)
+    return [_hit(start_s + n / RATE_HZ, v) for n, v in enumerate(vectors)] if name == "sport" else vectors
+
+
+def _shaken(t: float) -> Vector:
+    return 0, 0, 1000 + round(_SHAKE_MG * math.sin(2 * math.pi * _SHAKE_HZ * t))
+
+
+def _hit(t: float, vector: Vector) -> Vector:
+    if t % _BLOW_EACH_S >= _BLOW_EACH_S / 12:
+        return vector
+    return min(_LIMIT_MG, vector[0] + _BLOW_MG), vector[1], vector[2]
 
 
 def _swing(t: float, effort: float) -> Vector:
@@ -73,6 +103,14 @@ def data_folder() -> Path | None:
     """Where real recordings are: STRAPLINE_DATA."""
     folder = os.environ.get("STRAPLINE_DATA")
     return Path(folder) if folder and Path(folder, "motion").is_dir() else None
+
+
+def sport_vectors() -> list[Vector]:
+    """The recordings of `SPORT`, one after the other; none where STRAPLINE_DATA names no folder."""
+    if data_folder() is None:
+        return []
+    name, activity = SPORT
+    return [vector for part in read_recordings(name) if part.activity == activity for vector in part.vectors]
 
 
 def read_recordings(name: str) -> list[Recording]:

@@ -5,6 +5,7 @@ from strapline_wire.compat import const
 _BLOCKS = const(4)  # ioctl of MicroPython's block devices
 _BLOCK_SIZE = const(5)
 _ERASE = const(6)
+_PAGE = const(256)  # bytes that SparseFlash takes at once; a block is some of them
 
 
 class _Flash:
@@ -46,6 +47,37 @@ class MemoryFlash(_Flash):
 
     def _put(self, start, data):
         self._held[start : start + len(data)] = data
+
+
+class SparseFlash(_Flash):
+    # In memory, and only what is not blank: a board's heap has no room for a whole journal, and its flash is not the bench's to write on.
+    def __init__(self, size, block_size, path=""):
+        super().__init__(size, block_size)
+        self._pages = {}
+
+    def readblocks(self, block, data, offset):
+        start = block * self._block_size + offset
+        for at in range(len(data)):
+            page = self._pages.get((start + at) // _PAGE)
+            data[at] = 0xFF if page is None else page[(start + at) % _PAGE]
+
+    def _put(self, start, data):
+        for at in range(len(data)):
+            number, place = divmod(start + at, _PAGE)
+            page = self._pages.get(number)
+            if page is None:
+                if data[at] == 0xFF:
+                    continue
+                page = self._pages[number] = bytearray(b"\xff" * _PAGE)
+            page[place] = data[at]
+
+    def ioctl(self, op, argument):
+        if op == _ERASE:
+            first = argument * self._block_size // _PAGE
+            for number in range(first, first + self._block_size // _PAGE):
+                self._pages.pop(number, None)
+            return 0
+        return super().ioctl(op, argument)
 
 
 class FileFlash(_Flash):

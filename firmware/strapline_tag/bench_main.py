@@ -7,28 +7,9 @@ import micropython
 from strapline_boot.slots import Slots
 from strapline_tag.bench import Bench
 from strapline_tag.bench_flash import FileFlash
+from strapline_tag.bench_heap import measure as measure_heap
 from strapline_wire import link
 from strapline_wire.ccm import CcmCipher
-
-
-def _measure():
-    gc.collect()
-    used, free = gc.mem_alloc(), gc.mem_free()  # type: ignore[attr-defined]
-    return {"heap_used": used, "heap_free": free, "heap_block": _largest_block(free)}
-
-
-def _largest_block(free: int) -> int:
-    # To the nearest 256 bytes: what can be had in one piece.
-    low, high = 0, free
-    while high - low > 256:
-        size = (low + high) // 2
-        try:
-            bytearray(size)
-            low = size
-        except MemoryError:
-            high = size
-        gc.collect()
-    return low
 
 
 def main():
@@ -38,7 +19,7 @@ def main():
     loaded = gc.mem_alloc()  # type: ignore[attr-defined] # not while loading: what that took is free by now
 
     def measure():
-        figures = _measure()
+        figures = measure_heap()
         figures["heap_loaded"] = loaded
         return figures
 

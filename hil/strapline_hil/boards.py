@@ -12,6 +12,8 @@ from typing import NamedTuple
 from serial.tools.list_ports import comports
 from serial.tools.list_ports_common import ListPortInfo
 
+from strapline_hil.board_files import BoardError
+
 _NRF52840_ADAFRUIT = "nRF52840 with Adafruit's boot loader (Feather nRF52840 Express)"
 
 # USB vendor and product → what it is. Only what its maker or MicroPython publishes.
@@ -55,6 +57,16 @@ def find_boards(ports: Iterable[ListPortInfo] | None = None) -> list[Board]:
     shared = _shared_serials(on_usb)
     boards = [_board(port, shared) for port in on_usb]
     return sorted(boards, key=lambda board: (not board.serial_number, board.serial_number, board.port))
+
+
+def serial_port(board: str) -> str:
+    """The port of a board: what is a path stays, a USB serial number is looked up."""
+    if not board or os.sep in board:
+        return board
+    ports = [found.port for found in find_boards() if found.serial_number == board]
+    if len(ports) > 1:
+        raise BoardError(f"{board}: this board has several ports; name one: {', '.join(ports)}")
+    return ports[0] if ports else board
 
 
 def _board(port: ListPortInfo, shared: frozenset[str]) -> Board:

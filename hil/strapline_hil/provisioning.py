@@ -10,7 +10,6 @@ What a cut leaves, and why in this order:
 
 import hashlib
 import hmac
-import os
 import secrets
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from strapline_hil.board_files import BoardError, BoardFiles, Folder
-from strapline_hil.boards import find_boards
+from strapline_hil.boards import serial_port
 from strapline_hil.repl_board import repl_board
 from strapline_protocol.errors import UserError
 from strapline_protocol.keyring import Keys, is_tag_id, locked, read_centre_keys, read_gateway_keys, successor
@@ -69,12 +68,7 @@ def open_board(board: str) -> AbstractContextManager[BoardFiles]:
     kind, colon, folder = board.partition(":")
     if kind == "file" and colon:
         return nullcontext(Folder(folder))
-    if not board or os.sep in board:
-        return repl_board(board)
-    ports = [found.port for found in find_boards() if found.serial_number == board]
-    if len(ports) > 1:
-        raise BoardError(f"{board}: this board has several ports; name one: {', '.join(ports)}")
-    return repl_board(ports[0] if ports else board)
+    return repl_board(serial_port(board))
 
 
 def _hand_out(

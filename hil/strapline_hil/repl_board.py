@@ -4,6 +4,7 @@ mpremote is a program first: it prints, waits without end, and lets through what
 becomes one BoardError, which never quotes what the board said: that may be the echo of what was written.
 """
 
+import ast
 import errno
 import io
 import os
@@ -12,7 +13,7 @@ import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from mpremote.transport import TransportError, TransportExecError
@@ -25,6 +26,9 @@ PATIENCE_S = 5.0
 """For entering the REPL, and for each request after it: a board that resets when its port is opened boots in 2 or 3."""
 
 _LOOK_S = 0.05
+
+_SLOW_PORTION, _SLOW_PAUSE_S = 16, 0.005
+"""For ports without raw paste, so without flow control: a micro:bit's buffer holds 64 bytes."""
 
 Answer = TypeVar("Answer")
 
@@ -77,6 +81,7 @@ class _Patient:
         self._serial = serial
         self._deadline = 0.0
         self.heard = False
+        self.slowly = False
         serial.write_timeout = PATIENCE_S
 
     def allow(self, seconds: float) -> None:
@@ -93,9 +98,13 @@ class _Patient:
         return data
 
     def write(self, data: bytes) -> None:
-        self._check()
-        with _port_errors():
-            self._serial.write(data)
+        portion = _SLOW_PORTION if self.slowly else len(data)
+        for start in range(0, len(data), max(1, portion)):
+            self._check()
+            with _port_errors():
+                self._serial.write(data[start : start + portion])
+            if self.slowly:
+                sleep(_SLOW_PAUSE_S)
 
     def inWaiting(self) -> int:  # noqa: N802 - pyserial's old name is what mpremote calls
         self._check()
@@ -123,18 +132,40 @@ class ReplBoard:
     def __init__(self, port: str, transport: SerialTransport) -> None:
         self.place = port
         self._transport = transport
-        self._serial = transport.serial
+        self._serial: Serial = transport.serial
         self._patient = _Patient(self._serial)
         transport.serial = self._patient
         self._entered = False
 
     def enter(self) -> None:
         """Into the raw REPL, and sure that it is MicroPython's."""
+        # A bench program in the middle of a line (its host was killed) hears Ctrl-C only when the line has ended.
+        self._ask(lambda: self._patient.write(b"\0"))
         self._ask(lambda: self._transport.enter_raw_repl(soft_reset=False))
-        name = self._ask(lambda: self._transport.eval("__import__('sys').implementation.name"))
+        name = self._ask(self._name)
         if name != "micropython":
             raise self._broken()
         self._entered = True
+
+    def _name(self) -> Any:
+        asked = "__import__('sys').implementation.name"
+        try:
+            return self._transport.eval(asked)
+        except TransportExecError:  # our own Ctrl-C: a board that boots raises it in the first thing that it runs
+            return self._transport.eval(asked)
+
+    def soft_reset(self) -> None:
+        """Begin anew with an empty heap; in the raw REPL no `main.py` runs."""
+        self._ask(lambda: self._transport.enter_raw_repl(soft_reset=True))
+
+    def tell(self, script: str) -> Any:
+        """What a script prints, as one Python literal."""
+        return self._ask(lambda: ast.literal_eval(self._transport.exec(script).decode().strip()))
+
+    def begin(self, script: str) -> Serial:
+        """Start a script and leave it alone; from now on the line is the script's and whoever asked for it."""
+        self._ask(lambda: self._transport.exec_raw_no_follow(script))
+        return self._serial
 
     def leave(self) -> None:
         self._transport.serial = self._serial
@@ -173,6 +204,7 @@ class ReplBoard:
     def _ask(self, request: Callable[[], Answer]) -> Answer:
         """One request to mpremote within the deadline. An OSError is the board's; all else that fails is a BoardError."""
         self._patient.allow(PATIENCE_S)
+        self._patient.slowly = not self._transport.use_raw_paste
         try:
             with redirect_stdout(io.StringIO()):
                 return request()

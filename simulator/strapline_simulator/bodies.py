@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from strapline_boot.slots import Slots
+from strapline_protocol import parts
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.errors import UserError
 from strapline_simulator.body_error import BodyError
@@ -29,6 +30,8 @@ class Body(Protocol):
     """One tag's interpreter."""
 
     name: str
+    identity: str
+    """What it says of itself; empty where its name says it all."""
 
     def request(self, message: bytes) -> list[bytes]:
         """Send one bench message and give all its answers; the last is DONE."""
@@ -41,6 +44,7 @@ class ModelBody:
     """The firmware imported into this CPython."""
 
     name = "model"
+    identity = ""
 
     def __init__(self) -> None:
         self._bench = Bench(HostCipher, MemoryFlash, make_slots=Slots)
@@ -56,6 +60,7 @@ class MicropythonBody:
     """The firmware, compiled, in a MicroPython process of its own with a capped heap; messages travel over its stdin and stdout."""
 
     name = "micropython"
+    identity = ""
 
     def __init__(self, heap_size: str = HEAP_SIZE) -> None:
         interpreter = find_micropython()
@@ -128,12 +133,30 @@ def _virtual_board() -> Body:
 BODIES: dict[str, Callable[[], Body]] = {
     "model": ModelBody,
     "micropython": MicropythonBody,
+    "virtual": _virtual_board,
     "virtual-board": _virtual_board,
 }
+
+OUTSIDE = "strapline.bodies"
+"""The entry-point group of bodies that a simulation does not bring along: a function from what follows `NAME:` to a `Body`."""
 
 
 def make_body(name: str) -> Body:
     """A fresh body by its name on the command line."""
-    if name not in BODIES:
-        raise UserError(f"--on {name}: no such body; choose one of {', '.join(BODIES)}")
-    return BODIES[name]()
+    if name in BODIES:
+        return BODIES[name]()
+    kind, colon, address = name.partition(":")
+    outside = {part.name: part for part in parts.load(OUTSIDE)}
+    if not colon or kind not in outside:
+        known = [*BODIES, *(f"{kind}:…" for kind in outside)]
+        raise UserError(f"--on {name}: no such body; choose one of {', '.join(known)}")
+    open_body = outside[kind].hands_in
+    if open_body is None:
+        raise UserError(f"--on {name}: {outside[kind].reason}; {parts.install('hil')}")
+    body: Body = open_body(address)
+    return body
+
+
+def needs_port(name: str) -> bool:
+    """Whether there is only one of a body: a board on a line."""
+    return name.startswith("serial:")

@@ -16,7 +16,8 @@ Body = Annotated[
     str,
     typer.Option(
         "--on",
-        help="What runs the firmware: micropython (the real interpreter), model (this CPython) or virtual-board (the product build).",
+        help="What runs the firmware: micropython (the real interpreter), model (this CPython), virtual (the product build), "
+        "serial:PORT (a bare board) or qemu:ELF (an emulated one).",
     ),
 ]
 Seed = Annotated[

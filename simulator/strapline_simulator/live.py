@@ -14,8 +14,8 @@ from rich.text import Text
 from strapline_simulator.scenario import Scenario
 from strapline_simulator.simulation import Happening, Result
 
-_STYLES = {"world": "cyan", "centre": "green", "alert": "bold red"}
-_LABELS = {"world": "wearer", "centre": "centre", "alert": "ALERT"}
+_STYLES = {"body": "dim", "world": "cyan", "centre": "green", "alert": "bold red"}
+_LABELS = {"body": "body", "world": "wearer", "centre": "centre", "alert": "ALERT"}
 
 
 class LiveView:

@@ -55,7 +55,7 @@ _UNKNOWN_ACCURACY_DM = 0xFFFF
 
 
 class Happening(NamedTuple):
-    """Something to show while a run goes on; `place` is `world`, `centre` or `alert`."""
+    """Something to show while a run goes on; `place` is `body`, `world`, `centre` or `alert`."""
 
     t_s: float
     place: str
@@ -130,6 +130,8 @@ class _Run:
         with ExitStack() as stack:
             body = make_body(self._options.body)
             stack.callback(body.close)
+            if body.identity:
+                self._watch(Happening(0.0, "body", body.identity))
             async with open_broker(self._options.broker) as broker:
                 chain = Chain(self._scenario, self._seed, body, broker, air=self._options.air)
                 async with chain:

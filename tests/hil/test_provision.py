@@ -71,7 +71,7 @@ def test_a_folder_stands_in_for_a_board(bench):
 def on_usb(monkeypatch, *ports):
     boards = [Board("e6614103e7452d2f", "2E8A:0005", port, "Pico", True) for port in ports]
     nameless = Board("", "10C4:EA60", "/dev/no-such-port", "bridge", True)
-    monkeypatch.setattr("strapline_hil.provisioning.find_boards", lambda: [*boards, nameless])
+    monkeypatch.setattr("strapline_hil.boards.find_boards", lambda: [*boards, nameless])
 
 
 def test_a_board_is_named_by_its_usb_serial_number(bench, monkeypatch):

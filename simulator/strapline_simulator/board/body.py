@@ -35,6 +35,7 @@ class VirtualBoard:
     """A `Body`. A BOOT without memory is the end of a power cut: what is on its flash stays, time begins anew."""
 
     name = "virtual-board"
+    identity = ""
 
     def __init__(self, program: Path | None = None) -> None:
         """`program`: a folder that `compile_product` has filled; without one it is compiled."""

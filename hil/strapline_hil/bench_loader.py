@@ -1,0 +1,174 @@
+"""The bench program onto a bare board: read over the line while the board imports it. Nothing is written on the board's flash."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from strapline_hil.board_files import BoardError
+from strapline_hil.repl_board import ReplBoard
+from strapline_simulator.firmware import APP
+
+NEEDS = ("binascii", "collections", "cryptolib", "hashlib", "io", "json", "micropython", "select", "struct")
+"""What the bench program imports of MicroPython."""
+
+MPY_VERSION = 6
+"""Of compiled code without native functions; MicroPython 1.19 and later (docs.micropython.org, reference/mpyfiles)."""
+
+HEAP_NEEDED = 90_000
+"""Bytes free before loading on a 32-bit board: less, and the program stops half-way through its import."""
+
+PORTION, LOADED, END = 0x06, 0x05, 0x04
+_PORTION_BYTES = 512
+
+_LOOK = """
+import sys, gc
+def has(m):
+ try:
+  __import__(m)
+  return True
+ except ImportError:
+  return False
+gc.collect()
+i = sys.implementation
+m = getattr(i, '_machine', '') or sys.platform
+try:
+ import machine
+ u = ''.join(['%02x' % b for b in machine.unique_id()])
+except (ImportError, AttributeError):
+ u = ''
+n = [x for x in NEEDS if not has(x)]
+print(repr((tuple(i.version)[:3], sys.platform, m, u, getattr(i, '_mpy', 0) & 255, gc.mem_free(), n, has('vfs') or has('os'))))
+"""
+
+# A short read is the end of a file to MicroPython's reader of modules, so `readinto` fills what it is given.
+_LOAD = """
+import sys, gc, io, micropython
+try:
+ import vfs
+except ImportError:
+ import os as vfs
+I = sys.stdin.buffer
+O = sys.stdout.buffer
+class F(io.IOBase):
+ def __init__(s):
+  s.n = SIZE
+  s.b = b''
+ def readinto(s, t):
+  a = 0
+  while a < len(t) and (s.b or s.n):
+   if not s.b:
+    n = min(PORTION, s.n)
+    s.n -= n
+    O.write(bytes((6, n >> 8, n & 255)))
+    s.b = I.read(n)
+   n = min(len(t) - a, len(s.b))
+   t[a:a + n] = s.b[:n]
+   s.b = s.b[n:]
+   a += n
+  return a
+ def ioctl(s, o, a):
+  return 0
+class D:
+ def mount(s, r, m):
+  pass
+ def umount(s):
+  pass
+ def chdir(s, p):
+  pass
+ def stat(s, p):
+  if p.strip('/') == 'APP.mpy':
+   return (0x8000, 0, 0, 0, 0, 0, SIZE, 0, 0, 0)
+  raise OSError(2)
+ def open(s, p, m):
+  return F()
+gc.collect()
+micropython.kbd_intr(-1)
+try:
+ vfs.mount(D(), '/strapline')
+ sys.path.insert(0, '/strapline')
+ sys.modules.pop('APP', None)
+ try:
+  import APP
+ finally:
+  sys.path.pop(0)
+  vfs.umount('/strapline')
+finally:
+ micropython.kbd_intr(3)
+del F, D
+gc.collect()
+O.write(b'\\5')
+APP.run()
+"""
+
+
+class Identity(NamedTuple):
+    """Which board it is, as it says itself."""
+
+    version: tuple[int, ...]
+    platform: str
+    machine: str
+    unique_id: str
+    mpy_version: int
+    heap_free: int
+    missing: Sequence[str]
+    has_vfs: bool
+
+    def __str__(self) -> str:
+        about = f"MicroPython {'.'.join(map(str, self.version))} on {self.machine}"
+        return f"{about}, id {self.unique_id}" if self.unique_id else about
+
+    @property
+    def resets_softly(self) -> bool:
+        """The unix port ends where a board begins anew."""
+        return self.platform not in {"linux", "darwin"}
+
+
+def look_at(board: ReplBoard) -> Identity:
+    """Ask a board what it is, with an empty heap. `BoardError` names all that the bench program lacks there."""
+    identity = _ask(board)
+    if not _lacks(identity) and identity.resets_softly:
+        board.soft_reset()
+        identity = _ask(board)
+    lacks = _lacks(identity)
+    if identity.heap_free < HEAP_NEEDED:
+        lacks.append(f"{identity.heap_free:,} bytes of heap are free and {HEAP_NEEDED:,} are needed")
+    if lacks:
+        raise BoardError(f"{board.place}: {identity} cannot run the bench program: {'; '.join(lacks)}")
+    return identity
+
+
+def _ask(board: ReplBoard) -> Identity:
+    return Identity(*board.tell(_LOOK.replace("NEEDS", repr(NEEDS))))
+
+
+def _lacks(identity: Identity) -> list[str]:
+    lacks = []
+    if identity.mpy_version != MPY_VERSION:
+        lacks.append("it does not load .mpy version 6 (needs MicroPython 1.19 or later)")
+    if identity.missing:
+        lacks.append(f"it has no {', '.join(identity.missing)}")
+    if not identity.has_vfs:
+        lacks.append("it mounts no file systems")
+    return lacks
+
+
+def load_script(size: int) -> str:
+    """What a board runs to import a program of so many bytes over the line, and to begin it."""
+    return _LOAD.replace("SIZE", str(size)).replace("PORTION", str(_PORTION_BYTES)).replace("APP", APP)
+
+
+def serve(image: bytes, read: Callable[[int], bytes], write: Callable[[bytes], object]) -> str:
+    """Hand a board the program as it asks for it; gives what it says instead of having loaded it, empty where it has."""
+    at = 0
+    words = b""
+    while True:
+        sign = read(1)
+        if sign[0] == PORTION:
+            size = int.from_bytes(read(2), "big")
+            write(image[at : at + size])
+            at += size
+        elif sign[0] == LOADED:
+            return ""
+        elif sign[0] == END and words:
+            return words.decode("utf-8", "replace")
+        elif sign[0] != END:
+            words += sign

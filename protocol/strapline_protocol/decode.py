@@ -52,7 +52,7 @@ def _frame(data: bytes, secret: bytes | None) -> list[Row]:
         return [*rows, Row("opened", "no", "give the tag's secret to open it")]
     broadcast, header = HostCipher(derive(secret, "broadcast")), HostCipher(derive(secret, "header"))
     counter, body = seal.open_frame(data, broadcast, header, seal.UP, ReplayWindow())
-    return [*rows, Row("counter", str(counter)), *_body(kind, body)]
+    return [*rows, Row("counter", str(counter)), *body_rows(kind, body)]
 
 
 def _clear(kind: int, data: bytes, secret: bytes | None) -> list[Row]:
@@ -63,7 +63,7 @@ def _clear(kind: int, data: bytes, secret: bytes | None) -> list[Row]:
     if secret is not None and kind == Kind.HELLO:
         right = hmac_sha256(derive(secret, "link"), data[: -seal.MIC_SIZE])[: seal.MIC_SIZE]
         verdict = "right" if same(mac, right) else "wrong: not this tag's, or altered"
-    return [*_body(kind, body), Row("hmac", mac.hex(), verdict)]
+    return [*body_rows(kind, body), Row("hmac", mac.hex(), verdict)]
 
 
 def _envelope(data: bytes, secret: bytes | None) -> list[Row]:
@@ -79,7 +79,7 @@ def _envelope(data: bytes, secret: bytes | None) -> list[Row]:
         return [*rows, Row("opened", "no", "give the tag's secret to open it")]
     direction = seal.UP if envelope.kind in _UP else seal.DOWN
     _, body = seal.open_envelope(data, HostCipher(derive(secret, "end-to-end")), direction)
-    return rows + _body(envelope.kind, body)
+    return rows + body_rows(envelope.kind, body)
 
 
 def unpack(kind: int, body: bytes) -> Any:
@@ -90,7 +90,8 @@ def unpack(kind: int, body: bytes) -> Any:
     return getattr(frames if is_fixed(layout) else documents, f"unpack_{_name(kind)}")(body)
 
 
-def _body(kind: int, body: bytes) -> list[Row]:
+def body_rows(kind: int, body: bytes) -> list[Row]:
+    """Explain what a frame or an envelope sealed, once it is open."""
     record = unpack(kind, body)
     rows = _fields("", kind, list(leaves(_LAYOUTS[Kind(kind)])), record)
     size = len(_pack(kind, record))

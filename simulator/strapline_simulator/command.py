@@ -8,6 +8,7 @@ import typer
 from strapline_protocol.errors import UserError
 from strapline_simulator.bluez.command import bluez
 from strapline_simulator.chaos.command import chaos
+from strapline_simulator.conform.command import conform
 from strapline_simulator.energy.command import energy
 from strapline_simulator.firmware import signing_command
 from strapline_simulator.firmware.command import firmware
@@ -62,6 +63,7 @@ def register(app: typer.Typer) -> None:
     app.command()(energy)
     app.command()(chaos)
     app.command()(bluez)
+    app.command()(conform)
     signing_command.register(firmware)
     app.add_typer(firmware, name="firmware")
 

@@ -39,6 +39,7 @@ from strapline_simulator.scenario import Scenario
 from strapline_simulator.scenario.details import detail_of
 from strapline_simulator.script import Script
 from strapline_simulator.tag_node import Meter
+from strapline_simulator.taps import PassageTap
 from strapline_simulator.trace import TraceWriter
 from strapline_simulator.tracing import trace_chain
 from strapline_simulator.tracks import tracked
@@ -80,6 +81,8 @@ class Options(NamedTuple):
     """`ble`: whole Bluetooth stacks; `frames`: the frames that they would carry, for a fraction of the time."""
     track: Path | None = None
     """A recorded track that the wearer follows from the start; it goes before the scenario's own."""
+    on_frame: PassageTap | None = None
+    """Told of each frame that the tag says and hears."""
 
 
 class Result(NamedTuple):
@@ -142,6 +145,7 @@ class _Run:
                         trace_chain(chain, trace)
                     chain.tag.meter = self._options.meter
                     script = Script(self._scenario, chain, self._receiver(chain), self._story, self._track)
+                    chain.tag.on_frame = self._options.on_frame
                     script.observe = lambda t, text: self._watch(Happening(t, "world", text))
                     tasks = [asyncio.create_task(self._tick(chain)), asyncio.create_task(self._watch_heap(chain))]
                     await script.play(self._duration_s)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from strapline_simulator.bodies import Body
 from strapline_simulator.clock import VirtualClockLoop
+from strapline_simulator.taps import Passage, PassageTap
 from strapline_tag import bench, outputs
 from strapline_wire import link
 
@@ -41,12 +42,15 @@ class TagNode:
         self.boots: list[float] = []
         """When it started, loop time; each record says which start it counts from."""
         self._deframers = {outputs.BLE: link.Deframer(), outputs.CELLULAR: link.Deframer()}
+        self._heard = {outputs.BLE: link.Deframer(), outputs.CELLULAR: link.Deframer()}
         self.on_advertise: Callable[[bytes, bytes], None] = _ignore
         self.on_send: Callable[[int, bytes], None] = _ignore
         self.on_dial: Callable[[int], None] = _ignore
         self.on_hang_up: Callable[[int], None] = _ignore
         self.on_gnss_power: Callable[[bool], None] = _ignore
         self.meter: Meter | None = None
+        self.on_frame: PassageTap | None = None
+        """Told of each frame that it says and of each that it hears."""
         self.on_vibrate: Callable[[int], None] = _ignore
         """Told of each vibration: ms."""
         self.on_restart: Callable[[], None] = lambda: None
@@ -118,10 +122,15 @@ class TagNode:
 
     def link_up(self, bearer: int) -> None:
         self._deframers[bearer] = link.Deframer()
+        self._heard[bearer] = link.Deframer()
         self._note_line(bearer, up=True)
         self._request(bench.LINK_UP, self._now_ms(), bytes([bearer]))
 
     def link_data(self, bearer: int, data: bytes) -> None:
+        if self.on_frame is not None and self.has_power:
+            for piece in self._heard[bearer].feed(data):
+                if frame := piece[link.HEADER_SIZE :]:
+                    self._tell(self._now_ms(), bearer, frame, sent=False)
         self._request(bench.LINK_DATA, self._now_ms(), bytes([bearer]) + data)
 
     def link_down(self, bearer: int) -> None:
@@ -184,9 +193,10 @@ class TagNode:
             self.meter.output(self._now_ms() / 1000, kind, content)
         if kind == outputs.ADVERTISE:
             self._count(content)
+            self._tell(struct.unpack_from(">Q", answer, 1)[0], None, content, sent=True)
             self.on_advertise(content[:6], content[6:])
         elif kind == outputs.LINK_SEND:
-            self._count_line(content)
+            self._count_line(content, struct.unpack_from(">Q", answer, 1)[0])
             self.on_send(content[0], content[1:])
         elif kind == outputs.LINK_OPEN:
             self.on_dial(content[0])
@@ -205,12 +215,17 @@ class TagNode:
         self.frames_sent += 1
         self._digest.update(struct.pack(">I", len(frame)) + frame)
 
-    def _count_line(self, content: bytes) -> None:
+    def _tell(self, at_ms: int, bearer: int | None, data: bytes, *, sent: bool) -> None:
+        if self.on_frame is not None:
+            self.on_frame(Passage(self._boot_s - self.boots[0] + at_ms / 1000, bearer, sent, data))
+
+    def _count_line(self, content: bytes, at_ms: int) -> None:
         # What the link adds depends on which of two things at the same moment a broker lets happen first; the frames do not.
         bearer, line = content[:1], content[1:]
         for piece in self._deframers[bearer[0]].feed(line):
             if frame := piece[link.HEADER_SIZE :]:
                 self._count(bearer + frame)
+                self._tell(at_ms, bearer[0], frame, sent=True)
 
 
 def _message(code: int, now_ms: int, content: bytes = b"") -> bytes:

@@ -1,10 +1,25 @@
-"""Listening in: a client that tells of everything it publishes."""
+"""Listening in: what a tag says and hears, and a client that tells of everything it publishes."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from strapline_protocol.mqtt import Listener, MqttClient
 
 MqttTap = Callable[[str, bytes], None]
+
+
+class Passage(NamedTuple):
+    """One frame at the tag."""
+
+    t_s: float
+    """Since its first start, by its own clock."""
+    bearer: int | None
+    """None: an advertisement, whose frame stands behind six bytes of address."""
+    sent: bool
+    data: bytes
+
+
+PassageTap = Callable[[Passage], None]
 
 
 class TappedClient:

@@ -90,7 +90,7 @@ def _outcomes(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[str, Outcome]]
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
     # "spawn": a process that was forked would share this one's sockets and event loops.
-    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_begin_worker)
+    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=begin_worker)
 
 
 def _through(
@@ -121,7 +121,7 @@ def _through(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _begin_worker() -> None:
+def begin_worker() -> None:
     """Interrupts are the parent's, and where it is killed, nobody is left behind."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()

@@ -7,11 +7,12 @@ from typing import NamedTuple
 from strapline_protocol.decode import Row
 from strapline_simulator.chain import TAG, Draw
 from strapline_simulator.conform.reading import Reader
+from strapline_simulator.report import Report
 from strapline_simulator.scenario import load_scenario
-from strapline_simulator.simulation import Options, Report, run_scenario
+from strapline_simulator.simulation import Options, run_scenario
 from strapline_simulator.taps import Passage
 
-_COLUMN = 44
+_COLUMN = 52
 _NOTHING = [Row("way", "no frame: it has sent no more")]
 
 
@@ -99,15 +100,14 @@ def _side_by_side(bodies: Sequence[str], columns: Sequence[Sequence[Row]]) -> li
         one, other = (_text(column.get(name)) for column in values)
         mark = " " if one == other else "*"
         lines.append(f"{mark} {name:<{width}}  {_cut(one):<{_COLUMN}}  {_cut(other)}".rstrip())
+        meanings = [row.meaning if (row := column.get(name)) is not None else "" for column in values]
+        if one != other and meanings[0] != meanings[1]:
+            lines.append(f"* {'':<{width}}  {_cut(meanings[0]):<{_COLUMN}}  {_cut(meanings[1])}".rstrip())
     return lines
 
 
 def _text(row: Row | None) -> str:
-    if row is None:
-        return "-"
-    return (
-        f"{row.value} ({row.meaning})" if row.meaning and len(row.value) + len(row.meaning) < _COLUMN - 3 else row.value
-    )
+    return "-" if row is None else row.value
 
 
 def _cut(text: str) -> str:

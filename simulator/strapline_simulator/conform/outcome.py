@@ -29,7 +29,16 @@ class _Conformed(Outcome):
 def conformed(case: Case, bodies: Sequence[str], seed: int | None) -> Outcome:
     """A case as JUnit takes it."""
     failures = ("\n".join(case.failures),) if case.failures else ()
-    verdict = "skipped" if case.reason else "failed" if failures else "passed"
-    about = load_scenario(case.path), case.path, " ".join(f"--on {body}" for body in bodies), seed
-    more = {"failures": failures, "reason": case.reason, "frames_digest": case.digest, "wall_s": case.wall_s}
-    return _Conformed(*outcome_of(*about, verdict, **more))
+    return _Conformed(
+        *outcome_of(
+            load_scenario(case.path),
+            case.path,
+            " ".join(f"--on {body}" for body in bodies),
+            seed,
+            "skipped" if case.reason else "failed" if failures else "passed",
+            failures=failures,
+            reason=case.reason,
+            frames_digest=case.digest,
+            wall_s=case.wall_s,
+        )
+    )

@@ -12,10 +12,10 @@ from strapline_simulator.tag_node import TagNode
 from strapline_tag.outputs import BLE
 
 _EARLIEST_S = 0.001
-_WORN = {"strap_ohm": 1000, "skin_centi_c": 3350, "ambient_centi_c": 2200, "battery_percent": 90, "battery_mv": 4000}
+WORN = {"strap_ohm": 1000, "skin_centi_c": 3350, "ambient_centi_c": 2200, "battery_percent": 90, "battery_mv": 4000}
 
 
-class _LiveNode(TagNode):
+class LiveNode(TagNode):
     """An actor that arms the loop's own timer."""
 
     def __init__(self, body: Body) -> None:
@@ -51,7 +51,7 @@ class LiveTag:
         self, name: str, air: Air, body: Body, secret: bytes, settings: Mapping[str, int] | None = None
     ) -> None:
         self.name = name
-        self.node = _LiveNode(body)
+        self.node = LiveNode(body)
         self._secret = secret
         self._settings = dict(settings or {})
         self._stack = AsyncExitStack()
@@ -79,8 +79,8 @@ class LiveTag:
         node.on_send = lambda _bearer, data: radio.send(data)
         node.on_hang_up = lambda _bearer: radio.disconnect()
         now, seed = asyncio.get_running_loop().time(), secrets.token_bytes(16)
-        node.boot(now, self._secret, seed, self._settings, {"armed_ohm": _WORN["strap_ohm"]})
-        for sensor, value in _WORN.items():
+        node.boot(now, self._secret, seed, self._settings, {"armed_ohm": WORN["strap_ohm"]})
+        for sensor, value in WORN.items():
             node.sense(sensor, value)
         return self
 
@@ -108,5 +108,5 @@ class LiveTag:
 
     def close_strap(self) -> None:
         """The band is whole again."""
-        self.node.sense("strap_ohm", _WORN["strap_ohm"])
+        self.node.sense("strap_ohm", WORN["strap_ohm"])
         self.node.strap_edge(is_open=False)

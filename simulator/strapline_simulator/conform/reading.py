@@ -1,6 +1,8 @@
 """Frames at one tag, opened in their order with its test secret: what each said, row by row."""
 
 from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.codes import Kind
@@ -24,7 +26,18 @@ def way_of(passage: Passage) -> str:
     return _WAYS.get(passage.bearer, "cellular connection")
 
 
-class Reader:
+class Opened(NamedTuple):
+    """What a frame holds: a body, or an envelope and what that one sealed."""
+
+    kind: int
+    counter: int
+    body: bytes
+    envelope: Any = None
+    """Its head, as `seal.peek_envelope` gives it."""
+    inner: bytes = b""
+
+
+class Opener:
     """Follows one tag's conversations: a session's key comes of its HELLO and WELCOME, a tag's next keys of REKEY."""
 
     def __init__(self, tag: str, secret: bytes) -> None:
@@ -35,49 +48,28 @@ class Reader:
         """By bearer: the link key that it is under, and its nonce."""
         self._sessions: dict[int, HostCipher] = {}
 
-    def follow(self, passages: Iterable[Passage]) -> None:
-        """Read what came before the frame that is asked for."""
-        for passage in passages:
-            if passage.bearer is not None:
-                self.read(passage)
-
-    def read(self, passage: Passage) -> list[Row]:
-        """Explain a frame: what it says where these keys open it, else its bytes."""
-        start = [Row("way", way_of(passage))]
-        data = passage.data
-        if passage.bearer is None:
-            start.append(Row("address", data[:_ADDRESS_SIZE].hex(":")))
-            data = data[_ADDRESS_SIZE:]
-        try:
-            rows = decode(data)[:2]
-            return [*start, *rows, *self._opened(passage, data)]
-        except RemoteProtocolError as error:
-            return [*start, Row("opened", "no", error.reason), Row("bytes", data.hex())]
-
-    def _opened(self, passage: Passage, data: bytes) -> list[Row]:
+    def open(self, passage: Passage) -> Opened | None:
+        """What a frame holds; None for HELLO and WELCOME, which seal nothing. Raises `RemoteProtocolError` for what does not open."""
+        data, bearer = frame_of(passage), passage.bearer
         kind, _ = seal.peek(data)
-        bearer = passage.bearer
         if bearer is None:
             return self._heartbeat(kind, data)
         if kind in (Kind.HELLO, Kind.WELCOME):
             self._greet(bearer, kind, data)
-            return decode(data)[2:]
+            return None
         direction = seal.UP if passage.sent else seal.DOWN
         counter, body = self._open(self._sessions.get(bearer), data, direction)
-        rows = [Row("counter", str(counter))]
         if kind in (Kind.RECORD, Kind.COMMAND):
-            return rows + self._envelope(body, direction)
-        return rows + body_rows(kind, body)
+            return Opened(kind, counter, body, *self._envelope(body, direction))
+        return Opened(kind, counter, body)
 
-    def _heartbeat(self, kind: int, data: bytes) -> list[Row]:
+    def _heartbeat(self, kind: int, data: bytes) -> Opened:
         for shared, _ in reversed(self._generations):
+            ciphers = HostCipher(shared.broadcast), HostCipher(shared.header)
             try:
-                counter, body = seal.open_frame(
-                    data, HostCipher(shared.broadcast), HostCipher(shared.header), seal.UP, ReplayWindow()
-                )
+                return Opened(kind, *seal.open_frame(data, *ciphers, seal.UP, ReplayWindow()))
             except RemoteProtocolError:
                 continue
-            return [Row("counter", str(counter)), *body_rows(kind, body)]
         raise RemoteProtocolError("forged")
 
     def _greet(self, bearer: int, kind: int, data: bytes) -> None:
@@ -104,8 +96,7 @@ class Reader:
                 continue
         raise RemoteProtocolError("forged")
 
-    def _envelope(self, sealed: bytes, direction: int) -> list[Row]:
-        about = decode(sealed)[:3]
+    def _envelope(self, sealed: bytes, direction: int) -> tuple[Any, bytes]:
         for _, own in reversed(self._generations):
             try:
                 envelope, body = seal.open_envelope(sealed, HostCipher(own.end_to_end), direction)
@@ -113,7 +104,7 @@ class Reader:
                 continue
             if envelope.kind == Kind.REKEY:
                 self._renew(body)
-            return about + body_rows(envelope.kind, body)
+            return envelope, body
         raise RemoteProtocolError("forged")
 
     def _renew(self, body: bytes) -> None:
@@ -121,3 +112,40 @@ class Reader:
         if order.generation == len(self._generations):  # else it was sent again
             known = next_generation(self._generations[-1][1], order.generation, order.salt)
             self._generations.append((known.gateways, known.centre))
+
+
+class Reader:
+    """Explains a tag's frames, one after the other."""
+
+    def __init__(self, tag: str, secret: bytes) -> None:
+        self._opener = Opener(tag, secret)
+
+    def follow(self, passages: Iterable[Passage]) -> None:
+        """Take note of what came before the frame that is asked for."""
+        for passage in passages:
+            if passage.bearer is not None:
+                with suppress(RemoteProtocolError):
+                    self._opener.open(passage)
+
+    def read(self, passage: Passage) -> list[Row]:
+        """Explain a frame: what it says where the tag's keys open it, else its bytes."""
+        start = [Row("way", way_of(passage))]
+        data = frame_of(passage)
+        if passage.bearer is None:
+            start.append(Row("address", passage.data[:_ADDRESS_SIZE].hex(":")))
+        try:
+            opened = self._opener.open(passage)
+            rows = decode(data)
+        except RemoteProtocolError as error:
+            return [*start, Row("opened", "no", error.reason), Row("bytes", data.hex())]
+        if opened is None:
+            return [*start, *rows]
+        start += [*rows[:2], Row("counter", str(opened.counter))]
+        if opened.envelope is None:
+            return start + body_rows(opened.kind, opened.body)
+        return start + decode(opened.body)[:3] + body_rows(opened.envelope.kind, opened.inner)
+
+
+def frame_of(passage: Passage) -> bytes:
+    """The frame alone, without an advertisement's address."""
+    return passage.data[_ADDRESS_SIZE:] if passage.bearer is None else passage.data

@@ -4,7 +4,9 @@ import asyncio
 from typing import Any, Protocol
 
 from strapline_gateway.assembly import Assembly
+from strapline_gateway.config import Config
 from strapline_gateway.look import Look
+from strapline_gateway.tap import plain as plain_taken
 from strapline_gateway.vitals import plain
 from strapline_protocol.errors import UserError
 from strapline_protocol.local_control import Handlers
@@ -13,6 +15,7 @@ from strapline_protocol.local_control import Handlers
 class Host(Protocol):
     """The service, as far as it is asked."""
 
+    config: Config
     look: Look
     parts: Assembly
 
@@ -30,6 +33,7 @@ class Answers:
             "status": self._status,
             "reload": self._reload,
             "range": self._range,
+            "trace": self._trace,
         }
 
     def _status(self, _asked: dict[str, Any]) -> Any:
@@ -38,6 +42,12 @@ class Answers:
 
     def _reload(self, _asked: dict[str, Any]) -> Any:
         return self._host.reload()
+
+    def _trace(self, asked: dict[str, Any]) -> Any:
+        after = asked.get("after")
+        if not (after is None or type(after) is int):
+            raise UserError(f"after is a number or null, not {str(after)[:40]!r}")
+        return {"gateway": self._host.config.gateway.id, **plain_taken(self._host.parts.tap.take(after))}
 
     def _range(self, asked: dict[str, Any]) -> Any:
         station, now = self._host.parts.station, asyncio.get_running_loop().time()

@@ -16,6 +16,7 @@ from strapline_gateway.presence import PresenceLimits
 from strapline_gateway.relay import Relay, state_will, subscriptions, utc_now
 from strapline_gateway.station import Station
 from strapline_gateway.tag_keys import TagKeys
+from strapline_gateway.tap import Tap, TappedClient
 from strapline_gateway.timeservice import is_synchronised
 from strapline_gateway.transports import open_links
 from strapline_protocol.contract import utc_text
@@ -44,10 +45,14 @@ class Assembly:
         self.outbox = Outbox(config.gateway.state / "outbox.sqlite", limits=limits)
         stack.callback(self.outbox.close)
         self.station = self._station()
+        self.tap = Tap(lambda: utc_now().timestamp(), asyncio.get_running_loop().time)
+        self.tap.tag_of = self.station.tag_of
         self.gateway = Gateway(self.station, None)
         options = {"ble": {"deaf_after_s": config.radio.deaf_after_s}}
         gateway = self.gateway
-        self.links = open_links(config.gateway.links, self.station, gateway.drain_soon, gateway.tell, options=options)
+        self.links = open_links(
+            config.gateway.links, self.station, gateway.drain_soon, gateway.tell, options=options, tap=self.tap
+        )
         gateway.add_links(self.links)
         self.client = PatientClient(self._new_client, first_pause_s=_first_pause_s())
         self.relay = self._relay()
@@ -91,7 +96,8 @@ class Assembly:
         ident, access = self._config.gateway.id, self._config.broker
         will = state_will(ident, self.key, utc_now(), self.outbox.start)
         limit_s = access.connect_timeout_s
-        return PahoClient(self._url, f"strapline-{ident}", subscriptions(ident), will, connect_timeout_s=limit_s)
+        client = PahoClient(self._url, f"strapline-{ident}", subscriptions(ident), will, connect_timeout_s=limit_s)
+        return TappedClient(client, self.tap)
 
     def _relay(self) -> Relay:
         return Relay(

@@ -16,6 +16,7 @@ from strapline_gateway.health import Health, LinkState
 from strapline_gateway.hearing import DEAF_AFTER_S, Hearing
 from strapline_gateway.radio import CALL_LIMIT_S, Failures, Radio, bounded
 from strapline_gateway.station import Abandon, Connect, HangUp, Station, Transmit
+from strapline_gateway.tap import Tap
 from strapline_protocol.notices import Notice
 from strapline_wire import gatt
 
@@ -51,10 +52,12 @@ class BleLink:
         reset: Callable[[str], Coroutine[Any, Any, None]] | None = None,
         deaf_after_s: float = DEAF_AFTER_S,
         deaf_when_alone: bool = False,
+        tap: Tap | None = None,
     ) -> None:
         self.name = name or f"ble:{adapter}"
         self._station = station
         self._on_change = on_change
+        self._tap = tap or Tap()
         choice = {"bluez": {"adapter": adapter}} if adapter else {}
         self._client_options: dict[str, Any] = choice | ({"backend": client_backend} if client_backend else {})
         self._forgets = client_backend is None and sys.platform == "linux"
@@ -128,6 +131,7 @@ class BleLink:
         self._devices[device.address] = device
         if len(self._devices) > _ADDRESSES:
             del self._devices[next(iter(self._devices))]
+        self._tap.note("air", data, inbound=True, rssi_dbm=advertisement.rssi, address=device.address)
         self._station.receive_advertisement(device.address, advertisement.rssi, data, self._now())
         self._on_change()
 
@@ -197,6 +201,7 @@ class BleLink:
 
         def received(_characteristic: BleakGATTCharacteristic, data: bytearray) -> None:
             self._alive(client.address, ours=True)
+            self._tap.note("air", bytes(data), inbound=True, line=link)
             self._station.receive_data(link, bytes(data), self._now())
             self._on_change()
 
@@ -205,6 +210,7 @@ class BleLink:
                 await client.start_notify(gatt.FROM_TAG_UUID, received)
             self._on_change()
             while (data := await queue.get()) is not None:
+                self._tap.note("air", data, inbound=False, line=link)
                 await self._write(client, data)
         except Exception as error:  # noqa: BLE001 - as in `_call`
             self._fail(error)

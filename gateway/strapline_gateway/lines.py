@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from strapline_gateway.station import Abandon, Connect, HangUp, Station, Transmit
+from strapline_gateway.tap import Tap
 
 
 class Line(Protocol):
@@ -17,11 +18,18 @@ class Line(Protocol):
 
 
 class Lines:
-    """Give it what comes and goes; `on_change` is called when the station may have something to do."""
+    """Give it what comes and goes; `on_change` is called when the station may have something to do.
 
-    def __init__(self, station: Station, on_change: Callable[[], None]) -> None:
+    What passes is noted at the tap as on this interface.
+    """
+
+    def __init__(
+        self, station: Station, on_change: Callable[[], None], tap: Tap | None = None, interface: str = "cellular"
+    ) -> None:
         self._station = station
         self._on_change = on_change
+        self._tap = tap or Tap()
+        self._interface = interface
         self._open: dict[int, Line] = {}
         self.last_heard_s: float | None = None
         self.failures: Counter[str] = Counter()
@@ -39,6 +47,7 @@ class Lines:
     def receive(self, number: int, data: bytes) -> None:
         """Bytes have come, in any portions."""
         self.last_heard_s = now = _now()
+        self._tap.note(self._interface, data, inbound=True, line=number)
         self._station.receive_data(number, data, now)
         if b"\0" in data:  # no frame ends without one
             self._on_change()
@@ -57,6 +66,7 @@ class Lines:
         if line is None:
             return False
         if isinstance(event, Transmit):
+            self._tap.note(self._interface, event.data, inbound=False, line=event.link)
             line.write(event.data)
         else:
             line.close()

@@ -14,6 +14,7 @@ from strapline_gateway.lines import Lines
 from strapline_gateway.log_text import LogText
 from strapline_gateway.serial_port import SerialPort
 from strapline_gateway.station import Abandon, Connect, HangUp, Station, Transmit
+from strapline_gateway.tap import Tap
 
 REOPEN_S = 2.0
 """How often a port that is not there is looked for."""
@@ -33,11 +34,12 @@ class SerialLink:
         *,
         name: str = "",
         reopen_s: float = REOPEN_S,
+        tap: Tap | None = None,
     ) -> None:
         self.name = name or f"serial:{port}@{baud}"
         self._address = port, baud
         self._reopen_s = reopen_s
-        self._lines = Lines(station, on_change)
+        self._lines = Lines(station, on_change, tap, "serial")
         self._port: SerialPort | None = None
         self._number: int | None = None
         self._ended = asyncio.Event()

@@ -14,6 +14,7 @@ from strapline_gateway.health import Health, LinkState
 from strapline_gateway.lines import Lines
 from strapline_gateway.listening import allow_files, listen
 from strapline_gateway.station import Abandon, Connect, HangUp, Station, Transmit
+from strapline_gateway.tap import Tap
 
 _LOG = logging.getLogger(__name__)
 
@@ -51,13 +52,14 @@ class TcpLink:
         *,
         limits: TcpLimits | None = None,
         name: str = "",
+        tap: Tap | None = None,
     ) -> None:
         self.name = name or f"tcp:{host}:{port}"
         self._host = host
         self._port = port
         self._station = station
         self._limits = limits or TcpLimits()
-        self._lines = Lines(station, on_change)
+        self._lines = Lines(station, on_change, tap)
         self._callers: set[_Caller] = set()
         self._proved: dict[str, _Caller] = {}
         self._strangers: Counter[str] = Counter()

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol, Self
 
 from strapline_gateway.health import Health
 from strapline_gateway.station import Abandon, Connect, HangUp, Station, Transmit
+from strapline_gateway.tap import Tap
 from strapline_protocol.errors import UserError
 from strapline_protocol.notices import Notice
 
@@ -100,17 +101,18 @@ def open_links(
     tell: Callable[[Notice], None],
     *,
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    tap: Tap | None = None,
 ) -> list[Link]:
     """A link for each string, none of them entered yet.
 
     `on_change` is called when the station may have something to do, `tell` with what a link has to tell. `options` are more arguments
     for the links of one kind, such as `{"ble": {"deaf_after_s": 30.0}, "tcp": {"limits": TcpLimits(connections=100)}}`.
-    `UserError` before anything is opened, for strings that are wrong or do not go together.
+    At `tap` is noted what passes. `UserError` before anything is opened, for strings that are wrong or do not go together.
     """
     texts = list(texts)
     parsed = [parse(text) for text in texts]
     _refuse_twins(texts, parsed)
-    more = options or {}
+    more = {kind: {"tap": tap, **(options or {}).get(kind, {})} for kind in ("ble", "serial", "tcp")}
     return [_link(text, address, station, on_change, tell, more) for text, address in zip(texts, parsed, strict=True)]
 
 

@@ -128,20 +128,41 @@ def decode(topic: str, payload: bytes, key: bytes) -> Message:
 
     Raises `RemoteProtocolError`: "topic", "oversized", "malformed" or "forged".
     """
-    parsed = parse_topic(topic)
+    body = _body_of(topic, payload)
+    try:
+        good = _is_sealed(body.pop("seal"), topic, _canonical(body), key)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise RemoteProtocolError("malformed", topic) from None
+    message = _message(topic, body)
+    if not good:
+        raise RemoteProtocolError("forged", topic)
+    return message
+
+
+def read_unchecked(topic: str, payload: bytes) -> Message:
+    """The same for whoever has no key and trusts nothing that it says: a trace's reader. Raises all but "forged"."""
+    return _message(topic, _body_of(topic, payload))
+
+
+def _body_of(topic: str, payload: bytes) -> dict[str, Any]:
+    parse_topic(topic)
     if len(payload) > PAYLOAD_LIMIT:
         raise RemoteProtocolError("oversized", topic)
     try:
         body = json.loads(payload)
-        if not _is_shallow(body, _DEPTH):
-            raise RemoteProtocolError("malformed", topic)
-        seal = body.pop("seal")
-        good = _is_sealed(seal, topic, _canonical(body), key)
-        message = Message(parsed, str(body["id"]), datetime.fromisoformat(body["time"]), body["data"], _passage(body))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, RecursionError):
         raise RemoteProtocolError("malformed", topic) from None
-    if not good:
-        raise RemoteProtocolError("forged", topic)
+    if not isinstance(body, dict) or not _is_shallow(body, _DEPTH):
+        raise RemoteProtocolError("malformed", topic)
+    return body
+
+
+def _message(topic: str, body: dict[str, Any]) -> Message:
+    try:
+        sent = datetime.fromisoformat(body["time"])
+        message = Message(parse_topic(topic), str(body["id"]), sent, body["data"], _passage(body))
+    except (ValueError, KeyError, TypeError):
+        raise RemoteProtocolError("malformed", topic) from None
     if not isinstance(message.data, dict) or message.time.tzinfo is None:
         raise RemoteProtocolError("malformed", topic)
     return message

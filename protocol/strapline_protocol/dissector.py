@@ -1,6 +1,6 @@
 """The Wireshark dissector in Lua, rendered from the definitions: headers of every frame, and bodies where a trace carries them opened.
 
-It registers for the link types of our traces: USER0 (air) and USER1 (cellular) hold frames, USER4 MQTT publications, USER3 the truth in
+It registers for the link types of our traces: USER0 (air), USER1 (cellular) and USER6 (serial) hold frames, USER4 MQTT publications, USER3 the truth in
 JSON, and USER5 opened bodies (one byte of kind, then the body in clear). It holds no key and opens nothing itself.
 """
 
@@ -114,6 +114,7 @@ link_types:add(wtap.USER1, strapline)
 link_types:add(wtap.USER3, truth)
 link_types:add(wtap.USER4, mqtt)
 link_types:add(wtap.USER5, opened)
+link_types:add(wtap.USER6, strapline)
 """
 
 _CLEAR = (Kind.HELLO, Kind.WELCOME)

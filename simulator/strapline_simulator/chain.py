@@ -116,6 +116,11 @@ class Chain:
         """The tag's secret, derived from the seed: a test key, for this run alone."""
         return self._secret
 
+    @property
+    def test_gateway_keys(self) -> dict[str, bytes]:
+        """Under what each gateway and the centre seal: test keys too."""
+        return dict(self._keys)
+
     def utc(self) -> datetime:
         """The world's wall clock."""
         return self._scenario.start + timedelta(seconds=asyncio.get_running_loop().time() - self.origin_s)

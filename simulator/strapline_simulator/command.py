@@ -12,6 +12,7 @@ from strapline_simulator.conform.command import conform
 from strapline_simulator.energy.command import energy
 from strapline_simulator.firmware import signing_command
 from strapline_simulator.firmware.command import firmware
+from strapline_simulator.traces.command import trace
 
 Body = Annotated[
     str,
@@ -49,6 +50,11 @@ Air = Annotated[
     ),
 ]
 
+TraceKeys = Annotated[
+    bool,
+    typer.Option("--trace-keys", help="Put the run's test keys into trace.pcapng, so that whoever has it reads all."),
+]
+
 DEMO = "night-and-day"
 
 _LOG_WIDTH = 160
@@ -66,6 +72,7 @@ def register(app: typer.Typer) -> None:
     app.command()(conform)
     signing_command.register(firmware)
     app.add_typer(firmware, name="firmware")
+    app.add_typer(trace, name="trace")
 
 
 def demo(
@@ -103,6 +110,7 @@ def run(
     without_stimulus: WithoutStimulus = False,
     air: Air = "ble",
     track: Track = None,
+    trace_keys: TraceKeys = False,
 ) -> None:
     """Run a scenario in virtual time and hold it against its expectations; or, with --all, the whole catalogue.
 
@@ -123,13 +131,15 @@ def run(
             _make_folder(out)
         options = Options(body=on, seed=seed, folder=out, air=air)
         run_catalogue(Asked(names, jobs, options, without_stimulus, junit, json_file))
+    if trace_keys and out is None:
+        raise UserError("--trace-keys is for the trace, which is written with --out FOLDER")
     if len(names) != 1:
         raise UserError("name one scenario (`strapline scenarios` lists them), or add --all")
     if junit is not None or jobs:
         raise UserError("--junit and --jobs go with --all: add it")
     _run(
         names[0], on=on, seed=seed, broker=broker, out=out, json_file=json_file, gnss_log=gnss_log,
-        bare=without_stimulus, air=air, track=track,
+        bare=without_stimulus, air=air, track=track, trace_keys=trace_keys,
     )  # fmt: skip
 
 
@@ -154,7 +164,7 @@ def scenarios(
 
 def _run(
     name: str, *, on: str, seed: int | None, broker: str, out: Path | None, json_file: str | None, gnss_log: Path | None,
-    bare: bool = False, air: str = "ble", track: Path | None = None,
+    bare: bool = False, air: str = "ble", track: Path | None = None, trace_keys: bool = False,
 ) -> None:  # fmt: skip
     # Imported where they are needed, so that help and mistakes do not wait for a BLE stack.
     from strapline_simulator.gnss_log import read_gnss_log
@@ -194,6 +204,7 @@ def _run(
             tick=view.tick,
             air=air,
             track=track,
+            trace_keys=trace_keys,
         )
         result = run_scenario(scenario, options)
     written = _write(result, out, json_file)

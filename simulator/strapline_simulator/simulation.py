@@ -83,6 +83,8 @@ class Options(NamedTuple):
     """A recorded track that the wearer follows from the start; it goes before the scenario's own."""
     on_frame: PassageTap | None = None
     """Told of each frame that the tag says and hears."""
+    trace_keys: bool = False
+    """Put the run's test keys into the trace."""
 
 
 class Result(NamedTuple):
@@ -142,7 +144,7 @@ class _Run:
                     chain.on_notification = lambda told: self._notified(chain, told)
                     if self._options.folder is not None:
                         trace = stack.enter_context(TraceWriter(self._options.folder / "trace.pcapng"))
-                        trace_chain(chain, trace)
+                        trace_chain(chain, trace, keys=self._options.trace_keys)
                     chain.tag.meter = self._options.meter
                     script = Script(self._scenario, chain, self._receiver(chain), self._story, self._track)
                     chain.tag.on_frame = self._options.on_frame

@@ -1,4 +1,4 @@
-"""What of a chain goes into its trace."""
+"""What of a chain goes into its trace, and its test keys where somebody asks for them."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -7,22 +7,31 @@ from strapline_protocol import contract
 from strapline_protocol.cipher import HostCipher
 from strapline_protocol.keys import GatewayKeys, centre_keys, gateway_keys
 from strapline_protocol.rekeying import next_generation
+from strapline_simulator.ble import Air
 from strapline_simulator.chain import TAG, Chain
-from strapline_simulator.trace import TraceWriter
+from strapline_simulator.trace import TraceWriter, notes_text
+from strapline_simulator.traces.keybox import keys_text
 from strapline_wire import frames, gatt, link, seal
 from strapline_wire.errors import RemoteProtocolError
 from strapline_wire.replay import ReplayWindow
 
+# Of LINKTYPE_BLUETOOTH_HCI_H4_WITH_PHDR, in network byte order: https://www.tcpdump.org/linktypes.html
+_HCI_SENT, _HCI_RECEIVED = bytes(4), bytes((0, 0, 0, 1))
 _SERVICE_DATA = gatt.SERVICE_DATA_UUID16.to_bytes(2, "little")
 
 
-def trace_chain(chain: Chain, trace: TraceWriter) -> None:
-    """Write the air, the cellular line, MQTT and what they say into the trace from now on. No key is in it."""
+def trace_chain(chain: Chain, trace: TraceWriter, *, keys: bool = False) -> None:
+    """Write the links and what they say into the trace from now on; the run's own test keys where they are asked for, else none."""
+    if keys:
+        share, seals = gateway_keys(TAG, chain.test_secret), centre_keys(TAG, chain.test_secret)
+        trace.write_keys(keys_text([share], [seals], chain.test_gateway_keys))
     reader = _Reader(chain)
+
+    tag_note = notes_text({"tag": TAG})
 
     def opened(body: bytes | None) -> None:
         if body is not None:
-            trace.write("opened", chain.utc().timestamp(), body, inbound=True)
+            trace.write("opened", chain.utc().timestamp(), body, inbound=True, comment=tag_note)
 
     def on_advertisement(_t: float, _sender: str, _address: bytes, payload: bytes) -> None:
         at = payload.find(_SERVICE_DATA)
@@ -41,7 +50,7 @@ def trace_chain(chain: Chain, trace: TraceWriter) -> None:
 
     def on_mqtt(topic: str, payload: bytes) -> None:
         channel = contract.parse_topic(topic).channel
-        inbound = channel not in ("receipt", "command")
+        inbound = channel in contract.FROM_GATEWAYS
         trace.write("mqtt", chain.utc().timestamp(), topic.encode() + b"\0" + payload, inbound=inbound)
         if channel in ("event", "position"):
             opened(reader.record(json.loads(payload)["data"]))
@@ -49,6 +58,12 @@ def trace_chain(chain: Chain, trace: TraceWriter) -> None:
     def on_truth(_t: float, text: str) -> None:
         trace.write("truth", chain.utc().timestamp(), json.dumps({"what": text}).encode())
 
+    def on_hci(node: str, to_host: bool, packet: bytes) -> None:
+        direction = _HCI_RECEIVED if to_host else _HCI_SENT
+        trace.write("hci", chain.utc().timestamp(), direction + packet, to_host, notes_text({"node": node}))
+
+    if isinstance(chain.air, Air):
+        chain.air.on_hci = on_hci
     chain.air.on_advertisement = on_advertisement
     chain.on_gatt = frames_of("air")
     chain.cellular.tap = frames_of("cellular")

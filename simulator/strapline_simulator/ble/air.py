@@ -60,6 +60,8 @@ class Air(LocalLink):
         self.loss = loss
         # (loop time, sender's name, address most significant byte first, advertising data), at sending
         self.on_advertisement: Callable[[float, str, bytes, bytes], None] | None = None
+        self.on_hci: Callable[[str, bool, bytes], None] | None = None
+        """Told of each packet between a node's host and its controller: (node, towards the host?, H4 packet)."""
         self._random = random
         self._nodes: dict[str, AirController] = {}
         self._listeners: tuple[AirController, ...] | None = None

@@ -35,12 +35,16 @@ def random_address(address: bytes) -> hci.Address:
 class _LeanHost(Host):
     """bumble's host without its log lines, which render each packet as text, and with a short way for reports."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, air: Air) -> None:
         super().__init__()
+        self._name = name
+        self._air = air
         self.on_report: Callable[[bytes], None] | None = None
         self._exchanges: set[asyncio.Task[_Response]] = set()
 
     def on_packet(self, packet: bytes) -> None:
+        if self._air.on_hci is not None:
+            self._air.on_hci(self._name, True, packet)
         if self.on_report is not None and is_report(packet):
             self.on_report(packet)
         else:
@@ -66,7 +70,10 @@ class _LeanHost(Host):
 
     def send_hci_packet(self, packet: hci.HCI_Packet) -> None:
         if self.hci_sink:
-            self.hci_sink.on_packet(bytes(packet))
+            data = bytes(packet)
+            if self._air.on_hci is not None:
+                self._air.on_hci(self._name, False, data)
+            self.hci_sink.on_packet(data)
 
 
 class RadioHost:
@@ -107,7 +114,7 @@ class RadioHost:
         if self._device is not None:
             raise RuntimeError(f"the radio of {self.name} is on already")
         self._controller = AirController(self.name, self.air)
-        self._host = _LeanHost()
+        self._host = _LeanHost(self.name, self.air)
         self._host.controller = self._controller
         configuration = DeviceConfiguration(name=self.name, address=static_address(self.name))
         self._device = Device(config=configuration, host=self._host)

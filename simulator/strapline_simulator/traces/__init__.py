@@ -1,0 +1,1 @@
+"""What is done with traces: shown, compared, exported, recorded from a gateway, and played again."""

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from strapline_protocol.errors import UserError
+
 trace = typer.Typer(no_args_is_help=True, help="Record, show, compare, export and replay what passed on the links.")
 
 Trace = Annotated[Path, typer.Argument(metavar="TRACE", help="A pcapng file of strapline's.")]
@@ -76,10 +78,17 @@ def diff(
     Exit status: 0 they mean the same, 1 they differ (the first difference is shown), 2 for a mistake in what was asked.
     """
     from strapline_simulator.traces.comparing import RANDOM, TIMES, Rules, compare, side_by_side
+    from strapline_simulator.traces.keybox import KeyBox
     from strapline_simulator.traces.selecting import Selection, key_box, selected
 
     selection = Selection(interface or (), tag or (), (), kind or ())
-    left, right = (selected(file, key_box(file, key or ()), selection) for file in (first, second))
+    boxes = [key_box(file, key or ()) for file in (first, second)]
+    if bool(boxes[0]) != bool(boxes[1]):
+        typer.echo(
+            "only one of them can be opened: both are compared as they are, sealed; --key FILE opens both", err=True
+        )
+        boxes = [KeyBox(), KeyBox()]
+    left, right = (selected(file, box, selection) for file, box in zip((first, second), boxes, strict=True))
     found = compare(left, right, Rules(tolerance, (RANDOM | TIMES | set(ignore or ())) - set(count or ())))
     packets = sum(found.same.values())
     if not found.differences:
@@ -119,6 +128,27 @@ def export(
         out,
     )
     typer.echo(f"{out}: {count} {'positions' if out.suffix.lower() == '.gpx' else 'packets'}")
+
+
+@trace.command()
+def keys(
+    file: Trace,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the key files go; made if need be.")],
+) -> None:
+    """Write the test keys of a trace as key files: for a centre, a gateway or a consumer that it is replayed to.
+
+    Only a simulation's trace can hold any, and only where it was made with --trace-keys.
+    """
+    from strapline_simulator.traces.handing_out import write_keys
+    from strapline_simulator.traces.selecting import held_keys
+
+    held = held_keys(file)
+    if not held:
+        raise UserError(
+            f"{file}: holds no keys; `strapline run SCENARIO --out FOLDER --trace-keys` makes a trace that does"
+        )
+    for written in write_keys(held[0], folder):
+        typer.echo(str(written))
 
 
 @trace.command()

@@ -7,26 +7,17 @@ from typing import Any, NamedTuple
 
 from strapline_simulator.traces.reading import Reading
 
-RANDOM = frozenset(
-    {
-        "pseudonym",
-        "counter",
-        "nonce",
-        "seal",
-        "journal",
-        "origin",
-        "start",
-        "address",
-        "epoch",
-        "record",
-        "command",
-        "refused",
-    }
-)
+RANDOM = frozenset({
+    "address", "command", "counter", "epoch", "journal", "nonce", "number", "origin", "pseudonym", "record", "refused", "request", "seal",
+    "start",
+})  # fmt: skip
 """Fields drawn anew in each run, or counted from something that was."""
 
 TIMES = frozenset({"uptime_s", "uptime_ms", "uptime_4s", "utc_s", "utc_ms", "time", "heard"})
 """Fields that say when; the packets' own times are compared instead, within the tolerance."""
+
+_AHEAD = 8
+"""Packets that one trace may have more at a place, before what differs is called changed."""
 
 
 class Difference(NamedTuple):
@@ -103,9 +94,22 @@ def _first(
 ) -> Difference | None:
     for place, (one, other) in enumerate(zip_longest(left, right), 1):
         why = _why(one, other, begins, rules)
+        if why and one is not None and other is not None:
+            if _follows(right[place : place + _AHEAD], one, begins, rules, swapped=False):
+                return Difference(name, place, None, other, "only in the second")
+            if _follows(left[place : place + _AHEAD], other, begins, rules, swapped=True):
+                return Difference(name, place, one, None, "only in the first")
         if why:
             return Difference(name, place, one, other, why)
     return None
+
+
+def _follows(
+    ahead: list[Reading], wanted: Reading, begins: tuple[float, float], rules: Rules, *, swapped: bool
+) -> bool:
+    """Whether the packet that the other trace has here comes a little later in this one."""
+    pairs = ((later, wanted) if swapped else (wanted, later) for later in ahead)
+    return any(not _why(one, other, begins, rules) for one, other in pairs)
 
 
 def _why(one: Reading | None, other: Reading | None, begins: tuple[float, float], rules: Rules) -> str:

@@ -30,6 +30,9 @@ class KeyBox:
         self.shares: list[Share] = []
         self.seals: list[tuple[str, HostCipher]] = []
 
+    def __bool__(self) -> bool:
+        return bool(self.shares or self.seals)
+
     def add(self, gateways: Iterable[GatewayKeys] = (), centres: Iterable[CentreKeys] = ()) -> None:
         """Use these too."""
         for keys in gateways:

@@ -39,9 +39,11 @@ class Wire(Protocol):
 
 def check_link(text: str) -> Serial | Tcp:
     """UserError for what is no link that a replay can write to."""
+    if text.partition(":")[0] not in ("serial", "tcp"):
+        radio = "a replay has no radio" if text.startswith("ble:") else "nothing that a trace is played to"
+        raise UserError(f"{text}: {radio}; write mqtt://HOST:PORT, serial:PORT or tcp:HOST:PORT")
     address = parse(text)
-    if isinstance(address, Ble):
-        raise UserError(f"{text}: a replay has no radio; write serial:PORT or tcp:HOST:PORT")
+    assert not isinstance(address, Ble)
     return address
 
 
@@ -52,14 +54,15 @@ class LinkReplay:
         self._address = address
         self._plan = plan
         self._stepper = stepper
-        self._one_line = asyncio.Lock()
+        self._lines: dict[str, asyncio.Lock] = {}
+        """A tag has one line at a time, and a wire is one line for all."""
         self._lives: dict[int, tuple[int, float]] = {}
         """By boot: an uptime that was said, and when: the tag goes on living, however fast it is played."""
         self.records = self.commands = self.connections = 0
         self.troubles: list[str] = []
 
     async def run(self, found: Sequence[Conversation]) -> Outcome:
-        """All of them, each at its time; on a serial line one after the other."""
+        """All of them, each at its time; those of one tag one after the other, and on a serial line all."""
         rounds = 0
         while not self._plan.loops or rounds < self._plan.loops:
             await self._round(found)
@@ -77,10 +80,8 @@ class LinkReplay:
                 tasks.create_task(self._call(one))
 
     async def _call(self, conversation: Conversation) -> None:
-        if isinstance(self._address, Serial):
-            async with self._one_line:
-                await self._talk(conversation)
-        else:
+        name = "" if isinstance(self._address, Serial) else conversation.share.tag
+        async with self._lines.setdefault(name, asyncio.Lock()):
             await self._talk(conversation)
 
     async def _talk(self, conversation: Conversation) -> None:

@@ -23,15 +23,15 @@ Format: https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-02.html
 
 import os
 import struct
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
 import pcapng
-from pcapng.blocks import EnhancedPacket, InterfaceDescription, SectionHeader, UnknownBlock
-from pcapng.exceptions import PcapngLoadError, TruncatedFile
+from pcapng.blocks import InterfaceDescription, SectionHeader
+
+from strapline_simulator.pcapng_blocks import ENHANCED_PACKET, SECRETS, RawPacket, read_blocks
 
 APPLICATION = "strapline"
 
@@ -50,12 +50,11 @@ INTERFACES: dict[str, tuple[int, str]] = {
 
 # epb_flags, bits 0-1 (draft-ietf-opsawg-pcapng, section 4.3.1): "00 = information not available, 01 = inbound, 10 = outbound".
 _INBOUND, _OUTBOUND, _DIRECTION_MASK = 1, 2, 3
+_DIRECTIONS = {_INBOUND: True, _OUTBOUND: False}
 
 # Section 4.7, Decryption Secrets Block. The type of the secrets is ours and not registered: other readers skip what they do not know.
-_SECRETS_BLOCK = 0x0000000A
 _OUR_SECRETS = int.from_bytes(b"STRP", "big")
 
-_ENHANCED_PACKET = 0x00000006
 _OPTION_END, _OPTION_COMMENT, _OPTION_FLAGS = 0, 1, 2
 # block type, total length, interface, timestamp (high, low), captured length, original length
 _PACKET_HEAD = struct.Struct("<IIIIIII")
@@ -123,7 +122,7 @@ class TraceWriter:
         options = _options(inbound, comment)
         total = _PACKET_HEAD.size + len(data) + -len(data) % 4 + len(options) + _U32.size
         head = _PACKET_HEAD.pack(
-            _ENHANCED_PACKET,
+            ENHANCED_PACKET,
             total,
             self._interface_ids[interface],
             ticks >> 32,
@@ -138,7 +137,7 @@ class TraceWriter:
         secrets = text.encode()
         body = struct.pack("<II", _OUR_SECRETS, len(secrets)) + _padded(secrets)
         total = 8 + len(body) + _U32.size
-        self._append(struct.pack("<II", _SECRETS_BLOCK, total) + body + _U32.pack(total))
+        self._append(struct.pack("<II", SECRETS, total) + body + _U32.pack(total))
 
     def _append(self, block: bytes) -> None:
         self._file.write(block)
@@ -197,42 +196,11 @@ def read_keys(path: str | Path) -> list[str]:
 def _blocks(path: Path) -> Iterator[Packet | str]:
     with path.open("rb") as file:
         try:
-            blocks = iter(pcapng.FileScanner(file))
-            while (read := _next(blocks)) is not None:
-                if isinstance(read, Packet | str):
-                    yield read
-        except TruncatedFile:
-            return
-        except (PcapngLoadError, ValueError, LookupError, RuntimeError, AssertionError, struct.error) as error:
-            # The library checks a block's content by whatever fails first.
+            for block in read_blocks(file):
+                if isinstance(block, RawPacket):
+                    inbound = _DIRECTIONS.get(block.flags & _DIRECTION_MASK)
+                    yield Packet(block.interface, block.utc_s, block.data, block.comment, inbound)
+                elif block.kind == _OUR_SECRETS:
+                    yield block.data.decode(errors="replace")
+        except ValueError as error:
             raise ValueError(f"{path} is not a readable trace: {error}") from error
-
-
-def _next(blocks: Iterator[object]) -> object:
-    """The next block, a packet or keys where it is one; None at the end. The library warns of option types that it does not know."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        block = next(blocks, None)
-        if isinstance(block, EnhancedPacket):
-            return _packet(block)
-        return _keys(block) if isinstance(block, UnknownBlock) else block
-
-
-def _keys(block: UnknownBlock) -> object:
-    if block.block_type != _SECRETS_BLOCK or len(block.data) < 8:
-        return block
-    kind, size = struct.unpack_from("<II", block.data)
-    return bytes(block.data[8 : 8 + size]).decode(errors="replace") if kind == _OUR_SECRETS else block
-
-
-def _packet(block: EnhancedPacket) -> Packet:
-    options = block.options
-    ticks = (block.timestamp_high << 32) | block.timestamp_low
-    flags = int(options["epb_flags"]) & _DIRECTION_MASK if "epb_flags" in options else 0
-    return Packet(
-        interface=block.interface.options.get("if_name", str(block.interface_id)),
-        utc_s=ticks / _TICKS_PER_S,
-        data=bytes(block.packet_data),
-        comment=options.get("opt_comment"),
-        inbound={_INBOUND: True, _OUTBOUND: False}.get(flags),
-    )

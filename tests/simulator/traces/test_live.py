@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 
-import pytest
 from typer.testing import CliRunner
 
 from gateway_process import KEY, GatewayProcess, calling, centre_behind, until
@@ -55,104 +54,80 @@ class Recorder:
         self.process.communicate()
 
 
-@pytest.fixture
-def demo(tmp_path, mosquitto_with):
-    """What was recorded: (trace, the tag, its key file, the ledger of then)."""
-    broker = mosquitto_with()
-    tag = HandMadeTag()
-    house = GatewayProcess(tmp_path / "gateway", broker.url, tag)
-    out = tmp_path / "demo.pcapng"
+async def recorded(house, broker, tag, out):
+    """A live demo with two calls of a tag: (the ledger, exit status of the recorder, what it printed)."""
+    async with centre_behind(broker.url, tag) as centre:
+        house.start()
+        port = await house.port()
+        recorder = Recorder(house, out)
+        try:
+            await recorder.ready()
+            async with calling(port, tag) as call:
+                for code in (frames.EVENT_BEACON, frames.EVENT_STRAP_OPEN):
+                    call.send(tag.event(code))
+                call.send(tag.fix())
+                await call.receipt()
+                await until(lambda: len(told_of(centre)) == 3)
+            async with calling(port, tag) as call:
+                call.send(tag.event(frames.EVENT_STRAP_CLOSED))
+                await call.receipt()
+            await until(lambda: house.waiting("event") + house.waiting("position") == 0)
+            status, told = recorder.end()
+        finally:
+            recorder.close()
+        assert house.end() == 0
+        return told_of(centre), status, told
 
-    async def main():
-        async with centre_behind(broker.url, tag) as centre:
-            house.start()
-            port = await house.port()
-            recorder = Recorder(house, out)
-            try:
-                await recorder.ready()
-                async with calling(port, tag) as call:
-                    for code in (frames.EVENT_BEACON, frames.EVENT_STRAP_OPEN):
-                        call.send(tag.event(code))
-                    call.send(tag.fix())
-                    await call.receipt()
-                    await until(lambda: len(told_of(centre)) == 3)
-                async with calling(port, tag) as call:
-                    call.send(tag.event(frames.EVENT_STRAP_CLOSED))
-                    await call.receipt()
-                await until(lambda: house.status()["outbox"]["alarms"] + house.status()["outbox"]["history"] == 0)
-                status, told = recorder.end()
-            finally:
-                recorder.close()
-            assert house.end() == 0
-            return told_of(centre), status, told
 
+async def into_gateway(fresh, broker, tag, count, *asked):
+    """The tag's calls again, to a gateway that has never heard of it: (the ledger, exit status, what was printed)."""
+    async with centre_behind(broker.url, tag) as centre:
+        fresh.start()
+        to = f"tcp:127.0.0.1:{await fresh.port()}"
+        status, told = await asyncio.to_thread(run, *asked, "--to", to, "--verify", "records", "--broker", broker.url)
+        await until(lambda: len(told_of(centre)) == count)
+        return told_of(centre), status, told
+
+
+async def into_broker(broker, tag, *asked):
+    """The gateway's publications again, to a centre that has never heard them."""
+    async with centre_behind(broker.url, tag) as centre:
+        status, told = await asyncio.to_thread(run, *asked, "--to", broker.url, "--verify", "receipts")
+        return told_of(centre), status, told
+
+
+def test_a_recorded_demo_gives_the_same_ledger_again_through_a_fresh_gateway_and_through_a_broker(
+    tmp_path, mosquitto_with
+):
+    brokers, tag, out = [mosquitto_with() for _ in range(3)], HandMadeTag(), tmp_path / "demo.pcapng"
+    house, fresh = (
+        GatewayProcess(tmp_path / name, broker.url, tag)
+        for name, broker in zip(("live", "fresh"), brokers, strict=False)
+    )
     try:
-        ledger, status, told = asyncio.run(main())
+        ledger, status, told = asyncio.run(recorded(house, brokers[0], tag, out))
+        assert (status, len(ledger)) == (0, 4), told
+        asked = ("replay", out, "--rate", 0)
+        again, status, told = asyncio.run(
+            into_gateway(fresh, brokers[1], tag, 4, *asked, "--key", house.state / "tags.json")
+        )
+        assert (status, again) == (0, ledger), told
+        assert "verified: 4 of 4 records were published by the gateway" in told
     finally:
         house.close()
-    assert status == 0, told
-    return out, tag, house.state / "tags.json", ledger
+        fresh.close()
+    again, status, told = asyncio.run(into_broker(brokers[2], tag, *asked))
+    assert (status, again) == (0, ledger), told
+    look_at(out, tag)
 
 
-def test_it_holds_both_links_and_no_key(demo):
-    out, tag, _, _ = demo
+def look_at(out, tag):
+    """Both links are in it, and no key."""
     packets = list(read_trace(out))
     assert {packet.interface for packet in packets} == {"cellular", "mqtt"}
+    assert {packet.notes.get("tag") for packet in packets if packet.interface == "cellular"} == {None, tag.ident}
     assert out.stat().st_mode & 0o777 == 0o600
     content = out.read_bytes()
     for secret in (KEY, *tag.gateway_keys[1:4], tag.centre_keys.end_to_end):
         assert secret not in content
         assert secret.hex().encode() not in content
-    assert {packet.notes["tag"] for packet in packets if packet.interface == "cellular" and "tag" in packet.notes} == {
-        tag.ident
-    }
-
-
-def test_its_tag_calls_a_fresh_gateway_and_the_ledger_is_the_same(demo, tmp_path, mosquitto_with):
-    out, tag, keys, ledger = demo
-    broker = mosquitto_with()
-    fresh = GatewayProcess(tmp_path / "fresh", broker.url, tag)
-
-    async def main():
-        async with centre_behind(broker.url, tag) as centre:
-            fresh.start()
-            to = f"tcp:127.0.0.1:{await fresh.port()}"
-            asked = (
-                "replay",
-                out,
-                "--to",
-                to,
-                "--key",
-                keys,
-                "--rate",
-                0,
-                "--verify",
-                "records",
-                "--broker",
-                broker.url,
-            )
-            said = await asyncio.to_thread(run, *asked)
-            await until(lambda: len(told_of(centre)) == len(ledger))
-            return told_of(centre), said
-
-    try:
-        again, (status, said) = asyncio.run(main())
-    finally:
-        fresh.close()
-    assert status == 0, said
-    assert "verified: 4 of 4 records were published by the gateway" in said
-    assert again == ledger
-
-
-def test_its_publications_reach_a_centre_behind_a_real_broker_and_the_ledger_is_the_same(demo, mosquitto_with):
-    out, tag, _, ledger = demo
-    broker = mosquitto_with()
-
-    async def main():
-        async with centre_behind(broker.url, tag) as centre:
-            said = await asyncio.to_thread(run, "replay", out, "--to", broker.url, "--rate", 0, "--verify", "receipts")
-            return told_of(centre), said
-
-    again, (status, said) = asyncio.run(main())
-    assert status == 0, said
-    assert again == ledger

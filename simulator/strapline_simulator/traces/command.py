@@ -63,9 +63,7 @@ def diff(
     interface: Interfaces = None,
     tag: Tags = None,
     kind: Kinds = None,
-    tolerance: Annotated[
-        float, typer.Option(min=0.0, help="Seconds that times, from each beginning, may differ.")
-    ] = 1.0,
+    tolerance: Annotated[float, typer.Option(min=0.0, help="Seconds that times may differ.")] = 1.0,
     ignore: Annotated[
         list[str] | None, typer.Option(help="A field that does not count either; may be repeated.")
     ] = None,

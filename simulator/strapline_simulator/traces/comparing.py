@@ -19,6 +19,8 @@ TIMES = frozenset({"uptime_s", "uptime_ms", "uptime_4s", "utc_s", "utc_ms", "tim
 _AHEAD = 8
 """Packets that one trace may have more at a place, before what differs is called changed."""
 
+_ONE_CLOCK_S = 60.0
+
 
 class Difference(NamedTuple):
     """Where one stream first differs; None where a trace has no packet any more."""
@@ -55,10 +57,15 @@ class Rules(NamedTuple):
 
 
 def compare(left: Iterable[Reading], right: Iterable[Reading], rules: Rules | None = None) -> Comparison:
-    """Stream by stream: what passed on one interface, one way, about one tag. Times count from each trace's first packet."""
+    """Stream by stream: what passed on one interface, one way, about one tag.
+
+    Times are the clock's where both begin within a minute of each other, as two runs of a scenario do; else they count from each beginning.
+    """
     rules = rules or Rules()
     lefts, left_begin = _streams(left)
     rights, right_begin = _streams(right)
+    if abs(left_begin - right_begin) < _ONE_CLOCK_S:
+        right_begin = left_begin
     same: dict[str, int] = {}
     differences: list[Difference] = []
     for name in sorted(lefts.keys() | rights.keys()):

@@ -10,7 +10,7 @@ from strapline_gateway.transports import Ble, Serial, Tcp, parse
 from strapline_protocol.codes import Kind
 from strapline_protocol.errors import UserError
 from strapline_simulator.traces.mqtt_replay import Plan
-from strapline_simulator.traces.pacing import Stepper
+from strapline_simulator.traces.pacing import Pace, Stepper
 from strapline_simulator.traces.tag_side import Conversation, Saying, TagSide, records_of
 from strapline_wire import frames, seal
 
@@ -63,6 +63,7 @@ class LinkReplay:
 
     async def run(self, found: Sequence[Conversation]) -> Outcome:
         """All of them, each at its time; those of one tag one after the other, and on a serial line all."""
+        found = _as_one_slot(found) if self._plan.pace != Pace() or self._plan.loops != 1 else found
         rounds = 0
         while not self._plan.loops or rounds < self._plan.loops:
             await self._round(found)
@@ -124,6 +125,12 @@ class LinkReplay:
         now = _now()
         uptime, at = self._lives.setdefault(told.boot, (told.uptime_s, now))
         return bytes(frames.pack_reply((told.boot, uptime + round(now - at))))
+
+
+def _as_one_slot(found: Sequence[Conversation]) -> list[Conversation]:
+    """Under each tag's first pseudonym: one that changes faster than time goes is nobody whom a gateway looks for."""
+    first: dict[str, int] = {}
+    return [one._replace(pseudonym=first.setdefault(one.share.tag, one.pseudonym)) for one in found]
 
 
 class _Talk:

@@ -236,7 +236,8 @@ class Call:
     def __init__(self, trace, bench, tag, number):
         self._trace, self._bench, self._tag, self._number = trace, bench, tag, number
         self._deframers = {True: link.Deframer(), False: link.Deframer()}
-        self._line = bench.station.open_link(0.0)
+        self._now = 100_000.0 * number
+        self._line = bench.station.open_link(self._now)
         bench.link = self
         self._sent = []
         self._say(tag.hello(0.0))
@@ -255,7 +256,7 @@ class Call:
 
     def _say(self, data):
         self._write(data, inbound=True)
-        self._bench.station.receive_data(self._line, data, 0.0)
+        self._bench.station.receive_data(self._line, data, self._now)
         self._bench.drain()
 
     def _write(self, data, *, inbound):
@@ -275,6 +276,14 @@ def conversation_trace(path, tag, calls):
 
 def bring(call, count):
     return [call.bring() for _ in range(count)]
+
+
+class Moving(HandMadeTag):
+    """Each call comes under the pseudonym of a much later slot."""
+
+    def hello(self, now):
+        self.slot += 40
+        return super().hello(now)
 
 
 def replayed(wire, path, keys, bench):
@@ -304,6 +313,16 @@ def test_two_calls_over_a_serial_line_bring_the_same_records_in_sessions_of_thei
     assert bench.records == records
     assert outcome == (2, 5, 0, [])
     assert (len(found.conversations), found.unopened) == (2, 0)
+
+
+def test_months_of_pseudonyms_played_at_once_are_one_to_the_gateway(wire, tmp_path):
+    tag = Moving(slot=-40)
+    records = conversation_trace(tmp_path / "t.pcapng", tag, [1, 1, 1])
+    bench = StationBench([tag])
+    found, outcome = replayed(wire, tmp_path / "t.pcapng", [tag.gateway_keys], bench)
+    assert len({one.pseudonym for one in found.conversations}) == 3
+    assert bench.records == records
+    assert outcome.troubles == []
 
 
 def test_a_gateway_that_does_not_know_the_tag_is_told_as_such(wire, tmp_path, monkeypatch):

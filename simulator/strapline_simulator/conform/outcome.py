@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from strapline_simulator.catalogue.outcome import Outcome, outcome_of
 from strapline_simulator.scenario import load_scenario
+from strapline_simulator.simulation import Options
 
 
 class Case(NamedTuple):
@@ -33,8 +34,7 @@ def conformed(case: Case, bodies: Sequence[str], seed: int | None) -> Outcome:
         *outcome_of(
             load_scenario(case.path),
             case.path,
-            " ".join(f"--on {body}" for body in bodies),
-            seed,
+            Options(body=" ".join(f"--on {body}" for body in bodies), seed=seed),
             "skipped" if case.reason else "failed" if failures else "passed",
             failures=failures,
             reason=case.reason,

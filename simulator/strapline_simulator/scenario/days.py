@@ -34,7 +34,7 @@ def _part_steps(part: DayPart, at_s: float, *, at_start: bool = False) -> Iterat
         there_s += part.within
         yield _step(at_s, "motion", "awake")
         yield _step(at_s, "surroundings", "room")
-        yield _step(at_s, "go", Journey(to=part.go, within=f"{part.within:g}s", by=part.by))
+        yield _step(at_s, "go", Journey.model_validate({"to": part.go, "within": f"{part.within:g}s", "by": part.by}))
     for verb in ("motion", "surroundings", "clothing", "shelter"):
         if (value := getattr(part, verb)) is not None:
             yield _step(there_s, verb, value)

@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from strapline_wire import gatt
@@ -59,3 +59,13 @@ def structures(data: bytes) -> Iterator[tuple[int, bytes]]:
 def uuid_text(uuid: bytes) -> str:
     """A UUID of 2 or 16 bytes, least significant first, in bleak's spelling."""
     return _BASE_UUID % int.from_bytes(uuid, "little") if len(uuid) == 2 else str(UUID(bytes=uuid[::-1]))
+
+
+class Medium(Protocol):
+    """Where several send at once: when each event is over, and who cannot read it."""
+
+    def send(self, sender: str, now: float) -> Any:
+        """An event that is asked for now; it is over at `end_s` of what this gives."""
+
+    def drowned(self, sending: Any, listener: str) -> bool:
+        """Whether another event covers it for this listener."""

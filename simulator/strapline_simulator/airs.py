@@ -5,6 +5,7 @@ from random import Random
 from typing import Any, NamedTuple, Protocol
 
 from strapline_protocol.errors import UserError
+from strapline_simulator.advertising import Medium
 
 BLE, FRAMES = "ble", "frames"
 
@@ -16,6 +17,8 @@ class Air(Protocol):
     """Probability that one listener misses one advertising event."""
     on_advertisement: Callable[[float, str, bytes, bytes], None] | None
     """Told of each event as it is sent: loop time, sender's name, address, advertising data."""
+    medium: Medium | None
+    """Where several send at once; None: they never meet."""
 
 
 class Radio(Protocol):

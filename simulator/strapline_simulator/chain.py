@@ -36,6 +36,8 @@ from strapline_simulator.tampering import TamperedClient, Tampering
 from strapline_simulator.taps import MqttTap, TappedClient
 from strapline_simulator.updates import AnyDelivery, Images
 from strapline_simulator.world.cellular import Cellular
+from strapline_simulator.world.collisions import Collisions
+from strapline_simulator.world.neighbours import move_in
 from strapline_simulator.world.radio import RadioWorld
 from strapline_tag import bench
 from strapline_tag.outputs import BLE, CELLULAR
@@ -147,6 +149,7 @@ class Chain:
             await self._start_gateway(stack, HOME, ble)
             await self._start_gateway(stack, INGRESS, None)
             await self._connect_tag(stack)
+            await self._move_neighbours_in(stack)
             self._stack = stack.pop_all()
         self.origin_s = asyncio.get_running_loop().time()
         return self
@@ -307,6 +310,12 @@ class Chain:
     def _published(self, topic: str, payload: bytes) -> None:
         if self.on_mqtt is not None:
             self.on_mqtt(topic, payload)
+
+    async def _move_neighbours_in(self, stack: AsyncExitStack) -> None:
+        count = self._scenario.neighbours
+        if count:
+            self.air.medium = Collisions(Random(f"{self._seed}/crowd"), self.radio_world.level_dbm)
+            await move_in(stack, count, self.ether, self.radio_world, self._scenario.places.get("home"), self._seed)
 
     async def _connect_tag(self, stack: AsyncExitStack) -> None:
         tag = self.tag

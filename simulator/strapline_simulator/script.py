@@ -16,6 +16,7 @@ from strapline_simulator.script_dialogue import ScriptDialogue
 from strapline_simulator.script_gateway import GatewaySteps
 from strapline_simulator.script_limb import STRAP_OHM, LimbVerbs
 from strapline_simulator.script_places import PlaceSteps
+from strapline_simulator.script_radio import RadioSteps
 from strapline_simulator.script_world import WorldSteps
 from strapline_simulator.world.sky import LogReceiver, Receiver
 from strapline_simulator.world.track import Track
@@ -53,7 +54,7 @@ _TEXTS = {
 }
 
 
-class Script(LimbVerbs, PlaceSteps, GatewaySteps, CentreSteps, WorldSteps):
+class Script(LimbVerbs, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, WorldSteps):
     """Plays one scenario on one chain. `receiver` feeds the tag's UART; `observe(text)` hears of every step; the wearer follows `track`."""
 
     def __init__(
@@ -172,6 +173,10 @@ class Script(LimbVerbs, PlaceSteps, GatewaySteps, CentreSteps, WorldSteps):
             return f"{step.enclose.shelter} closes around the tag over {step.enclose.within:g} s"
         if step.gateway_goes is not None:
             return f"the base station is carried: {step.gateway_goes.replace('_', ' ')}"
+        if step.room is not None:
+            return f"the wearer is in the {step.room.replace('_', ' ')}"
+        if step.body_between is not None:
+            return "the wearer's body is in the way" if step.body_between else "nothing is in the way"
         return step.note or _TEXTS.get(step.verb) or f"{step.verb.replace('_', ' ')} {step.argument}"
 
     # The verbs.

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bumble import hci, ll
 from bumble.controller import Connection, Controller
 from bumble.core import PhysicalTransport
 from bumble.link import LocalLink
 
+from strapline_simulator.advertising import Medium
 from strapline_simulator.air_link import Link
 from strapline_simulator.ble.advertisement import Report
 from strapline_simulator.ble.controller import AirController, ConnectionRequest, supervision_s
@@ -62,6 +63,7 @@ class Air(LocalLink):
         self.on_advertisement: Callable[[float, str, bytes, bytes], None] | None = None
         self.on_hci: Callable[[str, bool, bytes], None] | None = None
         """Told of each packet between a node's host and its controller: (node, towards the host?, H4 packet)."""
+        self.medium: Medium | None = None
         self._random = random
         self._nodes: dict[str, AirController] = {}
         self._listeners: tuple[AirController, ...] | None = None
@@ -88,15 +90,23 @@ class Air(LocalLink):
         loop = asyncio.get_running_loop()
         if self.on_advertisement is not None:
             self.on_advertisement(loop.time(), sender.name, address.address_bytes[::-1], data)
-        loop.call_soon(self._deliver, sender, address, data, connectable)
+        if self.medium is None:
+            loop.call_soon(self._deliver, sender, address, data, connectable, None)
+        else:
+            sending = self.medium.send(sender.name, loop.time())
+            loop.call_at(sending.end_s, self._deliver, sender, address, data, connectable, sending)
 
-    def _deliver(self, sender: AirController, address: hci.Address, data: bytes, connectable: bool) -> None:
+    def _deliver(
+        self, sender: AirController, address: hci.Address, data: bytes, connectable: bool, sending: Any
+    ) -> None:
         report = Report(address, data, connectable=connectable)
         for listener in self._listening():
             if listener is sender:
                 continue
             rssi = self.rssi_dbm(sender.name, listener.name)
             if rssi is None or (self.loss and self._random.random() < self.loss):
+                continue
+            if self.medium is not None and sending is not None and self.medium.drowned(sending, listener.name):
                 continue
             if listener.le_scan_enable:
                 listener.send_event(report.event(rssi))

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
-from strapline_simulator.advertising import Heard, reported
+from strapline_simulator.advertising import Heard, Medium, reported
 from strapline_simulator.air_link import Link
 from strapline_simulator.frame_air.end import End
 
@@ -58,6 +58,7 @@ class FrameAir:
         self.rssi_dbm = rssi_dbm
         self.loss = loss
         self.on_advertisement: Callable[[float, str, bytes, bytes], None] | None = None
+        self.medium: Medium | None = None
         self._reaches = reaches or (lambda sender, receiver: rssi_dbm(sender, receiver) is not None)
         self._random = random
         self._nodes: dict[str, Node] = {}
@@ -84,14 +85,20 @@ class FrameAir:
         loop = asyncio.get_running_loop()
         if self.on_advertisement is not None:
             self.on_advertisement(loop.time(), sender.name, address, data)
-        loop.call_soon(self._deliver, sender, address, data, connectable)
+        if self.medium is None:
+            loop.call_soon(self._deliver, sender, address, data, connectable, None)
+        else:
+            sending = self.medium.send(sender.name, loop.time())
+            loop.call_at(sending.end_s, self._deliver, sender, address, data, connectable, sending)
 
-    def _deliver(self, sender: Peripheral, address: bytes, data: bytes, connectable: bool) -> None:
+    def _deliver(self, sender: Peripheral, address: bytes, data: bytes, connectable: bool, sending: Any) -> None:
         for listener in list(self._listeners.values()):
             if not listener.listening:
                 continue
             rssi = self.rssi_dbm(sender.name, listener.name)
             if rssi is None or (self.loss and self._random.random() < self.loss):
+                continue
+            if self.medium is not None and sending is not None and self.medium.drowned(sending, listener.name):
                 continue
             listener.hear(Heard(address, reported(rssi), data))
             if connectable and listener.wants(address):

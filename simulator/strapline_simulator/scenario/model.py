@@ -18,6 +18,7 @@ from strapline_simulator.scenario.misplaced import MisplacedError
 from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
 from strapline_simulator.scenario.places import ShelterName, ZoneSpec
 from strapline_simulator.scenario.quantities import Moment, Seconds, day_and_time, seconds
+from strapline_simulator.scenario.radio import BodyBetween, RoomName
 from strapline_simulator.scenario.rows import Row, row_of
 from strapline_simulator.scenario.world import CellSpot, DayPart, Enclosure, Manner, TrackChoice
 from strapline_tag.config import Config
@@ -74,6 +75,8 @@ Verb = Literal[
     "clothing",
     "enclose",
     "gateway_goes",
+    "room",
+    "body_between",
 ]
 
 
@@ -204,6 +207,12 @@ class Step(_Strict):
     gateway_goes: str | None = Field(
         default=None, description="somebody carries the base station to a place, or `with_wearer`"
     )
+    room: RoomName | None = Field(
+        default=None, description="the room that the tag is in; the base station is in the living room"
+    )
+    body_between: BodyBetween | None = Field(
+        default=None, description="the wearer's body is between tag and base station, or lies on the tag"
+    )
 
     @model_validator(mode="after")
     def _one_verb(self) -> "Step":
@@ -282,6 +291,7 @@ class Scenario(_Strict):
         default=None, description="a named set of settings; `tag` goes before it"
     )
     gateway: BaseStation = Field(default=BaseStation(), description="the base station at home")
+    neighbours: int = Field(default=0, description="tags of other people within hearing", ge=0, le=50)
     gnss_log: bool = Field(default=False, description="the receiver's bytes come from the log given with --gnss-log")
     shows: tuple[Row, ...] = Field(
         default=(), description="the requirements that it shows; without it, the one that its file is named after"

@@ -1,4 +1,4 @@
-"""The scenarios that are named after requirements: they hold, and both bodies send the same frames."""
+"""The scenarios that are named after requirements: they hold; the model on the frame air sends what MicroPython sends on the whole air."""
 
 import os
 import re
@@ -21,6 +21,9 @@ needs_data = pytest.mark.skipif(
 )
 
 
+MODEL = Options(body="model", air="frames")
+MICROPYTHON = Options(body="micropython", air="ble")
+
 # On the model each is always run; on both bodies the long ones only where there is time for it.
 LONG_S = 4.5 * 3600
 IS_LONG = {name: load_scenario(name).duration_s > LONG_S for name in ROWS}
@@ -32,7 +35,7 @@ needs_time = pytest.mark.skipif(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in ROWS if IS_LONG[name] and name not in NEED_DATA])
 def test_a_long_scenario_holds_on_the_model(name):
-    run = run_scenario(load_scenario(name), Options(body="model"))
+    run = run_scenario(load_scenario(name), MODEL)
     assert [outcome.text for outcome in run.report.expectations if not outcome.passed] == []
     assert run.unmet == []
 
@@ -44,9 +47,9 @@ def _marks(name):
 @needs_micropython
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param(name, marks=_marks(name)) for name in ROWS])
-def test_a_requirements_scenario_holds_and_is_the_same_on_both_bodies(name):
+def test_a_requirements_scenario_holds_and_is_the_same_on_both_bodies_and_airs(name):
     scenario = load_scenario(name)
-    runs = [run_scenario(scenario, Options(body=body)) for body in ("model", "micropython")]
+    runs = [run_scenario(scenario, options) for options in (MODEL, MICROPYTHON)]
     for run in runs:
         assert [outcome.text for outcome in run.report.expectations if not outcome.passed] == []
         assert run.unmet == []
@@ -80,7 +83,7 @@ def test_without_its_cause_the_scenario_fails(name, change, told):
     at = 1 if name in ("r03-bypass", "r06-case-opened") else at
     step = scenario.steps[at]
     steps = (*scenario.steps[:at], step.model_copy(update={"name": step.label, **change}), *scenario.steps[at + 1 :])
-    result = run_scenario(scenario.model_copy(update={"steps": steps}), Options(body="model"))
+    result = run_scenario(scenario.model_copy(update={"steps": steps}), MODEL)
     assert any(told in outcome.text for outcome in result.report.expectations if not outcome.passed)
 
 
@@ -89,4 +92,4 @@ def test_real_motion_without_recordings_says_what_is_missing(monkeypatch):
 
     monkeypatch.delenv("STRAPLINE_DATA", raising=False)
     with pytest.raises(UserError, match="STRAPLINE_DATA"):
-        run_scenario(load_scenario("r52-real-motion"), Options(body="model"))
+        run_scenario(load_scenario("r52-real-motion"), MODEL)

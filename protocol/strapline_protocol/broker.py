@@ -1,5 +1,6 @@
 """A broker's address, its refusals, and what MQTT says about topics and wills. Nothing about connections."""
 
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -113,6 +114,7 @@ def _options(host: str, scheme: str, query: str) -> dict[str, str]:
     return options
 
 
+@lru_cache(maxsize=4096)
 def topic_matches(topic_filter: str, topic: str) -> bool:
     """Whether a subscription to `topic_filter` (also `$share/GROUP/…`) covers `topic`, as MQTT 5, section 4.7 says."""
     if topic_filter.startswith("$share/"):

@@ -4,10 +4,13 @@ It is not a scheduler of its own: timers, tasks and sockets stay asyncio's, so t
 """
 
 import asyncio
+import heapq
+import itertools
 import selectors
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import Context
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -63,7 +66,9 @@ class _JumpingSelector(selectors.BaseSelector):
         self._real.close()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is not None and timeout <= 0:  # the loop has work: the system is asked now and then, so that a busy loop still hears
+        if (
+            timeout is not None and timeout <= 0
+        ):  # the loop has work: the system is asked now and then, so that a busy loop still hears
             self._unasked = (self._unasked + 1) % _ASK_EVERY
             return [] if self._unasked else self._real.select(0)
         if ready := self._real.select(0):
@@ -85,6 +90,33 @@ class _JumpingSelector(selectors.BaseSelector):
         return ready
 
 
+_DIGITS = 6
+"""Time has whole microseconds, so that what is due at one moment is due at one number, however its sum was rounded."""
+
+
+class _Timer(asyncio.TimerHandle):
+    """Of several that are due at one moment, the first that was set is the first; asyncio's heap keeps no order among them."""
+
+    __slots__ = ("_number",)
+
+    def __init__(
+        self,
+        number: int,
+        when: float,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        loop: asyncio.AbstractEventLoop,
+        context: Context | None,
+    ) -> None:
+        super().__init__(when, callback, args, loop, context)
+        self._number = number
+
+    def __lt__(self, other: object) -> bool:
+        assert isinstance(other, _Timer)
+        mine, theirs = self.when(), other.when()
+        return self._number < other._number if mine == theirs else mine < theirs
+
+
 class VirtualClockLoop(asyncio.SelectorEventLoop):
     """An asyncio loop in virtual time; `time()` starts at 0.0 s and only moves when nothing is ready and nothing is in flight."""
 
@@ -94,8 +126,18 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
         self._actors: list[Actor] = []
         self._couriers: list[Callable[[], bool]] = []
         super().__init__(_JumpingSelector(self))
-        # asyncio fires timers up to one resolution early, which absorbs the rounding of sums of floats.
-        self._clock_resolution = 1e-6
+        # asyncio fires timers up to one resolution early: less than one step of this clock.
+        self._clock_resolution = 1e-7
+        self._numbers = itertools.count()
+
+    def call_at(  # type: ignore[override]  # typeshed ties the arguments to the callback's
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        self._check_closed()  # type: ignore[attr-defined]  # as asyncio's own call_at, but for the timer's class
+        timer = _Timer(next(self._numbers), round(when, _DIGITS), callback, args, self, context)
+        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
+        timer._scheduled = True  # type: ignore[attr-defined]  # noqa: SLF001 - the loop looks whether it is in the heap
+        return timer
 
     def time(self) -> float:
         return self._now
@@ -146,7 +188,7 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
 
     def jump(self, timeout: float | None) -> None:
         """Go to the earliest of the next timer and the first output of an actor."""
-        horizon = None if timeout is None else self._now + timeout
+        horizon = None if timeout is None else round(self._now + timeout, _DIGITS)
         while (first := self._earliest()) is not None:
             deadline, actor = first
             if horizon is not None and deadline > horizon:
@@ -155,7 +197,7 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
             limit = min([*others, *([] if horizon is None else [horizon])], default=deadline)
             stopped = actor.advance(max(deadline, limit))
             if stopped is not None:
-                self._now = max(self._now, stopped)
+                self._now = max(self._now, round(stopped, _DIGITS))
                 self.call_soon(actor.deliver)
                 return
         if horizon is None:

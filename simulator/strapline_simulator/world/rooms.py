@@ -32,7 +32,7 @@ class Wall(NamedTuple):
     def loss_db(self) -> float:
         """What the slab absorbs and its two faces throw back; steel inside, furniture and ways around it are left out."""
         root = math.sqrt(self.material.a)
-        conductivity = self.material.c * _GHZ**self.material.d
+        conductivity = self.material.c * math.pow(_GHZ, self.material.d)
         absorbed = (
             1636 * conductivity / root * self.thick_m
         )  # P.2040-3, 2.1.2.5: the attenuation rate of a dielectric, dB/m

@@ -111,6 +111,11 @@ class Received:
             self._joined = list(_graves(sorted(self._tombstones)))
         return self._joined
 
+    @property
+    def newest(self) -> int:
+        """The highest sequence that is here; 0 where there is none."""
+        return max(self._here.end - 1, 0)
+
     def receipt(self) -> tuple[int, int]:
         """(base, bitmap): every sequence below base is here or proved to be dropped, and base + 1 + i is here for each bit i."""
         base = self._base

@@ -1,0 +1,61 @@
+"""How the limb moves, second by second: what the accelerometer's FIFO holds when the tag reads it. Real recordings where they are to be had."""
+
+from array import array
+from functools import cache
+from typing import NamedTuple
+
+from strapline_simulator.world.limb import RATE_HZ, Vector, data_folder, movement, read_recordings
+
+_RECORDINGS = "wrist-activities-10hz"
+_BUILT_IN = {"walk": 1.0, "run": 2.2, "sport": 2.2}
+"""Effort of the built-in movement."""
+
+_RECORDED = {"walk": "walking", "run": "running", "sport": "badminton"}
+
+_LOOP_S = 10
+_FIFO = 32
+"""Triplets that the chip holds: as many as the tag reads in a second at most."""
+
+NOTHING = array("h")
+
+
+class Activity(NamedTuple):
+    """Movement that comes again: in each period the first `moves_s` seconds, then none; without a period it never ends."""
+
+    seconds: tuple["array[int]", ...]
+    """x, y, z in mg by turns, for one second after the other, over and over."""
+    moves_s: int
+    period_s: int
+
+    def at(self, second: int) -> "array[int]":
+        """What comes in this second of the home's time."""
+        into = second % self.period_s if self.period_s else second
+        if self.period_s and into >= self.moves_s:
+            return NOTHING
+        return self.seconds[into % len(self.seconds)]
+
+
+def activity(name: str) -> Activity:
+    """By the name in a life. Raises ValueError for one that is not known."""
+    if name == "still":
+        return Activity((NOTHING,), 0, 60)
+    if name in ("sleep", "asleep"):  # turning over each 25 minutes, as the scenario language has it
+        return Activity(_moving("walk"), 6, 1500)
+    if name == "awake":
+        return Activity(_moving("walk"), 6, 300)
+    if name not in _BUILT_IN:
+        raise ValueError(f"motion: {name!r} is none of {', '.join(('still', 'sleep', 'awake', *_BUILT_IN))}")
+    return Activity(_moving(name), 0, 0)
+
+
+@cache
+def _moving(name: str) -> tuple["array[int]", ...]:
+    vectors: list[Vector] = []
+    if data_folder() is not None:
+        for recording in read_recordings(_RECORDINGS):
+            if recording.activity == _RECORDED[name]:
+                vectors += recording.vectors
+    if not vectors:
+        vectors = movement(0.0, _LOOP_S, _BUILT_IN[name])
+    seconds = [vectors[at : at + RATE_HZ] for at in range(0, len(vectors) - RATE_HZ + 1, RATE_HZ)]
+    return tuple(array("h", [value for vector in second[:_FIFO] for value in vector]) for second in seconds)

@@ -1,0 +1,48 @@
+"""The simulated receiver of `world.sky`, on an agenda: NMEA sentences at 1 Hz while it has power."""
+
+from collections.abc import Callable
+from datetime import datetime
+from random import Random
+
+from strapline_simulator.fleet.engine_tag import TagUnit
+from strapline_simulator.world.sky import COLD_START_S, HOT_START_S, SKIES, Receiver
+from strapline_simulator.world.wearer import Point
+
+_EPHEMERIS_S = 2 * 3600.0
+"""As in `world.sky`: after a longer rest the start is cold again."""
+
+
+class AgendaReceiver(Receiver):
+    """Of one tag."""
+
+    def __init__(self, unit: TagUnit, utc: Callable[[], datetime], random: Random) -> None:
+        agenda, wearer = unit.agenda, unit.wearer
+
+        def where() -> Point:
+            return Point(*wearer.path.at(agenda.now_ms / 1000))
+
+        super().__init__(utc, where, lambda data: unit.feed(unit.tag.feed_gnss, data), random)
+        self._unit = unit
+        self._power_number = 0
+        self._powered_s = 0.0
+        self._fixed_s = float("-inf")
+        self.speed_m_s = lambda: max(0.2, wearer.path.speed_m_s(agenda.now_ms / 1000))
+
+    def power(self, on: bool) -> None:
+        agenda = self._unit.agenda
+        self._power_number += 1
+        self._powered_s = agenda.now_ms / 1000
+        if on:
+            agenda.at((agenda.now_ms // 1000 + 1) * 1000, self._speak, self._power_number)
+
+    def _speak(self, number: int) -> None:
+        if number != self._power_number:
+            return
+        agenda, self.sky = self._unit.agenda, self._unit.wearer.sky
+        now_s = agenda.now_ms / 1000
+        start_s = HOT_START_S if now_s - self._fixed_s < _EPHEMERIS_S else COLD_START_S
+        has_fix = now_s - self._powered_s >= start_s * SKIES[self.sky].slower
+        if has_fix:
+            self._fixed_s = now_s
+        agenda.after(1000, self._speak, number)
+        self._emit(self._sentences(has_fix, now_s))

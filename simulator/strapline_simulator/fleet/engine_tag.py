@@ -1,0 +1,142 @@
+"""One tag: the firmware, imported and driven by its own deadlines, its sensors read by its own sampler. What it says goes to its `Surroundings`."""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any, Protocol
+
+from strapline_protocol.cipher import HostCipher
+from strapline_simulator.fleet.agenda import Agenda
+from strapline_simulator.fleet.engine_memory import Kept, SparseFlash
+from strapline_simulator.fleet.engine_wearer import Wearer
+from strapline_simulator.fleet.spec import TagSpec
+from strapline_tag import outputs as out
+from strapline_tag.config import Config
+from strapline_tag.sampling import Sampler
+from strapline_tag.tag import Tag
+
+
+class Surroundings(Protocol):
+    """Who hears a tag."""
+
+    def heartbeat(self, unit: "TagUnit", address: bytes, frame: bytes) -> None: ...
+
+    def dial(self, unit: "TagUnit") -> None: ...
+
+    def receiver(self, unit: "TagUnit", *, on: bool) -> None: ...
+
+
+class TagLine(Protocol):
+    """The tag's end of a connection."""
+
+    def from_tag(self, data: bytes) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class TagUnit:
+    """An actor of the agenda. Its milliseconds are the agenda's: it starts at 0."""
+
+    __slots__ = (
+        "_due",
+        "agenda",
+        "around",
+        "config",
+        "heartbeats",
+        "ident",
+        "lines",
+        "made_ms",
+        "sampler",
+        "spec",
+        "tag",
+        "wearer",
+    )
+
+    def __init__(
+        self, agenda: Agenda, spec: TagSpec, secret: bytes, seed: str, wearer: Wearer, around: Surroundings, settings: Any
+    ) -> None:
+        self.agenda = agenda
+        self.around = around
+        self.spec = spec
+        self.ident = spec.ident
+        self.lines: dict[int, TagLine] = {}
+        """Those that stand, by bearer."""
+        self.wearer = wearer
+        self.config = config = Config(settings)
+        flash = SparseFlash(config.journal_bytes, config.journal_block_bytes)
+        self.tag = Tag(secret, Kept(), Random(f"{seed}/tag").randbytes, HostCipher, flash, config)
+        self.sampler = Sampler(self.tag, wearer, config, 0)
+        self.heartbeats = 0
+        self.made_ms: list[int] = []
+        """When each record of the journal was made, by sequence."""
+        self._due = -1
+        self.arm()
+
+    # The agenda's side.
+
+    def arm(self) -> None:
+        """After anything that may have brought the next deadline forward."""
+        due = min(self.tag.next_deadline(), self.sampler.next_deadline())
+        if due != self._due:
+            self._due = due = max(due, self.agenda.now_ms)
+            self.agenda.at(due, self._fire, due)
+
+    def _fire(self, due: int) -> None:
+        """All that is due up to the agenda's next call; a call that was entered for another moment is none any more."""
+        if due != self._due:
+            return
+        agenda, tag, sampler, wearer = self.agenda, self.tag, self.sampler, self.wearer
+        tag_due, sample_due = tag.next_deadline(), sampler.next_deadline()
+        while True:
+            agenda.now_ms = due
+            if sample_due <= due:
+                wearer.now_s = due / 1000
+                sampler.handle_timer(due)
+                tag_due = tag.next_deadline()
+            if tag_due <= due:
+                tag.handle_timer(due)
+            if tag.has_outputs():
+                self.carry_out()
+            tag_due, sample_due = tag.next_deadline(), sampler.next_deadline()
+            due = tag_due if tag_due < sample_due else sample_due
+            if due >= agenda.next_ms:
+                break
+        self._note_made()
+        if due != self._due:
+            self._due = due
+            agenda.at(due, self._fire, due)
+
+    def _note_made(self) -> None:
+        made, newest = self.made_ms, self.tag.journal.newest
+        while len(made) < newest:
+            made.append(self.agenda.now_ms)
+
+    # The world's side.
+
+    def feed(self, into: Callable[..., None], *arguments: Any) -> None:
+        """Something reaches the tag now: one of its `feed_…`."""
+        into(self.agenda.now_ms, *arguments)
+        self._note_made()
+        if self.tag.has_outputs():
+            self.carry_out()
+        self.arm()
+
+    def carry_out(self) -> None:
+        around = self.around
+        for output in self.tag.take_outputs():
+            kind = output[0]
+            if kind == out.ADVERTISE:
+                self.heartbeats += 1
+                around.heartbeat(self, output[1], output[2])
+            elif kind == out.LINK_SEND:
+                if (line := self.lines.get(output[1])) is not None:
+                    line.from_tag(output[2])
+            elif kind == out.LINK_OPEN:
+                around.dial(self)
+            elif kind == out.LINK_CLOSE:
+                self.agenda.after(0, self._hang_up, output[1])
+            elif kind == out.GNSS_POWER:
+                around.receiver(self, on=output[1])
+
+    def _hang_up(self, bearer: int) -> None:
+        if (line := self.lines.get(bearer)) is not None:
+            line.end()

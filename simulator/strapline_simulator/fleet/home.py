@@ -1,0 +1,37 @@
+"""One home of a fleet, from its beginning to its end: no event loop, no sockets, no processes; the rules are the product's own."""
+
+import time
+from collections import Counter
+
+from strapline_simulator.fleet.agenda import Agenda
+from strapline_simulator.fleet.engine_house import Home
+from strapline_simulator.fleet.engine_record import Observer
+from strapline_simulator.fleet.spec import HomeResult, HomeSpec
+
+
+def run_home(spec: HomeSpec) -> HomeResult:
+    """Live through one home. Raises ValueError for a verb or a name in the lives that is not known."""
+    started = time.perf_counter()
+    agenda = Agenda()
+    home = Home(spec, agenda)
+    observer = Observer(home)
+    agenda.run(round(spec.hours * 3_600_000))
+    caught, missed = observer.tampers()
+    refused = Counter(home.base.station.rejected) + Counter(home.ingress.station.rejected)
+    return HomeResult(
+        number=spec.number,
+        tags=len(spec.tags),
+        person_days=len(spec.tags) * spec.hours / 24,
+        heartbeats_sent=sum(unit.heartbeats for unit in home.units),
+        heartbeats_folded=0,
+        heartbeats_accepted=home.base.accepted,
+        refused=dict(sorted(refused.items())),
+        records=dict(sorted(observer.records.items())),
+        missing=observer.missing(),
+        alerts=observer.told(),
+        caught=caught,
+        missed=missed,
+        latencies_s=tuple(observer.latencies_s),
+        digest=observer.digest(),
+        wall_s=round(time.perf_counter() - started, 3),
+    )

@@ -18,6 +18,31 @@ class Motion:
 
     def feed(self, now: int, samples, count: int) -> None:
         # samples: x, y, z in mg by turns; count: of triplets. None while the chip sleeps, because nothing has woken it.
+        config = self._config
+        situation = self._situation
+        if count:
+            travelled = self._travel(samples, count)
+            if situation.resting and travelled >= config.motion_wake_mg:
+                self.wake(now)
+            self._travelled += travelled
+        self._feeds += 1
+        if self._feeds < _WINDOW:
+            return
+        moving = self._travelled >= config.moving_mg
+        self._feeds = self._travelled = 0
+        if moving:
+            self.wake(now)
+            return
+        situation.moving = False
+        self._still += _WINDOW
+        if self._still >= config.rest_after_s and not situation.resting:
+            situation.resting = True
+            if situation.armed and (self._told_at is None or now - self._told_at >= config.rest_told_s * 1000):
+                self._told = True
+                self._told_at = now
+                self._tell(frames.EVENT_RESTING, now, 0)
+
+    def _travel(self, samples, count: int) -> int:
         x = self._x
         y = self._y
         z = self._z
@@ -37,27 +62,7 @@ class Motion:
         self._x = x
         self._y = y
         self._z = z
-        config = self._config
-        situation = self._situation
-        if situation.resting and travelled >= config.motion_wake_mg:
-            self.wake(now)
-        self._travelled += travelled
-        self._feeds += 1
-        if self._feeds < _WINDOW:
-            return
-        moving = self._travelled >= config.moving_mg
-        self._feeds = self._travelled = 0
-        if moving:
-            self.wake(now)
-            return
-        situation.moving = False
-        self._still += _WINDOW
-        if self._still >= config.rest_after_s and not situation.resting:
-            situation.resting = True
-            if situation.armed and (self._told_at is None or now - self._told_at >= config.rest_told_s * 1000):
-                self._told = True
-                self._told_at = now
-                self._tell(frames.EVENT_RESTING, now, 0)
+        return travelled
 
     def wake(self, now: int) -> None:
         # Also where the sensor has failed: what nobody can know is no rest.

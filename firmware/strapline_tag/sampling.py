@@ -16,10 +16,10 @@ class Sampler:
         self._sensors = sensors
         self._config = config
         self._motion = array("h", bytes(2 * _FIFO))
-        self._strap_at = self._second_at = self._skin_at = self._battery_at = now
+        self._strap_at = self._second_at = self._skin_at = self._battery_at = self._due = now
 
     def next_deadline(self) -> int:
-        return min(self._strap_at, self._second_at, self._skin_at, self._battery_at)
+        return self._due
 
     def handle_timer(self, now: int) -> None:
         tag = self._tag
@@ -39,3 +39,4 @@ class Sampler:
             self._skin_at = now + self._config.skin_sample_ms
             tag.feed_skin(now, sensors.skin_centi_c, sensors.ambient_centi_c)
             tag.feed_radio(now, sensors.jam, sensors.cell_dbm)
+        self._due = min(self._strap_at, self._second_at, self._skin_at, self._battery_at)

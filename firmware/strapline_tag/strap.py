@@ -78,7 +78,8 @@ class Strap:
                 self._tell_closed(now)
         config = self._config
         is_open = ohm >= config.strap_open_ohm
-        self.edge(now, is_open)
+        if is_open != self.is_open:
+            self.edge(now, is_open)
         nominal = self._nominal_ohm
         if is_open or not nominal:
             return

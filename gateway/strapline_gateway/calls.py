@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from strapline_gateway.enrolment import Enrolled
 from strapline_gateway.events import Abandon, Connect, Event
-from strapline_protocol.definitions import State
+from strapline_wire import frames
 
 CONTACT_PERIOD_S = 120.0
 """A tag that has nothing to say is still called on so often: the answer proves its uptime and tells it that it is at home."""
@@ -37,15 +37,15 @@ class Calls:
         self._entropy = entropy
         self._shared = shared
 
-    def consider(self, enrolled: Enrolled, address: str, state: State, now: float, *, alarm: bool) -> None:
-        """A heartbeat has come: call where there is a reason."""
-        waiting = State.PENDING in state and now >= enrolled.collect_again_at
+    def consider(self, enrolled: Enrolled, address: str, flags: int, now: float, *, alarm: bool) -> None:
+        """A heartbeat with these state flags has come: call where there is a reason."""
+        waiting = flags & frames.STATE_PENDING and now >= enrolled.collect_again_at
         since = now - enrolled.contact_at
-        asked = State.ASKS in state and since >= ASKED_AFTER_S
+        asked = flags & frames.STATE_ASKS and since >= ASKED_AFTER_S
         reason = waiting or asked or enrolled.mailbox or since >= self._period_s(enrolled) or enrolled.offset_s is None
         if not (alarm or reason):
             enrolled.wait_until = None  # another reader has been there
-        elif not self._shared or self._is_my_turn(enrolled, State.ALARM_PENDING in state, now):
+        elif not self._shared or self._is_my_turn(enrolled, bool(flags & frames.STATE_ALARM_PENDING), now):
             self.call(enrolled, address, now)
 
     def _period_s(self, enrolled: Enrolled) -> float:

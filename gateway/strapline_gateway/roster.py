@@ -46,9 +46,13 @@ class Roster:
     def candidates(self, pseudonym: int, now: float) -> Iterator[tuple[Enrolled, Keyset]]:
         """Who may be meant; nearly always one or none."""
         for name in self.pseudonyms.find(pseudonym, now):
+            if name in self.tags:
+                enrolled = self.tags[name]
+                yield enrolled, enrolled.keys
+                continue
             tag, _, generation = name.partition(_NEXT)
             enrolled = self.tags[tag]
-            yield enrolled, enrolled.next_keys[int(generation)] if generation else enrolled.keys
+            yield enrolled, enrolled.next_keys[int(generation)]
 
     # Keys that change.
 
@@ -70,7 +74,7 @@ class Roster:
 
     def renew(self, enrolled: Enrolled, keys: Keyset) -> bool:
         """A genuine frame came under these keys: those of earlier generations are over. True where that ended some."""
-        if enrolled.next_keys.get(keys.generation) is not keys:
+        if keys is enrolled.keys or enrolled.next_keys.get(keys.generation) is not keys:
             return False
         enrolled.keys.ended = True
         enrolled.keys = enrolled.next_keys.pop(keys.generation)

@@ -196,7 +196,7 @@ class Station:
         self, address: str, data: bytes, pseudonym: int, now: float
     ) -> tuple[Enrolled, int, frames.Heartbeat, int]:
         """Whose it is, its counter, what it says, and how many before it did not come."""
-        refusal = RemoteProtocolError("unknown_tag")
+        refusal = None
         for enrolled, keys in self._roster.candidates(pseudonym, now):
             before = keys.window.newest
             try:
@@ -209,7 +209,7 @@ class Station:
                 continue
             self._renew(enrolled, keys)
             return enrolled, counter, heartbeat, counter - before - 1
-        raise refusal
+        raise refusal or RemoteProtocolError("unknown_tag")
 
     def _renew(self, enrolled: Enrolled, keys: Keyset) -> None:
         if self._roster.renew(enrolled, keys):
@@ -228,13 +228,14 @@ class Station:
         if (test := self._range_tests.get(enrolled.tag)) is not None:
             test.hear(rssi_dbm, missed, now)
         self._calls.moved(enrolled, address)
-        state = State(heartbeat.flags)
-        alarm = State.ALARM_PENDING in state and heartbeat.newest_alarm != enrolled.told_alarm
+        flags = heartbeat.flags
+        is_pending = flags & frames.STATE_ALARM_PENDING
+        alarm = bool(is_pending) and heartbeat.newest_alarm != enrolled.told_alarm
         if alarm:
-            self._events.append(Provisional(enrolled.tag, heartbeat.newest_alarm, state))
+            self._events.append(Provisional(enrolled.tag, heartbeat.newest_alarm, State(flags)))
             enrolled.call_again_at = now
-        enrolled.told_alarm = heartbeat.newest_alarm if State.ALARM_PENDING in state else None
-        self._calls.consider(enrolled, address, state, now, alarm=alarm)
+        enrolled.told_alarm = heartbeat.newest_alarm if is_pending else None
+        self._calls.consider(enrolled, address, flags, now, alarm=alarm)
 
     def _is_away(self, enrolled: Enrolled) -> bool | None:
         """None while that cannot be known: the tag has not been heard since the start, or nobody can be."""

@@ -59,9 +59,14 @@ class Base:
     def rssi_dbm(self, unit: TagUnit) -> int | None:
         """What this station measures of the tag, None out of reach: the log-distance loss of `world.radio`."""
         wearer, now_s = unit.wearer, self.agenda.now_ms / 1000
-        metres = max(wearer.path.from_home_m(now_s), wearer.home_m)
-        mean = RSSI_AT_1_M_DBM - wearer.damping_db - 10 * PATH_LOSS_EXPONENT * math.log10(metres)
-        rssi = round(mean + self._random.gauss(0, FADING_DB))
+        if now_s >= wearer.settles_s:  # they stand where they stood
+            mean = wearer.mean_dbm
+        else:
+            metres = max(wearer.path.from_home_m(now_s), wearer.home_m)
+            mean = RSSI_AT_1_M_DBM - 10 * PATH_LOSS_EXPONENT * math.log10(metres)
+            if now_s >= wearer.path.until_s:
+                wearer.mean_dbm, wearer.settles_s = mean, now_s
+        rssi = round(mean - wearer.damping_db + self._random.gauss(0, FADING_DB))
         return rssi if rssi >= SENSITIVITY_DBM else None
 
     def reaches(self, unit: TagUnit) -> bool:

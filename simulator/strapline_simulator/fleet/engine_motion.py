@@ -34,6 +34,10 @@ class Activity(NamedTuple):
             return NOTHING
         return self.seconds[into % len(self.seconds)]
 
+    def next_s(self, now_s: float) -> float:
+        """Of a moment without movement: when some comes."""
+        return (now_s // self.period_s + 1) * self.period_s if self.moves_s else float("inf")
+
 
 def activity(name: str) -> Activity:
     """By the name in a life. Raises ValueError for one that is not known."""

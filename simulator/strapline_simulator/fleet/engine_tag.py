@@ -85,20 +85,25 @@ class TagUnit:
         if due != self._due:
             return
         agenda, tag, sampler, wearer = self.agenda, self.tag, self.sampler, self.wearer
-        tag_due, sample_due = tag.next_deadline(), sampler.next_deadline()
+        heap, until_ms = agenda.heap, agenda.until_ms
+        sample, tick, tag_next, sample_next = sampler.handle_timer, tag.handle_timer, tag.next_deadline, sampler.next_deadline
+        sample_due = sample_next()
         while True:
             agenda.now_ms = due
             if sample_due <= due:
                 wearer.now_s = due / 1000
-                sampler.handle_timer(due)
-                tag_due = tag.next_deadline()
-            if tag_due <= due:
-                tag.handle_timer(due)
-            if tag.has_outputs():
-                self.carry_out()
-            tag_due, sample_due = tag.next_deadline(), sampler.next_deadline()
-            due = tag_due if tag_due < sample_due else sample_due
-            if due >= agenda.next_ms:
+                sample(due)
+                sample_due = sample_next()
+                due_now = tag_next()
+            else:
+                due_now = due
+            if due_now <= due:
+                tick(due)
+                if tag.has_outputs():
+                    self.carry_out()
+                due_now = tag_next()
+            due = due_now if due_now < sample_due else sample_due
+            if due >= until_ms or (heap and heap[0][0] <= due):
                 break
         self._note_made()
         if due != self._due:

@@ -38,6 +38,7 @@ def carry_out(house: House, unit: TagUnit, stimulus: Stimulus) -> None:
         raise ValueError(f"{stimulus.verb!r} is no verb of a life; there are {', '.join(VERBS)}")
     unit.wearer.now_s = unit.agenda.now_ms / 1000
     verb(house, unit, stimulus.argument)
+    unit.wearer.stir()
 
 
 def _present_key(house: House, unit: TagUnit, which: str) -> None:

@@ -31,7 +31,7 @@ class Wearer:
 
     __slots__ = (
         "_motion",
-        "_motion_name",
+        "_rests_until_s",
         "_walking",
         "battery",
         "case_open",
@@ -43,6 +43,8 @@ class Wearer:
         "home_m",
         "immersed",
         "jam",
+        "mean_dbm",
+        "settles_s",
         "loop_ohm",
         "now_s",
         "path",
@@ -60,13 +62,16 @@ class Wearer:
         self.battery = Battery(100.0, DRAIN_PER_H)
         self.coverage = Coverage()
         self.coverage.go(0.0, STREET_DBM, 0)
+        self.mean_dbm = 0.0
+        self.settles_s = float("inf")
+        """From then on the base station's `mean_dbm` of this tag holds: nobody goes anywhere."""
         self.shelter = "street"
         self.sky = "open"
         self.damping_db = 0.0
         self.strap_open = False
         self.loop_ohm = self.strap_ohm = STRAP_OHM
         self.case_open = self.charging = self.immersed = self.faults = self.jam = 0
-        self._motion_name = "awake"
+        self._rests_until_s = 0.0
         self._motion = activity("awake")
         self._walking = activity("walk")
 
@@ -94,7 +99,13 @@ class Wearer:
 
     def read_motion(self, samples: "array[int]") -> int:
         """The last second's vectors; none while the chip sleeps."""
-        second = self._moves().at(int(self.now_s))
+        now_s = self.now_s
+        if now_s < self._rests_until_s:
+            return 0
+        activity = self._moves()
+        second = activity.at(int(now_s))
+        if not second:
+            self._rests_until_s = activity.next_s(now_s)
         size = len(second)
         if size:
             samples[:size] = second
@@ -124,7 +135,12 @@ class Wearer:
 
     def move(self, name: str) -> None:
         self._motion = activity(name)
-        self._motion_name = name
+        self.stir()
+
+    def stir(self) -> None:
+        """Something may move from now on that did not before."""
+        self._rests_until_s = 0.0
+        self.settles_s = float("inf")
 
     def charge(self, *, on: bool) -> None:
         self.charging = int(on)

@@ -5,7 +5,17 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from random import Random
 
-from strapline_gateway.events import Abandon, Connect, HangUp, Presence, Provisional, Record, Ring, TimeRequest, Transmit
+from strapline_gateway.events import (
+    Abandon,
+    Connect,
+    HangUp,
+    Presence,
+    Provisional,
+    Record,
+    Ring,
+    TimeRequest,
+    Transmit,
+)
 from strapline_gateway.station import Station
 from strapline_protocol.keys import GatewayKeys
 from strapline_protocol.notices import Notice
@@ -32,7 +42,14 @@ class Base:
     """One station and its connections. `post` takes what must reach the centre."""
 
     def __init__(
-        self, agenda: Agenda, ident: str, keys: Iterable[GatewayKeys], seed: str, utc_s: Callable[[], float], *, home: bool
+        self,
+        agenda: Agenda,
+        ident: str,
+        keys: Iterable[GatewayKeys],
+        seed: str,
+        utc_s: Callable[[], float],
+        *,
+        home: bool,
     ) -> None:
         self.agenda = agenda
         self.ident = ident
@@ -51,7 +68,7 @@ class Base:
         self._lines: dict[int, Line] = {}
         self._calling: deque[tuple[TagUnit, str]] = deque()
         """Calls that wait for the radio, which makes one connection at a time; the first is under way."""
-        self._call_number = 0
+        self._call_number = self._connecting = 0
         self._armed_ms: int | None = None
 
     # The radio.
@@ -59,15 +76,23 @@ class Base:
     def rssi_dbm(self, unit: TagUnit) -> int | None:
         """What this station measures of the tag, None out of reach: the log-distance loss of `world.radio`."""
         wearer, now_s = unit.wearer, self.agenda.now_ms / 1000
-        if now_s >= wearer.settles_s:  # they stand where they stood
-            mean = wearer.mean_dbm
-        else:
-            metres = max(wearer.path.from_home_m(now_s), wearer.home_m)
-            mean = RSSI_AT_1_M_DBM - 10 * PATH_LOSS_EXPONENT * math.log10(metres)
-            if now_s >= wearer.path.until_s:
-                wearer.mean_dbm, wearer.settles_s = mean, now_s
+        mean = wearer.mean_dbm if now_s >= wearer.settles_s else self.mean_dbm(unit)
         rssi = round(mean - wearer.damping_db + self._random.gauss(0, FADING_DB))
         return rssi if rssi >= SENSITIVITY_DBM else None
+
+    def mean_dbm(self, unit: TagUnit) -> float:
+        """Without fading, and without what stands around the tag. Of who stands it is worked out once."""
+        wearer, now_s = unit.wearer, self.agenda.now_ms / 1000
+        metres = max(wearer.path.from_home_m(now_s), wearer.home_m)
+        mean = RSSI_AT_1_M_DBM - 10 * PATH_LOSS_EXPONENT * math.log10(metres)
+        if now_s >= wearer.path.until_s:
+            wearer.mean_dbm, wearer.settles_s = mean, now_s
+        return mean
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a connection stands or is under way, or something waits for the centre that can be sent."""
+        return bool(self._lines or self._calling or self._connecting) or (self.post.connected and self.post.waiting > 0)
 
     def reaches(self, unit: TagUnit) -> bool:
         return self.is_on and self.rssi_dbm(unit) is not None
@@ -84,6 +109,7 @@ class Base:
         if calling and calling[0] == (unit, name):
             calling.popleft()
             self._call_number += 1
+            self._connecting += 1
             self.agenda.after(BLE_LATENCY_MS, self._connected, unit)
         now_s = self.agenda.now_ms / 1000
         before = self.station.accepted
@@ -121,6 +147,7 @@ class Base:
             self._next_call()
 
     def _connected(self, unit: TagUnit) -> None:
+        self._connecting -= 1
         if self.is_on:
             Line(self, unit, out.BLE)
         else:

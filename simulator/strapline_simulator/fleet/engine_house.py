@@ -17,6 +17,7 @@ from strapline_simulator.fleet.engine_receiver import AgendaReceiver
 from strapline_simulator.fleet.engine_tag import TagUnit
 from strapline_simulator.fleet.engine_verbs import VERBS, carry_out
 from strapline_simulator.fleet.engine_wearer import Wearer
+from strapline_simulator.fleet.fold import Folder
 from strapline_simulator.fleet.spec import HomeSpec, Stimulus, TagSpec
 from strapline_simulator.world.house import READ_EVERY_S, House
 
@@ -43,6 +44,7 @@ class Home:
         self._make_chain()
         for tag in spec.tags:
             self._make_tag(tag)
+        self.folder = Folder(self, self._seed) if spec.fold else None
         self.base.post.connect()
         self.ingress.post.connect()
         self.centre.start()
@@ -111,6 +113,10 @@ class Home:
 
     def heartbeat(self, unit: TagUnit, address: bytes, frame: bytes) -> None:
         self.base.hear(unit, address, frame)
+
+    def spoke(self) -> None:
+        if self.folder is not None:
+            self.folder.consider()
 
     def dial(self, unit: TagUnit) -> None:
         self.modems[unit.ident].dial()

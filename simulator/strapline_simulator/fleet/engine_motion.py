@@ -24,6 +24,8 @@ class Activity(NamedTuple):
 
     seconds: tuple["array[int]", ...]
     """x, y, z in mg by turns, for one second after the other, over and over."""
+    travels: tuple[int, ...]
+    """How far the vector travels in each of them, the step from the one before included (mg)."""
     moves_s: int
     period_s: int
 
@@ -34,6 +36,13 @@ class Activity(NamedTuple):
             return NOTHING
         return self.seconds[into % len(self.seconds)]
 
+    def travel(self, second: int) -> int:
+        """In this second of the home's time."""
+        into = second % self.period_s if self.period_s else second
+        if self.period_s and into >= self.moves_s:
+            return 0
+        return self.travels[into % len(self.seconds)]
+
     def next_s(self, now_s: float) -> float:
         """Of a moment without movement: when some comes."""
         return (now_s // self.period_s + 1) * self.period_s if self.moves_s else float("inf")
@@ -42,18 +51,27 @@ class Activity(NamedTuple):
 def activity(name: str) -> Activity:
     """By the name in a life. Raises ValueError for one that is not known."""
     if name == "still":
-        return Activity((NOTHING,), 0, 60)
+        return Activity((NOTHING,), (0,), 0, 60)
     if name in ("sleep", "asleep"):  # turning over each 25 minutes, as the scenario language has it
-        return Activity(_moving("walk"), 6, 1500)
+        return Activity(*_moving("walk"), 6, 1500)
     if name == "awake":
-        return Activity(_moving("walk"), 6, 300)
+        return Activity(*_moving("walk"), 6, 300)
     if name not in _BUILT_IN:
         raise ValueError(f"motion: {name!r} is none of {', '.join(('still', 'sleep', 'awake', *_BUILT_IN))}")
-    return Activity(_moving(name), 0, 0)
+    return Activity(*_moving(name), 0, 0)
+
+
+def _travels(seconds: tuple["array[int]", ...]) -> tuple[int, ...]:
+    found = []
+    for at, second in enumerate(seconds):
+        before = seconds[at - 1][-3:] or second[:3]
+        vectors = [*before, *second]
+        found.append(sum(abs(vectors[i + 3] - vectors[i]) for i in range(len(second))))
+    return tuple(found)
 
 
 @cache
-def _moving(name: str) -> tuple["array[int]", ...]:
+def _moving(name: str) -> tuple[tuple["array[int]", ...], tuple[int, ...]]:
     vectors: list[Vector] = []
     if data_folder() is not None:
         for recording in read_recordings(_RECORDINGS):
@@ -62,4 +80,5 @@ def _moving(name: str) -> tuple["array[int]", ...]:
     if not vectors:
         vectors = movement(0.0, _LOOP_S, _BUILT_IN[name])
     seconds = [vectors[at : at + RATE_HZ] for at in range(0, len(vectors) - RATE_HZ + 1, RATE_HZ)]
-    return tuple(array("h", [value for vector in second[:_FIFO] for value in vector]) for second in seconds)
+    read = tuple(array("h", [value for vector in second[:_FIFO] for value in vector]) for second in seconds)
+    return read, _travels(read)

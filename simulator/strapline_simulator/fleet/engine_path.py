@@ -8,7 +8,7 @@ _METRE_DEG = 1 / 111320
 class Path:
     """Times are seconds of the home's time and only go forward."""
 
-    __slots__ = ("_legs", "_scale", "home", "here", "since_s", "until_s")
+    __slots__ = ("_legs", "_scale", "here", "home", "since_s", "until_s")
 
     def __init__(self, home: tuple[float, float]) -> None:
         self.home = home

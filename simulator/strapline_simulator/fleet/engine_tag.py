@@ -24,6 +24,9 @@ class Surroundings(Protocol):
 
     def receiver(self, unit: "TagUnit", *, on: bool) -> None: ...
 
+    def spoke(self) -> None:
+        """A tag has said what it had to say."""
+
 
 class TagLine(Protocol):
     """The tag's end of a connection."""
@@ -52,7 +55,14 @@ class TagUnit:
     )
 
     def __init__(
-        self, agenda: Agenda, spec: TagSpec, secret: bytes, seed: str, wearer: Wearer, around: Surroundings, settings: Any
+        self,
+        agenda: Agenda,
+        spec: TagSpec,
+        secret: bytes,
+        seed: str,
+        wearer: Wearer,
+        around: Surroundings,
+        settings: Any,
     ) -> None:
         self.agenda = agenda
         self.around = around
@@ -86,7 +96,12 @@ class TagUnit:
             return
         agenda, tag, sampler, wearer = self.agenda, self.tag, self.sampler, self.wearer
         heap, until_ms = agenda.heap, agenda.until_ms
-        sample, tick, tag_next, sample_next = sampler.handle_timer, tag.handle_timer, tag.next_deadline, sampler.next_deadline
+        sample, tick, tag_next, sample_next = (
+            sampler.handle_timer,
+            tag.handle_timer,
+            tag.next_deadline,
+            sampler.next_deadline,
+        )
         sample_due = sample_next()
         while True:
             agenda.now_ms = due
@@ -101,8 +116,10 @@ class TagUnit:
                 tick(due)
                 if tag.has_outputs():
                     self.carry_out()
+                    self.around.spoke()
+                    sample_due = sample_next()
                 due_now = tag_next()
-            due = due_now if due_now < sample_due else sample_due
+            due = min(sample_due, due_now)
             if due >= until_ms or (heap and heap[0][0] <= due):
                 break
         self._note_made()

@@ -5,7 +5,6 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from strapline_centre.schedule import Schedule
-from strapline_simulator.fleet.engine_base import Base
 from strapline_simulator.fleet.engine_centre import CentreUnit
 from strapline_simulator.fleet.engine_lines import Modem
 from strapline_simulator.fleet.engine_tag import TagUnit

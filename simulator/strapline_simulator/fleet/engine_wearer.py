@@ -3,7 +3,7 @@
 from array import array
 from random import Random
 
-from strapline_simulator.fleet.engine_motion import activity
+from strapline_simulator.fleet.engine_motion import Activity, activity
 from strapline_simulator.fleet.engine_path import Path
 from strapline_simulator.world.battery import Cell as Battery
 from strapline_simulator.world.battery import milli_volts
@@ -43,11 +43,11 @@ class Wearer:
         "home_m",
         "immersed",
         "jam",
-        "mean_dbm",
-        "settles_s",
         "loop_ohm",
+        "mean_dbm",
         "now_s",
         "path",
+        "settles_s",
         "shelter",
         "sky",
         "strap_ohm",
@@ -102,7 +102,7 @@ class Wearer:
         now_s = self.now_s
         if now_s < self._rests_until_s:
             return 0
-        activity = self._moves()
+        activity = self.moves()
         second = activity.at(int(now_s))
         if not second:
             self._rests_until_s = activity.next_s(now_s)
@@ -111,7 +111,8 @@ class Wearer:
             samples[:size] = second
         return size // 3
 
-    def _moves(self):  # type: ignore[no-untyped-def]
+    def moves(self) -> Activity:
+        """What the limb does now."""
         path = self.path
         if not self.heat.worn:
             return _STILL

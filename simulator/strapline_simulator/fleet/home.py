@@ -23,7 +23,7 @@ def run_home(spec: HomeSpec) -> HomeResult:
         tags=len(spec.tags),
         person_days=len(spec.tags) * spec.hours / 24,
         heartbeats_sent=sum(unit.heartbeats for unit in home.units),
-        heartbeats_folded=0,
+        heartbeats_folded=0 if home.folder is None else home.folder.heartbeats,
         heartbeats_accepted=home.base.accepted,
         refused=dict(sorted(refused.items())),
         records=dict(sorted(observer.records.items())),

@@ -1,0 +1,95 @@
+# ruff: noqa: SLF001 - folding is the one place that knows a tag's insides; tests/simulator/fleet/test_fold.py holds it to the tag's own word
+"""The tag's motion detector through a stretch of known movement, window by window: the same decisions as `Motion.feed` makes each second."""
+
+from typing import Any
+
+from strapline_simulator.fleet.engine_motion import Activity
+
+_WINDOW = 10
+
+
+class MotionFold:
+    """Of one tag. `walk` goes on until something would be told; `settle` makes the detector what it then is."""
+
+    def __init__(self, motion: Any, activity: Activity, second: int) -> None:
+        situation = motion._situation
+        self._motion = motion
+        self._activity = activity
+        self.second = second
+        """The next to be fed."""
+        self._feeds, self._travelled, self._still = motion._feeds, motion._travelled, motion._still
+        self._moving, self._resting = situation.moving, situation.resting
+
+    def walk(self, end: int) -> int:
+        """Up to this second at most; gives where it stopped: at the beginning of the window in which something would be told."""
+        while self.second < end:
+            if not self._feeds and self._skip(end):
+                continue
+            state = self._feeds, self._travelled, self._still, self._moving, self._resting, self.second
+            if not self._window(end):
+                self._feeds, self._travelled, self._still, self._moving, self._resting, self.second = state
+                break
+        return self.second
+
+    def _skip(self, end: int) -> bool:
+        """Windows without any movement, all at once, as long as the tag does not come to rest by them."""
+        quiet_s = min(self._quiet_s(), end - self.second)
+        if not self._resting:
+            quiet_s = min(quiet_s, self._motion._config.rest_after_s - self._still - _WINDOW)
+        windows = quiet_s // _WINDOW
+        if windows <= 0:
+            return False
+        self.second += windows * _WINDOW
+        self._still += windows * _WINDOW
+        self._moving = False
+        return True
+
+    def _quiet_s(self) -> int:
+        activity = self._activity
+        if not activity.moves_s:
+            return 0 if activity.period_s == 0 else 1 << 40
+        into = self.second % activity.period_s
+        return 0 if into < activity.moves_s else activity.period_s - into
+
+    def _window(self, end: int) -> bool:
+        """To the end of the window, or to `end`; False where something would be told in it."""
+        motion, config = self._motion, self._motion._config
+        while self.second < end:
+            travel = self._activity.travel(self.second)
+            if travel and self._resting and travel >= config.motion_wake_mg and not self._wake():
+                return False
+            self._travelled += travel
+            self._feeds += 1
+            self.second += 1
+            if self._feeds < _WINDOW:
+                continue
+            is_moving = self._travelled >= config.moving_mg
+            self._feeds = self._travelled = 0
+            if is_moving:
+                return self._wake()
+            self._moving = False
+            self._still += _WINDOW
+            return self._resting or self._still < config.rest_after_s or self._rest(motion, config)
+        return True
+
+    def _wake(self) -> bool:
+        self._moving, self._resting, self._still = True, False, 0
+        return not self._motion._told
+
+    def _rest(self, motion: Any, config: Any) -> bool:
+        now_ms = (self.second - 1) * 1000
+        told_at = motion._told_at
+        if motion._situation.armed and (told_at is None or now_ms - told_at >= config.rest_told_s * 1000):
+            return False
+        self._resting = True
+        return True
+
+    def settle(self) -> None:
+        """What was walked has happened."""
+        motion = self._motion
+        situation = motion._situation
+        motion._feeds, motion._travelled, motion._still = self._feeds, self._travelled, self._still
+        situation.moving, situation.resting = self._moving, self._resting
+        last = self._activity.at(self.second - 1)
+        if last:
+            motion._x, motion._y, motion._z = last[-3:]

@@ -39,7 +39,6 @@ class Agenda:
         heap = self.heap
         while heap and heap[0][0] <= until_ms:
             at_ms, _, call, argument = heappop(heap)
-            if at_ms > self.now_ms:  # what a fold has passed over, and is void, may lie behind
-                self.now_ms = at_ms
+            self.now_ms = max(self.now_ms, at_ms)  # what a fold has passed over, and is void, may lie behind
             call(argument)
         self.now_ms = until_ms

@@ -39,7 +39,7 @@ def cause_of(code: str, at_s: float, subject: str, lives: Mapping[str, TagSpec])
     for life in concerned:
         for sown in life.sown:
             if sown.t_s - 1 <= at_s <= sown.t_s + sown.within_s + _LATE_S and (code in sown.alarms or code == "alarm"):
-                return sown.kind
+                return str(sown.kind)
     verbs, before_s = _DONE.get(code, ((), 0.0))
     for life in concerned:
         for stimulus in reversed(life.stimuli):

@@ -1,6 +1,7 @@
 """One home, whole: tags, base station, cellular ingress and centre, each the real one, on one agenda."""
 
 import hashlib
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
@@ -95,19 +96,19 @@ class Home:
         for stimulus in tag.stimuli:
             if stimulus.verb not in VERBS:
                 raise ValueError(f"{stimulus.verb!r} is no verb of a life; there are {', '.join(VERBS)}")
-        self._next_stimulus((unit, iter(tag.stimuli)))
+        self._enter_life(unit, iter(tag.stimuli))
 
-    def _next_stimulus(self, life: "tuple[TagUnit, object]") -> None:
-        unit, left = life
-        stimulus: Stimulus | None = next(left, None)  # type: ignore[call-overload]
+    def _enter_life(self, unit: TagUnit, left: Iterator[Stimulus]) -> None:
+        """One stimulus after the other: a month of them need not all stand in the agenda."""
+        stimulus = next(left, None)
         if stimulus is not None:
-            self.agenda.at(round(stimulus.t_s * 1000), self._happen, (stimulus, life))
+            self.agenda.at(round(stimulus.t_s * 1000), self._happen, (unit, stimulus, left))
 
-    def _happen(self, what: "tuple[Stimulus, tuple[TagUnit, object]]") -> None:
-        stimulus, life = what
-        carry_out(self, life[0], stimulus)
-        life[0].arm()
-        self._next_stimulus(life)
+    def _happen(self, what: tuple[TagUnit, Stimulus, Iterator[Stimulus]]) -> None:
+        unit, stimulus, left = what
+        carry_out(self, unit, stimulus)
+        unit.arm()
+        self._enter_life(unit, left)
 
     # What the tags' surroundings are.
 

@@ -1,4 +1,4 @@
-"""Byte streams between tags and the stations of one home: connections over Bluetooth and calls over the cellular network, each with its delay."""
+"""Byte streams between tags and stations: connections over Bluetooth and over the cellular network, each with its delay."""
 
 from collections import deque
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""How the limb moves, second by second: what the accelerometer's FIFO holds when the tag reads it. Real recordings where they are to be had."""
+"""How the limb moves: what the accelerometer's FIFO holds each second. From real recordings where they are to be had."""
 
 from array import array
 from functools import cache

@@ -1,4 +1,4 @@
-"""One tag: the firmware, imported and driven by its own deadlines, its sensors read by its own sampler. What it says goes to its `Surroundings`."""
+"""One tag: the firmware, driven by its own deadlines, its sensors read by its own sampler."""
 
 from collections.abc import Callable
 from random import Random

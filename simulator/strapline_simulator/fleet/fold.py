@@ -152,7 +152,7 @@ class Folder:
     def _advance(self, stretch: _Stretch, now_ms: int, end_ms: int) -> int:
         unit, tag = stretch.unit, stretch.unit.tag
         period_s = _call_period_s(unit)
-        _advance_samples(unit, now_ms, end_ms)
+        _advance_samples(unit, end_ms)
         broadcast, config = tag._broadcast, unit.config
         count = 2 * (end_ms - now_ms) // (config.heartbeat_shortest_ms + config.heartbeat_longest_ms)
         if stretch.is_home and tag.armed:
@@ -256,7 +256,7 @@ def _deadlines_ms(unit: TagUnit, now_ms: int, *, is_home: bool) -> Iterator[int]
         yield now_ms
 
 
-def _advance_samples(unit: TagUnit, now_ms: int, end_ms: int) -> None:
+def _advance_samples(unit: TagUnit, end_ms: int) -> None:
     """The sampler's clocks go on, and what counts its samples has counted them."""
     sampler, tag, config, wearer = unit.sampler, unit.tag, unit.config, unit.wearer
     seconds = _passed(sampler._second_at, 1000, end_ms)

@@ -1,5 +1,5 @@
-# ruff: noqa: SLF001 - folding is the one place that knows a tag's insides; tests/simulator/fleet/test_fold.py holds it to the tag's own word
-"""The tag's motion detector through a stretch of known movement, window by window: the same decisions as `Motion.feed` makes each second."""
+# ruff: noqa: SLF001 - folding is the one place that knows a tag's insides; its tests hold it to the tag's own word
+"""The tag's motion detector through known movement, window by window: the decisions that `Motion.feed` makes each second."""
 
 from typing import Any
 

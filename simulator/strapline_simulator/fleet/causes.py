@@ -23,6 +23,7 @@ _DONE: Mapping[str, tuple[tuple[str, ...], float]] = {
     "mains_lost": (("gateway_mains",), 900.0),
     "gateway_lost": (("gateway_line", "gateway_mains"), 2 * _DAY_S),
     "moved": (("gateway_mains", "gateway_line"), 900.0),
+    "battery_low": (("gateway_mains",), 2 * _DAY_S),
     "battery_critical": (("gateway_mains",), 2 * _DAY_S),
     "last_gasp": (("gateway_mains",), 2 * _DAY_S),
     "cut_off": (("broker",), 900.0),

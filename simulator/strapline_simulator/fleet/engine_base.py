@@ -99,7 +99,7 @@ class Base:
 
     def hear(self, unit: TagUnit, address: bytes, frame: bytes) -> None:
         """One advertisement; it may be out of reach, or missed."""
-        if not self.is_on:
+        if not self.is_on or unit.ident not in self.units:
             return
         rssi = self.rssi_dbm(unit)
         if rssi is None or self._random.random() < ADVERTISEMENT_LOSS:
@@ -174,6 +174,7 @@ class Base:
     def switch(self, *, on: bool) -> None:
         """Its power. Without it nobody is heard, and all connections end."""
         self.is_on = on
+        self.arm()
         if not on:
             for unit, _ in self._calling:
                 self.station.call_failed(unit.ident, self.agenda.now_ms / 1000)
@@ -218,7 +219,7 @@ class Base:
 
     def arm(self) -> None:
         due_s = self.station.next_deadline()
-        if due_s is None:
+        if due_s is None or not self.is_on:
             return
         due_ms = max(math.ceil(due_s * 1000), self.agenda.now_ms)
         due_ms += due_ms / 1000 < due_s  # the station counts in seconds, and must find itself due
@@ -232,8 +233,8 @@ class Base:
         self._armed_ms = None
         if self.is_on:
             self.station.handle_timer(self.agenda.now_ms / 1000)
-        self.drain()
-        self.arm()
+            self.drain()
+            self.arm()
 
 
 def _nobody(_tag: str) -> None:

@@ -90,7 +90,9 @@ class Home:
         wearer = Wearer(self.spec.home, Random(f"{seed}/wearer"))
         unit = TagUnit(self.agenda, tag, self._secrets[tag.ident], seed, wearer, self, _settings(tag))
         self.units.append(unit)
-        self.base.units[tag.ident] = self.ingress.units[tag.ident] = unit
+        self.ingress.units[tag.ident] = unit
+        if unit.config.mode != Mode.SATELLITE:  # that has no base station
+            self.base.units[tag.ident] = unit
         self.modems[tag.ident] = Modem(self.ingress, unit)
         self.receivers[tag.ident] = AgendaReceiver(unit, self.utc, Random(f"{seed}/sky"))
         for stimulus in tag.stimuli:

@@ -1,0 +1,172 @@
+"""Folded or lived through: the same records in the same order, the same alerts, the same presence, in time within a stated bound."""
+
+import os
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from strapline_simulator.fleet.agenda import Agenda
+from strapline_simulator.fleet.engine_house import Home
+from strapline_simulator.fleet.engine_motion import Activity
+from strapline_simulator.fleet.engine_record import Observer
+from strapline_simulator.fleet.fold import BOUND_S
+from strapline_simulator.fleet.fold_motion import MotionFold
+from strapline_simulator.fleet.home import run_home
+from strapline_tag.config import Config
+from strapline_tag.motion import Motion
+from strapline_tag.situation import Situation
+
+from fleet_homes import HOME, TOWN, home, tag
+
+LIVES = 60 if os.environ.get("STRAPLINE_LONG") else 8
+
+OUT_S = 4200
+"""A way out and back, and a quarter of an hour's distance from anything else that is told."""
+
+HAPPENINGS = st.one_of(
+    st.tuples(st.just("motion"), st.sampled_from(["still", "sleep", "awake", "walk", "sport"])),
+    st.tuples(st.just("surroundings"), st.sampled_from(["room", "bed", "frost"])),
+    st.tuples(st.just("charger"), st.booleans()),
+    st.tuples(st.just("limb"), st.sampled_from(["warm", "cold"])),
+    st.tuples(st.just("immerse"), st.booleans()),
+    st.tuples(st.just("open_strap"), st.sampled_from([0.05, 3.0])),
+    st.tuples(st.just("strap_ohm"), st.sampled_from([1000, 1500])),
+    st.tuples(st.just("out"), st.sampled_from([1200.0, 3000.0])),
+    st.tuples(st.just("gateway_line"), st.booleans()),
+    st.tuples(st.just("shelter"), st.sampled_from(["street", "bath"])),
+    st.tuples(st.just("case"), st.sampled_from(["open", "closed"])),
+)
+
+
+@st.composite
+def lives(draw):
+    profile = draw(st.sampled_from(["home-rf", "call-in", "facility", "two-piece", "one-piece"]))
+    at, happens = 1750.0, []
+    for verb, argument in draw(st.lists(HAPPENINGS, max_size=5)):
+        # Away from the beacons' moments: what hangs on a call may come before or after them.
+        if (at - 120) % 14400 > 14400 - OUT_S:
+            at += OUT_S
+        if verb == "out":
+            happens += [(at, "go", (*TOWN, 900.0)), (at + 900 + argument, "go", (*HOME, 900.0))]
+        else:
+            happens.append((at, verb, argument))
+        at += OUT_S
+    return profile, happens, draw(st.integers(0, 1 << 30))
+
+
+def log_of(spec):
+    """What was decided, by who it is about: records, alerts and presence, each with its moment."""
+    agenda = Agenda()
+    house = Home(spec, agenda)
+    observer = Observer(house)
+    agenda.run(round(spec.hours * 3_600_000))
+    told = {}
+    for now_s, source, _, name, *said in observer.log:
+        if name == "alert":
+            told.setdefault((source, "alert"), []).append((now_s, *said))
+        elif name in ("presence", "notice", "alarm"):
+            about = said[:2] if name == "presence" else said[:1]
+            told.setdefault((source, name), []).append((now_s, *about))
+        elif name != "fix":
+            told.setdefault((source, "record"), []).append((said[0] if said else now_s, name))
+    return told, house
+
+
+@settings(max_examples=LIVES)
+@given(lives())
+def test_a_folded_life_comes_out_the_same(life):
+    profile, happens, seed = life
+    hours = max(5.0, (max([at for at, *_ in happens], default=0) + 2 * OUT_S) / 3600)
+    (whole, _), (folded, house) = (
+        log_of(home(tag("7a900001", profile, *happens), hours=hours, seed=seed, fold=fold)) for fold in (False, True)
+    )
+    assert folded.keys() == whole.keys()
+    for about, lived in whole.items():
+        assert [one[1:] for one in folded[about]] == [one[1:] for one in lived], about
+        for (ours_s, *_), (theirs_s, *_) in zip(folded[about], lived, strict=True):
+            assert abs(ours_s - theirs_s) <= BOUND_S, about
+    assert not house.base.station.rejected
+    assert not house.ingress.station.rejected
+
+
+def test_the_next_heartbeat_after_a_fold_is_taken_and_its_counter_was_never_used():
+    specs = [home(tag("7a900001", "home-rf", (600.0, "motion", "still")), hours=30, fold=fold) for fold in (False, True)]
+    whole, folded = map(run_home, specs)
+    assert folded.heartbeats_folded > 100 * folded.heartbeats_sent
+    assert folded.refused == whole.refused == {}
+    ratio = (folded.heartbeats_sent + folded.heartbeats_folded) / whole.heartbeats_sent
+    assert 0.97 < ratio < 1.03
+    assert folded.records == whole.records
+
+
+def test_two_tags_of_one_home_are_folded_together_or_not_at_all():
+    tags = [tag("7a900001", "home-rf", (7200.0, "cut_strap", True)), tag("7a900002", "home-rf", (9000.0, "motion", "sleep"))]
+    whole, folded = (run_home(home(*tags, hours=6, fold=fold)) for fold in (False, True))
+    assert folded.records == whole.records
+    assert Counter(told[::2] for told in folded.alerts) == Counter(told[::2] for told in whole.alerts)
+    assert folded.heartbeats_folded > 5 * folded.heartbeats_sent
+
+
+@given(
+    st.lists(st.sampled_from([0, 0, 40, 500, 900, 4000]), min_size=1, max_size=7),
+    st.integers(0, 9),
+    st.integers(10, 700),
+    st.integers(1, 9),
+    st.booleans(),
+    st.lists(st.integers(1, 900), min_size=1, max_size=12),
+)
+def test_motion_is_walked_as_it_is_fed(travels, moves_s, period_s, phase, armed, strides):
+    """Whatever is moved: where the walk goes on, the detector would have told nothing, and stands where the walk says."""
+    vectors = tuple([travel, 0, 0, 0, 0, 0] for travel in travels)
+    activity = Activity(vectors, tuple(_travel(vectors, at) for at in range(len(vectors))), min(moves_s, period_s), period_s)
+    told, config, situation = [], Config({"rest_told_s": 900}), Situation()
+    situation.armed = armed
+    motion = Motion(config, situation, lambda code, now, detail: told.append((code, now)))
+    second = 0
+    for stride in strides:
+        for _ in range(phase):  # fed, as outside of a fold
+            _feed(motion, activity, second)
+            second += 1
+        fold = MotionFold(motion, activity, second)
+        stopped = fold.walk(second + stride)
+        twin_told, (twin, twin_situation) = [], _copy(motion, config, situation)
+        twin._tell = lambda code, now, detail, told=twin_told: told.append(code)  # noqa: SLF001
+        for at in range(second, stopped):
+            _feed(twin, activity, at)
+        fold.settle()
+        assert twin_told == []
+        assert _state(motion, situation) == _state(twin, twin_situation)
+        second = stopped
+
+
+def _travel(vectors, at):
+    return abs(vectors[at][0] - vectors[at - 1][3]) + abs(vectors[at][3] - vectors[at][0])
+
+
+def _feed(motion, activity, second):
+    vectors = activity.at(second)
+    motion.feed(second * 1000, vectors, len(vectors) // 3)
+
+
+def _copy(motion, config, situation):
+    twin_situation = Situation()
+    vars(twin_situation).update(vars(situation))
+    twin = Motion(config, twin_situation, None)
+    vars(twin).update({name: value for name, value in vars(motion).items() if name not in ("_situation", "_tell")})
+    return twin, twin_situation
+
+
+def _state(motion, situation):
+    held = {name: value for name, value in vars(motion).items() if name in ("_feeds", "_travelled", "_still", "_told", "_told_at")}
+    return held, situation.moving, situation.resting
+
+
+@pytest.mark.parametrize("profile", ["two-piece", "one-piece"])
+def test_who_is_away_with_a_receiver_is_not_folded(profile):
+    life = [(1200.0, "go", (*TOWN, 300.0))]
+    often = {"beacon_period_s": 1800}
+    whole, folded = (run_home(home(tag("7a900001", profile, *life, settings=often), hours=1.6, fold=fold)) for fold in (False, True))
+    assert whole.records["fix"] > 15
+    assert abs(folded.records["fix"] - whole.records["fix"]) <= 4

@@ -1,0 +1,254 @@
+"""The fleet's speed: a heartbeat from the sensors to the gateway's decision, ten thousand tags against ten, folded days, and what others need.
+
+Everything is CPU time of this process, which a busy machine spoils least, and the best of several turns taken in rotation. It prints JSON as
+bench.py does, and stands for itself: `python tests/bench/fleet_speed.py`; `--whole` runs 100,000 folded tags through a day instead of
+working that out from a sample, `--tags N` takes another number than 10,000.
+"""
+
+import argparse
+import gc
+import heapq
+import json
+import multiprocessing
+import struct
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import simpy
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM
+
+from strapline_protocol.profiles import PROFILES
+from strapline_simulator.bodies import make_body
+from strapline_simulator.fleet.agenda import Agenda
+from strapline_simulator.fleet.engine_house import Home
+from strapline_simulator.fleet.home import run_home
+from strapline_simulator.fleet.spec import HomeSpec, Stimulus, TagSpec
+from strapline_tag import bench
+
+START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+HOME, TOWN = (50.1, 8.7), (50.12, 8.71)
+TURNS = 5
+WARM_UP_MS = 900_000
+"""By then a tag is armed and lies still."""
+
+SLICE_MS = 300_000
+"""Homes share nothing: each lives so long in its turn."""
+
+GOAL_RATIO = 0.3
+GOAL_COST = (0.8, 1.2)
+GOAL_FOLD_S = 600
+FLEET = 100_000
+CORES = 2
+
+_H = 3600.0
+DAYS = {
+    # The profiles in which quiet stretches are most of the day; whoever is away with a receiver is lived through.
+    "at home": [(0.0, "motion", "sleep"), (1 * _H, "motion", "awake"), (16 * _H, "motion", "sleep")],
+    "a walk": [
+        (0.0, "motion", "sleep"),
+        (1 * _H, "motion", "awake"),
+        (9 * _H, "go", (*TOWN, 1200.0)),
+        (11 * _H, "go", (*HOME, 1200.0)),
+        (16 * _H, "motion", "sleep"),
+    ],
+}
+FOLDED_MIX = (("home-rf", "at home"), ("home-rf", "a walk"), ("call-in", "at home"), ("facility", "at home"))
+
+
+def home(number, *, profile="home-rf", life=((1.0, "motion", "still"),), hours=1.0, fold=False):
+    happens = sorted([(120.0, "present_key", "arm"), *life], key=lambda one: one[0])
+    tag = TagSpec(f"7a{number & 0xFFFFFF:06x}", profile, {}, tuple(Stimulus(*one) for one in happens))
+    return HomeSpec(number, 1, START, hours, "Europe/Berlin", HOME, (tag,), fold)
+
+
+def entry(value, unit, goal=None, holds=None, baseline=None):
+    return {"value": value, "unit": unit, "goal": goal, "holds": holds, "baseline": baseline}
+
+
+# Bare loops.
+
+
+def bare_loop(count):
+    """Seconds of popping a heap, packing, sealing, opening and unpacking heartbeats of the same size, and no more."""
+    cipher, body, nonce = AESCCM(bytes(16), tag_length=8), struct.Struct(">HBBHB"), struct.Struct(">B8xL")
+    heap = [(at, at) for at in range(100)]
+    heapq.heapify(heap)
+    seal, opened, start = cipher.encrypt, cipher.decrypt, bytes(5)
+    begun = time.process_time()
+    for number in range(count):
+        at, who = heap[0]
+        heapq.heapreplace(heap, (at + 97, who))
+        number_once = nonce.pack(0, number)
+        frame = start + seal(number_once, body.pack(1, 0, 90, number & 0xFFFF, 0), start)
+        body.unpack(opened(number_once, frame[5:], start))
+    return time.process_time() - begun
+
+
+def simpy_loop(count):
+    """Seconds of SimPy for as many events that do nothing."""
+
+    def live(environment):
+        while True:
+            yield environment.timeout(5.5)
+
+    environment = simpy.Environment()
+    for _ in range(100):
+        environment.process(live(environment))
+    begun = time.process_time()
+    environment.run(until=count * 5.5 / 100)
+    return time.process_time() - begun
+
+
+# The engine.
+
+
+def settled(number, **options):
+    """A home that has been armed and come to rest: (agenda, home)."""
+    agenda = Agenda()
+    made = Home(home(number, **options), agenda)
+    agenda.run(WARM_UP_MS)
+    return agenda, made
+
+
+def beats(made):
+    return made.base.accepted
+
+
+def turn(homes, slice_ms=SLICE_MS):
+    """(CPU seconds, heartbeats decided) of one slice of all these homes."""
+    before = sum(beats(made) for _, made in homes)
+    begun = time.process_time()
+    for agenda, _ in homes:
+        agenda.run(agenda.now_ms + slice_ms)
+    spent = time.process_time() - begun
+    return spent, sum(beats(made) for _, made in homes) - before
+
+
+def heartbeats():
+    """Per second and core, whole and of each profile with a base station; and against the bare loops."""
+    lines = {profile: [settled(n, profile=profile) for n in range(4)] for profile in PROFILES if profile != "one-piece"}
+    best = dict.fromkeys([*lines, "bare", "simpy"], float("inf"))
+    for _ in range(TURNS):
+        best["bare"] = min(best["bare"], bare_loop(10_000) / 10_000)
+        best["simpy"] = min(best["simpy"], simpy_loop(10_000) / 10_000)
+        for profile, homes in lines.items():
+            spent, count = turn(homes, 3 * SLICE_MS)
+            best[profile] = min(best[profile], spent / count)
+    rates = {name: round(1 / seconds) for name, seconds in best.items()}
+    ratio = round(rates["home-rf"] / rates["bare"], 3)
+    quick = round(rates["facility"] / rates["bare"], 3)
+    bare = {"name": "bare loop, heartbeats/s", "value": rates["bare"]}
+    events = {"name": "SimPy, bare events/s", "value": rates["simpy"]}
+    return {
+        "heartbeats_vs_bare_loop": entry(ratio, "share", f">= {GOAL_RATIO}", ratio >= GOAL_RATIO, bare),
+        "heartbeats_vs_bare_loop_facility": entry(quick, "share", None, None, bare),
+        "bare_loop_per_s": entry(rates["bare"], "heartbeats/s"),
+        "heartbeats_per_s": entry(rates["home-rf"], "heartbeats/s", baseline=events),
+        **{f"heartbeats_per_s_{name}": entry(rates[name], "heartbeats/s") for name in lines if name != "home-rf"},
+    }
+
+
+def crowd(tags):
+    """Cost and memory of this many tags against ten, all alive in one process."""
+    few = [settled(number) for number in range(10)]
+    gc.collect()
+    before = resident()
+    many = [settled(number) for number in range(tags)]
+    gc.collect()
+    bytes_each = (resident() - before) / tags
+    gc.freeze()  # as long as they live they are no garbage
+    costs = []
+    for group, rounds in ((few, 20), (many, 1)):
+        costs.append(min(sum(turn(group)[0] for _ in range(rounds)) / rounds / len(group) for _ in range(3)))
+    gc.unfreeze()
+    ratio = round(costs[1] / costs[0], 3)
+    holds = GOAL_COST[0] <= ratio <= GOAL_COST[1]
+    told = {"name": "10 tags, µs of CPU for each simulated minute", "value": round(costs[0] * 1e6 / (SLICE_MS / 60_000))}
+    return {
+        f"cost_{tags}_vs_10": entry(ratio, "x", "0.8 to 1.2", holds, told),
+        "memory_per_tag_bytes": entry(round(bytes_each), "B"),
+    }
+
+
+def resident():
+    """Bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
+
+
+# Folded.
+
+
+def fold_home(number):
+    """One folded day of the mix, as a process of a fleet would live it; CPU seconds and heartbeats."""
+    profile, day = FOLDED_MIX[number % len(FOLDED_MIX)]
+    begun = time.process_time()
+    result = run_home(home(number, profile=profile, life=DAYS[day], hours=24, fold=True))
+    return time.process_time() - begun, result.heartbeats_sent, result.heartbeats_folded
+
+
+def folded(whole):
+    """A hundred thousand tags through a day: run, or worked out from a sample and said so."""
+    count = FLEET if whole else 40
+    fold_home(0)
+    begun = time.monotonic()
+    if whole:
+        with multiprocessing.Pool(CORES) as pool:
+            spent = pool.map(fold_home, range(count), chunksize=200)
+        seconds = time.monotonic() - begun
+    else:
+        spent = [fold_home(number) for number in range(count)]
+        seconds = sum(one[0] for one in spent) / count * FLEET / CORES
+    each_ms = sum(one[0] for one in spent) / count * 1000
+    how = "run whole" if whole else f"worked out from {count} homes"
+    told = {"name": f"{how}; CPU ms for a tag and a day", "value": round(each_ms, 2)}
+    shares = sum(one[2] for one in spent) / sum(one[1] + one[2] for one in spent)
+    figures = {
+        "fold_100k_24h_s": entry(round(seconds), "s", f"<= {GOAL_FOLD_S}", seconds <= GOAL_FOLD_S, told),
+        "fold_share_of_heartbeats": entry(round(shares, 4), "share"),
+    }
+    for number, (profile, day) in enumerate(FOLDED_MIX):
+        ms = min(one[0] for one in spent[number :: len(FOLDED_MIX)]) * 1000
+        figures[f"fold_day_ms_{profile}_{day.replace(' ', '_')}"] = entry(round(ms, 2), "ms")
+    return figures
+
+
+# The same firmware elsewhere.
+
+
+def on_micropython(hours=0.5):
+    """Wall seconds of the firmware alone, for one tag: imported here, and in a real MicroPython process."""
+    taken = {}
+    for name in ("model", "micropython"):
+        body = make_body(name)
+        try:
+            given = {"secret": bytes(16).hex(), "seed": bytes(16).hex(), "config": {}, "memory": {}}
+            body.request(struct.pack(">BQ", bench.BOOT, 0) + json.dumps(given).encode())
+            begun, now, sent = time.perf_counter(), 0, 0
+            while now < hours * 3_600_000:
+                answers = body.request(struct.pack(">BQ", bench.ADVANCE, round(hours * 3_600_000)))
+                now = struct.unpack_from(">Q", answers[-1], 1)[0]
+                sent += len(answers) - 1
+            taken[name] = (time.perf_counter() - begun) / sent
+        finally:
+            body.close()
+    told = {"name": "the same firmware on micropython", "value": round(1 / taken["micropython"])}
+    return {"firmware_heartbeats_per_s": entry(round(1 / taken["model"]), "heartbeats/s", baseline=told)}
+
+
+def fleet_speed(tags=10_000, *, whole=False):
+    return heartbeats() | on_micropython() | folded(whole) | crowd(tags)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tags", type=int, default=10_000)
+    parser.add_argument("--whole", action="store_true", help="run 100,000 folded tags, for some ten minutes")
+    options = parser.parse_args()
+    print(json.dumps(fleet_speed(options.tags, whole=options.whole)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,10 +13,16 @@ ARMED_S = 120.0
 
 
 def tag(
-    ident: str, profile: str, *happens: tuple[float, str, Any], sown: Iterable[Sown] = (), settings: Mapping[str, int] = {}
+    ident: str,
+    profile: str,
+    *happens: tuple[float, str, Any],
+    sown: Iterable[Sown] = (),
+    settings: Mapping[str, int] = {},
 ) -> TagSpec:
     """Armed after two minutes; what happens is (second, verb, argument)."""
-    life = sorted([Stimulus(ARMED_S, "present_key", "arm"), *(Stimulus(*one) for one in happens)], key=lambda one: one.t_s)
+    life = sorted(
+        [Stimulus(ARMED_S, "present_key", "arm"), *(Stimulus(*one) for one in happens)], key=lambda one: one.t_s
+    )
     return TagSpec(ident, profile, settings, tuple(life), tuple(sown))
 
 

@@ -165,7 +165,10 @@ def crowd(tags):
     gc.unfreeze()
     ratio = round(costs[1] / costs[0], 3)
     holds = GOAL_COST[0] <= ratio <= GOAL_COST[1]
-    told = {"name": "10 tags, µs of CPU for each simulated minute", "value": round(costs[0] * 1e6 / (SLICE_MS / 60_000))}
+    told = {
+        "name": "10 tags, µs of CPU for each simulated minute",
+        "value": round(costs[0] * 1e6 / (SLICE_MS / 60_000)),
+    }
     return {
         f"cost_{tags}_vs_10": entry(ratio, "x", "0.8 to 1.2", holds, told),
         "memory_per_tag_bytes": entry(round(bytes_each), "B"),

@@ -92,6 +92,11 @@ class CentreUnit:
             self.centre.acknowledge(ident, "looked into", "duty desk")
             self.settle()
 
+    @property
+    def next_ms(self) -> int:
+        """When time alone gives it something to do."""
+        return round(min(self.centre.sentry.next_deadline(), _NEVER_S) * 1000)
+
     def _look_at(self, at_ms: int) -> None:
         if self._looks_ms is None or at_ms < self._looks_ms:
             self._looks_ms = at_ms

@@ -25,7 +25,7 @@ class Activity(NamedTuple):
     seconds: tuple["array[int]", ...]
     """x, y, z in mg by turns, for one second after the other, over and over."""
     travels: tuple[int, ...]
-    """How far the vector travels in each of them, the step from the one before included (mg)."""
+    """How far the vector travels within each of them, mg; what it takes from the second before to its first is not in it."""
     moves_s: int
     period_s: int
 
@@ -36,12 +36,10 @@ class Activity(NamedTuple):
             return NOTHING
         return self.seconds[into % len(self.seconds)]
 
-    def travel(self, second: int) -> int:
-        """In this second of the home's time."""
+    def index(self, second: int) -> int:
+        """Which of them comes in this second; -1: none."""
         into = second % self.period_s if self.period_s else second
-        if self.period_s and into >= self.moves_s:
-            return 0
-        return self.travels[into % len(self.seconds)]
+        return -1 if self.period_s and into >= self.moves_s else into % len(self.seconds)
 
     def next_s(self, now_s: float) -> float:
         """Of a moment without movement: when some comes."""
@@ -62,12 +60,7 @@ def activity(name: str) -> Activity:
 
 
 def _travels(seconds: tuple["array[int]", ...]) -> tuple[int, ...]:
-    found = []
-    for at, second in enumerate(seconds):
-        before = seconds[at - 1][-3:] or second[:3]
-        vectors = [*before, *second]
-        found.append(sum(abs(vectors[i + 3] - vectors[i]) for i in range(len(second))))
-    return tuple(found)
+    return tuple(sum(abs(second[i + 3] - second[i]) for i in range(len(second) - 3)) for second in seconds)
 
 
 @cache

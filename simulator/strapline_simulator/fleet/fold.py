@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, Protocol
 from strapline_gateway.calls import CONTACT_PERIOD_S
 from strapline_simulator.fleet.agenda import Agenda
 from strapline_simulator.fleet.engine_base import Base
+from strapline_simulator.fleet.engine_centre import CentreUnit
+from strapline_simulator.fleet.engine_post import Post
 from strapline_simulator.fleet.engine_tag import TagUnit
 from strapline_simulator.fleet.fold_motion import MotionFold
 from strapline_simulator.world.radio import SENSITIVITY_DBM
@@ -21,7 +23,7 @@ from strapline_simulator.world.radio import SENSITIVITY_DBM
 BOUND_S = 150.0
 """From a call that was due each 120 s, with its heartbeats and tries, to what follows from its absence."""
 
-_WORTH_MS = 20_000
+_WORTH_MS = 15_000
 _SURE_DB = 10.0
 """So far above or below what the radio hears at all, five times the fading, nobody is at the edge of its reach."""
 
@@ -31,6 +33,10 @@ _ASK_HEARTBEATS = 2.4
 _HEARD_SHARE = 0.95
 _LEAST_PERCENT = 12
 """Below it the battery's ladder and its sagging voltage are lived through."""
+
+
+_IDLE = (Post.publish_due, CentreUnit._look)
+"""With nothing to publish the one does nothing; of the other the centre itself says when it has something to do."""
 
 
 class _Stretch(NamedTuple):
@@ -45,6 +51,7 @@ class Folded(Protocol):
     agenda: Agenda
     base: Base
     ingress: Base
+    centre: CentreUnit
     units: list[TagUnit]
 
 
@@ -85,9 +92,13 @@ class Folder:
     def _next_call_ms(self) -> int:
         """When the agenda has something to do that is neither a tag's nor a station's clock, nor void."""
         home = self._home
-        own = {*map(id, home.units), id(home.base), id(home.ingress), id(home.base.post), id(home.ingress.post)}
-        times = [at for at, _, call, _ in home.agenda.heap if id(getattr(call, "__self__", None)) not in own]
-        return min([home.agenda.until_ms, *times])
+        own = {*map(id, home.units), id(home.base), id(home.ingress)}
+        times = [
+            at
+            for at, _, call, _ in home.agenda.heap
+            if id(getattr(call, "__self__", None)) not in own and getattr(call, "__func__", None) not in _IDLE
+        ]
+        return min([home.agenda.until_ms, home.centre.next_ms, *times])
 
     # May it?
 

@@ -19,16 +19,18 @@ class MotionFold:
         """The next to be fed."""
         self._feeds, self._travelled, self._still = motion._feeds, motion._travelled, motion._still
         self._moving, self._resting = situation.moving, situation.resting
+        self._last = motion._x, motion._y, motion._z
 
     def walk(self, end: int) -> int:
-        """Up to this second at most; gives where it stopped: at the beginning of the window in which something would be told."""
+        """Up to this second at most; gives where it stopped: at the second whose feed would tell something."""
         while self.second < end:
             if not self._feeds and self._skip(end):
                 continue
-            state = self._feeds, self._travelled, self._still, self._moving, self._resting, self.second
-            if not self._window(end):
-                self._feeds, self._travelled, self._still, self._moving, self._resting, self.second = state
+            state = self._feeds, self._travelled, self._still, self._moving, self._resting, self._last
+            if not self._feed():
+                self._feeds, self._travelled, self._still, self._moving, self._resting, self._last = state
                 break
+            self.second += 1
         return self.second
 
     def _skip(self, end: int) -> bool:
@@ -51,35 +53,41 @@ class MotionFold:
         into = self.second % activity.period_s
         return 0 if into < activity.moves_s else activity.period_s - into
 
-    def _window(self, end: int) -> bool:
-        """To the end of the window, or to `end`; False where something would be told in it."""
-        motion, config = self._motion, self._motion._config
-        while self.second < end:
-            travel = self._activity.travel(self.second)
-            if travel and self._resting and travel >= config.motion_wake_mg and not self._wake():
-                return False
-            self._travelled += travel
-            self._feeds += 1
-            self.second += 1
-            if self._feeds < _WINDOW:
-                continue
-            is_moving = self._travelled >= config.moving_mg
-            self._feeds = self._travelled = 0
-            if is_moving:
-                return self._wake()
-            self._moving = False
-            self._still += _WINDOW
-            return self._resting or self._still < config.rest_after_s or self._rest(motion, config)
-        return True
+    def _feed(self) -> bool:
+        """One second; False where something would be told in it."""
+        config = self._motion._config
+        travel = self._travel()
+        if travel and self._resting and travel >= config.motion_wake_mg and not self._wake():
+            return False
+        self._travelled += travel
+        self._feeds += 1
+        if self._feeds < _WINDOW:
+            return True
+        is_moving = self._travelled >= config.moving_mg
+        self._feeds = self._travelled = 0
+        if is_moving:
+            return self._wake()
+        self._moving = False
+        self._still += _WINDOW
+        return self._resting or self._still < config.rest_after_s or self._rest()
+
+    def _travel(self) -> int:
+        activity = self._activity
+        at = activity.index(self.second)
+        if at < 0 or not activity.seconds[at]:
+            return 0
+        vectors, (x, y, z) = activity.seconds[at], self._last
+        self._last = vectors[-3], vectors[-2], vectors[-1]
+        return activity.travels[at] + abs(vectors[0] - x) + abs(vectors[1] - y) + abs(vectors[2] - z)
 
     def _wake(self) -> bool:
         self._moving, self._resting, self._still = True, False, 0
         return not self._motion._told
 
-    def _rest(self, motion: Any, config: Any) -> bool:
-        now_ms = (self.second - 1) * 1000
-        told_at = motion._told_at
-        if motion._situation.armed and (told_at is None or now_ms - told_at >= config.rest_told_s * 1000):
+    def _rest(self) -> bool:
+        motion = self._motion
+        told_at, pause_ms = motion._told_at, motion._config.rest_told_s * 1000
+        if motion._situation.armed and (told_at is None or self.second * 1000 - told_at >= pause_ms):
             return False
         self._resting = True
         return True
@@ -90,6 +98,4 @@ class MotionFold:
         situation = motion._situation
         motion._feeds, motion._travelled, motion._still = self._feeds, self._travelled, self._still
         situation.moving, situation.resting = self._moving, self._resting
-        last = self._activity.at(self.second - 1)
-        if last:
-            motion._x, motion._y, motion._z = last[-3:]
+        motion._x, motion._y, motion._z = self._last

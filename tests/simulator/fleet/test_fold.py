@@ -92,7 +92,9 @@ def test_a_folded_life_comes_out_the_same(life):
 
 
 def test_the_next_heartbeat_after_a_fold_is_taken_and_its_counter_was_never_used():
-    specs = [home(tag("7a900001", "home-rf", (600.0, "motion", "still")), hours=30, fold=fold) for fold in (False, True)]
+    specs = [
+        home(tag("7a900001", "home-rf", (600.0, "motion", "still")), hours=30, fold=fold) for fold in (False, True)
+    ]
     whole, folded = map(run_home, specs)
     assert folded.heartbeats_folded > 100 * folded.heartbeats_sent
     assert folded.refused == whole.refused == {}
@@ -102,7 +104,10 @@ def test_the_next_heartbeat_after_a_fold_is_taken_and_its_counter_was_never_used
 
 
 def test_two_tags_of_one_home_are_folded_together_or_not_at_all():
-    tags = [tag("7a900001", "home-rf", (7200.0, "cut_strap", True)), tag("7a900002", "home-rf", (9000.0, "motion", "sleep"))]
+    tags = [
+        tag("7a900001", "home-rf", (7200.0, "cut_strap", True)),
+        tag("7a900002", "home-rf", (9000.0, "motion", "sleep")),
+    ]
     whole, folded = (run_home(home(*tags, hours=6, fold=fold)) for fold in (False, True))
     assert folded.records == whole.records
     assert Counter(told[::2] for told in folded.alerts) == Counter(told[::2] for told in whole.alerts)
@@ -120,7 +125,7 @@ def test_two_tags_of_one_home_are_folded_together_or_not_at_all():
 def test_motion_is_walked_as_it_is_fed(travels, moves_s, period_s, phase, armed, strides):
     """Whatever is moved: where the walk goes on, the detector would have told nothing, and stands where the walk says."""
     vectors = tuple([travel, 0, 0, 0, 0, 0] for travel in travels)
-    activity = Activity(vectors, tuple(_travel(vectors, at) for at in range(len(vectors))), min(moves_s, period_s), period_s)
+    activity = Activity(vectors, tuple(abs(one[3] - one[0]) for one in vectors), min(moves_s, period_s), period_s)
     told, config, situation = [], Config({"rest_told_s": 900}), Situation()
     situation.armed = armed
     motion = Motion(config, situation, lambda code, now, detail: told.append((code, now)))
@@ -141,10 +146,6 @@ def test_motion_is_walked_as_it_is_fed(travels, moves_s, period_s, phase, armed,
         second = stopped
 
 
-def _travel(vectors, at):
-    return abs(vectors[at][0] - vectors[at - 1][3]) + abs(vectors[at][3] - vectors[at][0])
-
-
 def _feed(motion, activity, second):
     vectors = activity.at(second)
     motion.feed(second * 1000, vectors, len(vectors) // 3)
@@ -159,7 +160,11 @@ def _copy(motion, config, situation):
 
 
 def _state(motion, situation):
-    held = {name: value for name, value in vars(motion).items() if name in ("_feeds", "_travelled", "_still", "_told", "_told_at")}
+    held = {
+        name: value
+        for name, value in vars(motion).items()
+        if name in ("_x", "_feeds", "_travelled", "_still", "_told", "_told_at")
+    }
     return held, situation.moving, situation.resting
 
 
@@ -167,6 +172,8 @@ def _state(motion, situation):
 def test_who_is_away_with_a_receiver_is_not_folded(profile):
     life = [(1200.0, "go", (*TOWN, 300.0))]
     often = {"beacon_period_s": 1800}
-    whole, folded = (run_home(home(tag("7a900001", profile, *life, settings=often), hours=1.6, fold=fold)) for fold in (False, True))
+    whole, folded = (
+        run_home(home(tag("7a900001", profile, *life, settings=often), hours=1.6, fold=fold)) for fold in (False, True)
+    )
     assert whole.records["fix"] > 15
     assert abs(folded.records["fix"] - whole.records["fix"]) <= 4

@@ -49,7 +49,10 @@ def test_what_happens_without_a_line_comes_when_it_is_back():
     late = Sown(5400.0, "strap_cut", ("strap_open",), 300.0)
     result = run_home(home(tag("7a900001", "home-rf", *life, sown=[late]), hours=1.7))
     assert [sown for sown, _ in result.caught] == [late]
-    assert {told.code: told.cause for told in result.alerts} == {"gateway_lost": "gateway_line", "strap_open": "strap_cut"}
+    assert {told.code: told.cause for told in result.alerts} == {
+        "gateway_lost": "gateway_line",
+        "strap_open": "strap_cut",
+    }
     assert result.missing == 0
 
 

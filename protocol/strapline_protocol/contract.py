@@ -179,8 +179,12 @@ def _is_sealed(seal: str, topic: str, content: str, key: bytes) -> bool:
 
 
 def _is_shallow(value: Any, levels: int) -> bool:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return levels > 0 and all(_is_shallow(part, levels - 1) for part in inner)
+    if levels <= 0:
+        return False
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        if levels == 1 or (isinstance(part, dict | list) and not _is_shallow(part, levels - 1)):
+            return False
+    return True
 
 
 def _seal_of(topic: str, text: str, key: bytes) -> str:

@@ -5,15 +5,17 @@ from strapline_wire.errors import LocalProtocolError
 
 _BLOCK = 64
 _DIGEST = 32
+_INNER = int.from_bytes(b"\x36" * _BLOCK, "big")
+_OUTER = int.from_bytes(b"\x5c" * _BLOCK, "big")
 
 
 def hmac_sha256(key: bytes, message: bytes) -> bytes:
     if len(key) > _BLOCK:
         key = sha256(key).digest()
-    key = key + bytes(_BLOCK - len(key))
-    inner = sha256(bytes([b ^ 0x36 for b in key]))
+    number = int.from_bytes(key + bytes(_BLOCK - len(key)), "big")  # as one: a loop over bytes costs more than the hashes
+    inner = sha256((number ^ _INNER).to_bytes(_BLOCK, "big"))
     inner.update(message)
-    outer = sha256(bytes([b ^ 0x5C for b in key]))
+    outer = sha256((number ^ _OUTER).to_bytes(_BLOCK, "big"))
     outer.update(inner.digest())
     return outer.digest()
 

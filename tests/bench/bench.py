@@ -11,6 +11,7 @@ from pathlib import Path
 
 import protocol_speed
 from chain_rows import chain_rows
+from fleet_speed import fleet_speed
 from gateway_scale import gateway_scale
 from rich.console import Console
 from rich.table import Table
@@ -154,6 +155,8 @@ def measure(tell):
     of_gateway = chain_rows()
     tell("gateway with ten thousand tags")
     of_gateway |= gateway_scale()
+    tell("a fleet in one process")
+    of_fleet = fleet_speed()
     tell("demo on model")
     model = round(speed("model"))
     tell("demo on micropython")
@@ -166,6 +169,7 @@ def measure(tell):
     return (
         of_protocol
         | of_gateway
+        | of_fleet
         | {
             "demo_simulated_s_per_wall_s": entry(real, "s/s", baseline={"name": "the same on model", "value": model}),
             "demo_simulated_s_per_wall_s_model": entry(model, "s/s"),

@@ -1,0 +1,128 @@
+"""`strapline fleet`: many homes of ordinary lives, with tampers sown in; what was missed and what was false."""
+
+import os
+import time
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from strapline_protocol.errors import UserError
+
+OUT = Path("out/fleet")
+FALSE_ALERTS_LIMIT = 0.01
+"""R29, per person-day."""
+
+_LOG_WIDTH = 160
+
+
+def fleet(
+    tags: Annotated[int, typer.Option("--tags", min=1, help="How many tags.")] = 20,
+    hours: Annotated[float, typer.Option("--hours", min=0.1, help="How long they are worn, in simulated time.")] = 24.0,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes; those of all cores unless given.")] = os.cpu_count() or 1,
+    dask: Annotated[
+        str | None, typer.Option(metavar="tcp://HOST:PORT", help="The scheduler of a Dask cluster, which then does the work.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of every choice: places, lives, weather, radio, tampers.")] = 1,
+    fold: Annotated[bool, typer.Option("--fold", help="Work out quiet stretches instead of building each heartbeat.")] = False,
+    tampers: Annotated[float, typer.Option(min=0, max=24, help="Tampers sown for each person-day, on average.")] = 0.02,
+    mix: Annotated[str | None, typer.Option(metavar="PROFILE=SHARE,…", help="Shares of the profiles.")] = None,
+    start: Annotated[str, typer.Option(help="The local date on which the lives begin.")] = "2026-03-02",
+    zone: Annotated[str, typer.Option(help="Time zone of the homes.")] = "Europe/Berlin",
+    false_alerts_limit: Annotated[float, typer.Option(min=0, help="False alerts per person-day that are borne.")] = FALSE_ALERTS_LIMIT,
+    out: Annotated[Path, typer.Option(help="Folder of the results; a run that was stopped goes on from it.")] = OUT,
+    json_file: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write fleet.json there too; - for standard output.")
+    ] = None,
+) -> None:
+    """Simulate a fleet and count what was missed and what was false.
+
+    Exit status: 0 where no tamper was missed, no record lost, and false alerts are within the limit; 1 otherwise; 2 for a mistake.
+    """
+    from rich.console import Console
+
+    from strapline_simulator.fleet.folder import RunFolder
+    from strapline_simulator.fleet.progress import FleetProgress
+    from strapline_simulator.fleet.question import DEFAULT_MIX, Question, data_fingerprint, parse_mix, shards
+    from strapline_simulator.fleet.run import Means, complete
+    from strapline_simulator.fleet.shards import run_shard
+
+    question = Question(
+        tags=tags,
+        hours=hours,
+        seed=seed,
+        start=_date(start),
+        zone=_zone(zone),
+        mix=parse_mix(mix) if mix is not None else DEFAULT_MIX,
+        tampers=tampers,
+        fold=fold,
+        data=data_fingerprint(),
+    )
+    console = Console(stderr=json_file == "-", highlight=False)
+    if not console.is_terminal:
+        console.width = _LOG_WIDTH
+    with RunFolder(out, question) as folder:
+        done = folder.done()
+        planned = shards(question)
+        days = [shard.tag_hours(hours) / 24 for shard in planned]
+        progress = FleetProgress(console, sum(days), sum(days[n] for n in done), time.monotonic)
+        try:
+            with progress:
+                complete(run_shard, question, folder, Means(jobs, dask), lambda shard: progress.advance(days[shard.number]))
+        except KeyboardInterrupt:
+            console.print(f"stopped; what is done is in {out}: ask the same again to go on")
+            raise typer.Exit(130) from None
+        passed = _conclude(question, folder, false_alerts_limit, json_file, console)
+    raise typer.Exit(0 if passed else 1)
+
+
+def _conclude(question: "object", folder: "object", limit: float, json_file: str | None, console: "object") -> bool:
+    from rich.console import Console
+
+    from strapline_simulator.fleet.folder import RunFolder
+    from strapline_simulator.fleet.page import render_page
+    from strapline_simulator.fleet.parquet import write_tables
+    from strapline_simulator.fleet.question import Question, shards
+    from strapline_simulator.fleet.summary import summarise
+    from strapline_simulator.fleet.words import tell
+
+    assert isinstance(question, Question) and isinstance(folder, RunFolder) and isinstance(console, Console)
+    planned = shards(question)
+    summary = summarise(question, folder.results(planned), limit)
+    text = summary.to_json()
+    written = [
+        _write(folder.path / "report.html", render_page(summary)),
+        _write(folder.path / "fleet.json", text),
+        *write_tables(question, folder.results(planned), folder.path),
+    ]
+    if json_file == "-":
+        typer.echo(text, nl=False)
+    elif json_file is not None:
+        written.append(_write(Path(json_file), text))
+    tell(summary, console)
+    console.print("written: " + ", ".join(map(str, written)))
+    return summary.passed
+
+
+def _write(path: Path, text: str) -> Path:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; give a file that can be written") from None
+    return path
+
+
+def _date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise UserError(f"--start {text}: no date; write one such as 2026-03-02") from None
+
+
+def _zone(name: str) -> str:
+    from zoneinfo import available_timezones
+
+    if name not in available_timezones():
+        raise UserError(f"--zone {name}: no time zone; write one such as Europe/Berlin")
+    return name

@@ -1,0 +1,107 @@
+"""Where shards are run: in this process, in processes of this machine, or on a Dask cluster. The results are the same.
+
+A worker that dies takes its shard with it, and the shard runs again. Whoever stops the run leaves no process behind.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
+from typing import Any
+
+from strapline_protocol.errors import UserError
+from strapline_simulator.fleet.question import Question, Shard
+from strapline_simulator.fleet.spec import HomeResult
+
+Work = Callable[[Question, Shard], list[HomeResult]]
+"""A function of a module, which workers can import."""
+
+Done = tuple[Shard, list[HomeResult]]
+
+_DEATHS = 3
+"""So many times in a row without a shard done: it is the shards' own fault, not an accident's."""
+
+
+def run_here(work: Work, question: Question, shards: Sequence[Shard]) -> Iterator[Done]:
+    """One after the other, in this process."""
+    for shard in shards:
+        yield shard, work(question, shard)
+
+
+def run_in_processes(work: Work, question: Question, shards: Sequence[Shard], jobs: int) -> Iterator[Done]:
+    """In `jobs` processes, as they get done. Raises `UserError` where workers die again and again."""
+    waiting = {shard.number: shard for shard in shards}
+    deaths = 0
+    while waiting:
+        try:
+            for shard, results in _in_one_pool(work, question, list(waiting.values()), jobs):
+                del waiting[shard.number]
+                deaths = 0
+                yield shard, results
+        except BrokenProcessPool:
+            deaths += 1
+            if deaths == _DEATHS:
+                raise UserError(
+                    f"{_DEATHS} workers died in a row; is there enough memory for --jobs {jobs}? What is done is kept: ask the same again"
+                ) from None
+
+
+def _in_one_pool(work: Work, question: Question, shards: Sequence[Shard], jobs: int) -> Iterator[Done]:
+    context = multiprocessing.get_context("spawn")  # a fork would take this process's threads and locks along
+    theirs, ours = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(min(jobs, len(shards)), context, _end_with, (theirs,))
+    try:
+        running: dict[Future[list[HomeResult]], Shard] = {pool.submit(work, question, shard): shard for shard in shards}
+        while running:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                yield running.pop(future), future.result()
+    finally:
+        ours.close()  # who is still at work ends now
+        pool.shutdown(wait=True, cancel_futures=True)
+        theirs.close()
+
+
+def _end_with(theirs: Connection) -> None:
+    """In each worker: Ctrl-C is the first process's to decide on, and where that is gone, nobody wants the result."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        theirs.poll(None)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def run_on_dask(work: Work, question: Question, shards: Sequence[Shard], address: str) -> Iterator[Done]:
+    """On the cluster whose scheduler is there. Its workers need this package, and the same recordings."""
+    client = _client(address)
+    with client:
+        from distributed import as_completed
+        from distributed.scheduler import KilledWorker
+
+        running: dict[Any, Shard] = {
+            client.submit(work, question, shard, pure=False, retries=_DEATHS): shard for shard in shards
+        }
+        try:
+            for future in as_completed(list(running)):
+                yield running.pop(future), future.result()
+        except KilledWorker as error:
+            raise UserError(f"--dask {address}: workers died with the same shard again and again ({error.task})") from None
+        finally:
+            client.cancel(list(running))
+
+
+def _client(address: str) -> Any:
+    try:
+        from distributed import Client
+    except ModuleNotFoundError:
+        raise UserError("--dask needs Dask: pip install 'strapline[fleet]'") from None
+    try:
+        return Client(address, timeout=10, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"--dask {address}: no scheduler answers ({reason}); start one with `dask scheduler`") from None

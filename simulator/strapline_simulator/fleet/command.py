@@ -43,6 +43,7 @@ def fleet(
     from rich.console import Console
 
     from strapline_simulator.fleet.folder import RunFolder
+    from strapline_simulator.fleet.outcome import conclude
     from strapline_simulator.fleet.progress import FleetProgress
     from strapline_simulator.fleet.question import DEFAULT_MIX, Question, data_fingerprint, parse_mix, shards
     from strapline_simulator.fleet.run import Means, complete
@@ -73,44 +74,8 @@ def fleet(
         except KeyboardInterrupt:
             console.print(f"stopped; what is done is in {out}: ask the same again to go on")
             raise typer.Exit(130) from None
-        passed = _conclude(question, folder, false_alerts_limit, json_file, console)
-    raise typer.Exit(0 if passed else 1)
-
-
-def _conclude(question: "object", folder: "object", limit: float, json_file: str | None, console: "object") -> bool:
-    from rich.console import Console
-
-    from strapline_simulator.fleet.folder import RunFolder
-    from strapline_simulator.fleet.page import render_page
-    from strapline_simulator.fleet.parquet import write_tables
-    from strapline_simulator.fleet.question import Question, shards
-    from strapline_simulator.fleet.summary import summarise
-    from strapline_simulator.fleet.words import tell
-
-    assert isinstance(question, Question) and isinstance(folder, RunFolder) and isinstance(console, Console)
-    planned = shards(question)
-    summary = summarise(question, folder.results(planned), limit)
-    text = summary.to_json()
-    written = [
-        _write(folder.path / "report.html", render_page(summary)),
-        _write(folder.path / "fleet.json", text),
-        *write_tables(question, folder.results(planned), folder.path),
-    ]
-    if json_file == "-":
-        typer.echo(text, nl=False)
-    elif json_file is not None:
-        written.append(_write(Path(json_file), text))
-    tell(summary, console)
-    console.print("written: " + ", ".join(map(str, written)))
-    return summary.passed
-
-
-def _write(path: Path, text: str) -> Path:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; give a file that can be written") from None
-    return path
+        summary = conclude(question, folder, planned, false_alerts_limit, json_file, console)
+    raise typer.Exit(0 if summary.passed else 1)
 
 
 def _date(text: str) -> str:

@@ -5,6 +5,7 @@ from strapline_simulator.fleet.home import run_home
 from strapline_simulator.fleet.life import home_spec
 from strapline_simulator.fleet.question import Household, Question, Shard, data_fingerprint
 from strapline_simulator.fleet.spec import HomeResult, HomeSpec
+from strapline_simulator.fleet.truth import judge
 
 
 def spec_of(question: Question, home: Household) -> HomeSpec:
@@ -28,4 +29,8 @@ def run_shard(question: Question, shard: Shard) -> list[HomeResult]:
         raise UserError(
             "a worker has other recordings than the one who asks; set STRAPLINE_DATA to the same folder for all of them, or for none"
         )
-    return [run_home(spec_of(question, home)) for home in shard.homes]
+    return [_live(spec_of(question, home)) for home in shard.homes]
+
+
+def _live(spec: HomeSpec) -> HomeResult:
+    return judge(spec, run_home(spec))

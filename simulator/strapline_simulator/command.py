@@ -1,4 +1,4 @@
-"""The simulator's commands: `run`, `demo`, `scenarios`, `energy`, `chaos`, and the group `firmware`."""
+"""The simulator's commands: `run`, `demo`, `scenarios`, `energy`, `chaos`, `fleet`, and the group `firmware`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,7 @@ from strapline_simulator.conform.command import conform
 from strapline_simulator.energy.command import energy
 from strapline_simulator.firmware import signing_command
 from strapline_simulator.firmware.command import firmware
+from strapline_simulator.fleet.command import fleet
 from strapline_simulator.traces.command import trace
 
 Body = Annotated[
@@ -70,6 +71,7 @@ def register(app: typer.Typer) -> None:
     app.command()(chaos)
     app.command()(bluez)
     app.command()(conform)
+    app.command()(fleet)
     signing_command.register(firmware)
     app.add_typer(firmware, name="firmware")
     app.add_typer(trace, name="trace")

@@ -20,17 +20,24 @@ _LOG_WIDTH = 160
 def fleet(
     tags: Annotated[int, typer.Option("--tags", min=1, help="How many tags.")] = 20,
     hours: Annotated[float, typer.Option("--hours", min=0.1, help="How long they are worn, in simulated time.")] = 24.0,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes; those of all cores unless given.")] = os.cpu_count() or 1,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, help="Processes; those of all cores unless given.")
+    ] = os.cpu_count() or 1,
     dask: Annotated[
-        str | None, typer.Option(metavar="tcp://HOST:PORT", help="The scheduler of a Dask cluster, which then does the work.")
+        str | None,
+        typer.Option(metavar="tcp://HOST:PORT", help="The scheduler of a Dask cluster, which then does the work."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of every choice: places, lives, weather, radio, tampers.")] = 1,
-    fold: Annotated[bool, typer.Option("--fold", help="Work out quiet stretches instead of building each heartbeat.")] = False,
+    fold: Annotated[
+        bool, typer.Option("--fold", help="Work out quiet stretches instead of building each heartbeat.")
+    ] = False,
     tampers: Annotated[float, typer.Option(min=0, max=24, help="Tampers sown for each person-day, on average.")] = 0.02,
     mix: Annotated[str | None, typer.Option(metavar="PROFILE=SHARE,…", help="Shares of the profiles.")] = None,
     start: Annotated[str, typer.Option(help="The local date on which the lives begin.")] = "2026-03-02",
     zone: Annotated[str, typer.Option(help="Time zone of the homes.")] = "Europe/Berlin",
-    false_alerts_limit: Annotated[float, typer.Option(min=0, help="False alerts per person-day that are borne.")] = FALSE_ALERTS_LIMIT,
+    false_alerts_limit: Annotated[
+        float, typer.Option(min=0, help="False alerts per person-day that are borne.")
+    ] = FALSE_ALERTS_LIMIT,
     out: Annotated[Path, typer.Option(help="Folder of the results; a run that was stopped goes on from it.")] = OUT,
     json_file: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write fleet.json there too; - for standard output.")
@@ -70,7 +77,9 @@ def fleet(
         progress = FleetProgress(console, sum(days), sum(days[n] for n in done), time.monotonic)
         try:
             with progress:
-                complete(run_shard, question, folder, Means(jobs, dask), lambda shard: progress.advance(days[shard.number]))
+                complete(
+                    run_shard, question, folder, Means(jobs, dask), lambda shard: progress.advance(days[shard.number])
+                )
         except KeyboardInterrupt:
             console.print(f"stopped; what is done is in {out}: ask the same again to go on")
             raise typer.Exit(130) from None

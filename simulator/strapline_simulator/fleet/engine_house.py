@@ -146,6 +146,11 @@ class Home:
         self._house.set_mains(self.agenda.now_ms / 1000, there)
         self._look_at_house()
 
+    def shake(self, deviation_mg: int) -> None:
+        """What the base station's accelerometer says of the past second."""
+        self._house.watch.feed_motion(self.agenda.now_ms / 1000, deviation_mg)
+        self._look_at_house()
+
     def _connect(self) -> None:
         up = self._broker_up
         at_home = up and self._line_up and self.base.is_on

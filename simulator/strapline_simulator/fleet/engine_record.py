@@ -31,7 +31,8 @@ class Observer:
         self.latencies_s: list[float] = []
         self._heard: dict[str, list[tuple[float, str]]] = {}
         """By tag: when the centre had an event, or raised an alert, and its code."""
-        self._alerts: dict[int, tuple[float, Alert]] = {}
+        self._alerts: dict[tuple[int, int], tuple[float, Alert]] = {}
+        """By id, and how often it had happened: what recurs while nobody has looked is one more thing to look at."""
         home.centre.on_entry = self._entered
         home.centre.on_change = self._changed
 
@@ -61,14 +62,16 @@ class Observer:
 
     def _changed(self, what: str, alert: Alert) -> None:
         self.log.append((self._now_s, alert.subject, alert.id, "alert", what, alert.code))
-        if what == "raised":
-            self._alerts[alert.id] = self._now_s, alert
+        if what in ("raised", "again"):
+            self._alerts[alert.id, alert.times] = self._now_s, alert
             self._heard.setdefault(alert.subject, []).append((self._now_s, alert.code))
         elif what == "named":
-            self._alerts[alert.id] = self._alerts[alert.id][0], alert
+            for key in [key for key in self._alerts if key[0] == alert.id]:
+                self._alerts[key] = self._alerts[key][0], alert
             self._heard.setdefault(alert.subject, []).append((self._now_s, alert.code))
         elif what == "merged":
-            self._alerts.pop(alert.id, None)
+            for key in [key for key in self._alerts if key[0] == alert.id]:
+                del self._alerts[key]
 
     # At the end.
 
@@ -93,8 +96,10 @@ class Observer:
 
     def _first(self, tag: str, sown: Sown) -> float | None:
         earliest, latest = sown.t_s - _ROUNDING_S, sown.t_s + sown.within_s + _ROUNDING_S
-        times = (at for at, code in self._heard.get(tag, ()) if code in sown.alarms and earliest <= at <= latest)
-        return next(times, None)
+        # What is done to the base station is told of the base station.
+        subjects = (tag, self._home.base.ident)
+        told = [heard for subject in subjects for heard in self._heard.get(subject, ())]
+        return min((at for at, code in told if code in sown.alarms and earliest <= at <= latest), default=None)
 
     def missing(self) -> int:
         """Records that were made so long ago that they were due, and are not at the centre, by no fault of the world's."""

@@ -10,10 +10,13 @@ from strapline_simulator.fleet.engine_lines import Modem
 from strapline_simulator.fleet.engine_tag import TagUnit
 from strapline_simulator.fleet.spec import Stimulus
 from strapline_simulator.scenario.orders import CurfewOrder
-from strapline_simulator.world.shelter import STEP_S, STREET_DBM
+from strapline_simulator.world.house import handling_mg
+from strapline_simulator.world.shelter import SHELTERS, STEP_S, STREET_DBM
 
 _KEY_ID = 0x00E1EC01
 _NO_CELL_DBM = -140
+_JAMMED = 200
+"""What a receiver's jamming indicator says beside a jammer, of 255."""
 
 
 class House(Protocol):
@@ -28,6 +31,8 @@ class House(Protocol):
     def mains(self, *, there: bool) -> None: ...
 
     def broker(self, *, up: bool) -> None: ...
+
+    def shake(self, deviation_mg: int) -> None: ...
 
 
 def carry_out(house: House, unit: TagUnit, stimulus: Stimulus) -> None:
@@ -151,6 +156,23 @@ def _curfew(house: House, unit: TagUnit, order: Any) -> None:
     house.centre.settle()
 
 
+def _press_button(_house: House, unit: TagUnit, for_s: float) -> None:
+    unit.feed(unit.tag.feed_button, True)
+    unit.agenda.after(round(for_s * 1000), lambda _nothing: unit.feed(unit.tag.feed_button, False))
+
+
+def _jammer(_house: House, unit: TagUnit, on: bool) -> None:
+    """Somebody drowns the sky in noise; the receiver hears that."""
+    wearer = unit.wearer
+    wearer.jam = _JAMMED if on else 0
+    wearer.sky = "none" if on else SHELTERS[wearer.shelter].sky
+
+
+def _gateway_moved(house: House, unit: TagUnit, how: str) -> None:
+    for second, deviation_mg in enumerate(handling_mg(how)):
+        unit.agenda.after(second * 1000, house.shake, deviation_mg)
+
+
 VERBS: dict[str, Callable[[House, TagUnit, Any], None]] = {
     "present_key": _present_key,
     "go": _go,
@@ -174,5 +196,8 @@ VERBS: dict[str, Callable[[House, TagUnit, Any], None]] = {
     "gateway_line": lambda house, _unit, up: house.line(up=up),
     "gateway_mains": lambda house, _unit, there: house.mains(there=there),
     "curfew": _curfew,
+    "press_button": _press_button,
+    "jammer": _jammer,
+    "gateway_moved": _gateway_moved,
     "broker": lambda house, _unit, up: house.broker(up=up),
 }

@@ -57,7 +57,9 @@ class RunFolder:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise UserError(f"--out {self.path}: another run is at work there; wait for it, or give another folder") from None
+            raise UserError(
+                f"--out {self.path}: another run is at work there; wait for it, or give another folder"
+            ) from None
 
     def _hold_to_question(self) -> None:
         manifest = self.path / _MANIFEST
@@ -72,7 +74,9 @@ class RunFolder:
         if not isinstance(known, dict):
             raise UserError(f"{manifest}: damaged; give another folder with --out, or remove this one")
         if known != asked:
-            raise UserError(f"--out {self.path} holds another run ({_difference(known, asked)}); give another folder, or ask the same")
+            raise UserError(
+                f"--out {self.path} holds another run ({_difference(known, asked)}); give another folder, or ask the same"
+            )
 
     def done(self) -> set[int]:
         """Numbers of the shards that need not be run."""
@@ -93,7 +97,9 @@ class RunFolder:
 
 
 def _difference(known: dict[str, Any], asked: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {known.get(name)}, not {value}" for name, value in asked.items() if known.get(name) != value)
+    return ", ".join(
+        f"{name} {known.get(name)}, not {value}" for name, value in asked.items() if known.get(name) != value
+    )
 
 
 def _sum_line(body: str) -> str:

@@ -34,7 +34,7 @@ def home_spec(
     tampers: float = 0.0,
     fold: bool = False,
 ) -> HomeSpec:
-    """`start` with its time zone; `tampers` for each person-day on average. Profile and number of tags are drawn from `mix` unless given."""
+    """`start` with its time zone; `tampers` for each person-day on average. Without profile and tags they are drawn from `mix`."""
     random = Random(f"{seed}/home/{number}")
     drawn = random.choices(sorted(mix), [mix[name] for name in sorted(mix)])[0]
     kind = drawn if profile is None else profile
@@ -74,5 +74,3 @@ def _live(person: Person, calendar: Calendar, random: Random, tampers: float, *,
 def _ident(number: int, place: int) -> str:
     """Eight digits: six of the home, two of the tag in it."""
     return f"{number + 1:06x}{place + 1:02x}"
-
-

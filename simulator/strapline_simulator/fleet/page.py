@@ -12,7 +12,8 @@ from strapline_simulator.fleet.words import FALSE, seconds_words, spread_words
 from strapline_simulator.report.wording import code_words, count_words
 
 _LEFT_OUT = (
-    "Nobody was monitored. Lives are drawn from a seed: work, shifts, errands, sport, sick days and habits are assumptions where docs/fleets.md names no source.",
+    "Nobody was monitored. Lives are drawn from a seed: work, shifts, errands, sport, sick days and habits are assumptions "
+    "where docs/fleets.md names no source.",
     "Limbs and tags are two heat nodes; no sensor noise, no sun, no skin disorder but a cold limb.",
     "Motion is a handful of real recordings and made-up swings, played again and again.",
     "Radio is path loss with fading; no other 2.4 GHz traffic, no neighbours' walls, no adapter that goes deaf, no worn antenna.",
@@ -60,7 +61,11 @@ def _template() -> jinja2.Template:
 
 def _verdict(summary: Summary) -> dict[str, str]:
     if summary.passed:
-        return {"kind": "passed", "word": "PASSED", "sentence": "Nothing was missed, nothing was lost, and false alerts are within the limit."}
+        return {
+            "kind": "passed",
+            "word": "PASSED",
+            "sentence": "Nothing was missed, nothing was lost, and false alerts are within the limit.",
+        }
     failed = [text for text, holds, _ in _checks(summary) if not holds]
     return {"kind": "failed", "word": "FAILED", "sentence": "; ".join(failed) + "."}
 
@@ -98,7 +103,12 @@ def _cause_bars(summary: Summary) -> list[Bar]:
 def _latency_bars(summary: Summary) -> list[Bar]:
     slowest = max((tampers.after_s.max or 0.0 for tampers in summary.tampers.values()), default=0.0)
     return [
-        Bar(code_words(kind), (tampers.after_s.max or 0.0) / slowest if slowest else 0.0, spread_words(tampers.after_s), "away")
+        Bar(
+            code_words(kind),
+            (tampers.after_s.max or 0.0) / slowest if slowest else 0.0,
+            spread_words(tampers.after_s),
+            "away",
+        )
         for kind, tampers in summary.tampers.items()
     ]
 

@@ -17,12 +17,12 @@ class Tables:
 
     def __init__(self, question: Question) -> None:
         try:
-            import pyarrow
+            import pyarrow as pa
         except ModuleNotFoundError:
             raise UserError("Parquet needs pyarrow: pip install 'strapline[fleet]'") from None
         self._start = question.start_utc.astimezone(UTC)
         self._homes: dict[int, Household] = {home.number: home for home in households(question)}
-        self._schemas = _schemas(pyarrow)
+        self._schemas = _schemas(pa)
         self._rows: dict[str, list[dict[str, Any]]] = {name: [] for name in NAMES}
 
     def add(self, result: HomeResult) -> None:
@@ -35,27 +35,42 @@ class Tables:
             self._add_tamper(home, None, sown, after_s)
         for tag, sown in result.missed:
             self._add_tamper(home, tag, sown, None)
-        counts = ("tags", "person_days", "heartbeats_sent", "heartbeats_folded", "heartbeats_accepted", "missing", "digest", "wall_s")
+        counts = (
+            "tags",
+            "person_days",
+            "heartbeats_sent",
+            "heartbeats_folded",
+            "heartbeats_accepted",
+            "missing",
+            "digest",
+            "wall_s",
+        )
         row = {**home, **{name: getattr(result, name) for name in counts}}
-        row |= {"refused": sum(result.refused.values()), "records": sum(result.records.values()), "alerts": len(result.alerts)}
+        row |= {
+            "refused": sum(result.refused.values()),
+            "records": sum(result.records.values()),
+            "alerts": len(result.alerts),
+        }
         self._rows["homes"].append(row)
 
     def _add_tamper(self, home: dict[str, Any], tag: str | None, sown: Any, after_s: float | None) -> None:
         row = {**home, "tag": tag, "t_s": sown.t_s, "utc": self._utc(sown.t_s), "kind": sown.kind}
-        self._rows["tampers"].append({**row, "alarms": list(sown.alarms), "within_s": sown.within_s, "after_s": after_s})
+        self._rows["tampers"].append(
+            {**row, "alarms": list(sown.alarms), "within_s": sown.within_s, "after_s": after_s}
+        )
 
     def _utc(self, t_s: float) -> datetime:
         return self._start + timedelta(seconds=t_s)
 
     def write(self, folder: Path) -> list[Path]:
         """`alerts.parquet`, `tampers.parquet`, `homes.parquet`; each whole or not at all."""
-        import pyarrow
+        import pyarrow as pa
         from pyarrow import parquet
 
         written = []
         for name in NAMES:
             path = folder / f"{name}.parquet"
-            table = pyarrow.Table.from_pylist(self._rows[name], schema=self._schemas[name])
+            table = pa.Table.from_pylist(self._rows[name], schema=self._schemas[name])
             parquet.write_table(table, path.with_suffix(".tmp"), compression="zstd")
             path.with_suffix(".tmp").replace(path)
             written.append(path)

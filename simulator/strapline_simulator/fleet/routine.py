@@ -233,8 +233,10 @@ class Routine:
 
     def _is_free(self, span: Span) -> bool:
         wide = span.shrunk(-_APART_H * HOUR_S, -_APART_H * HOUR_S)
-        return span.begin_s > 2 * HOUR_S and not any(wide.meets(o.span) for o in self.outings) and not any(
-            span.meets(s.shrunk(-0.4 * HOUR_S, -0.4 * HOUR_S)) for s in self.sleeps
+        return (
+            span.begin_s > 2 * HOUR_S
+            and not any(wide.meets(o.span) for o in self.outings)
+            and not any(span.meets(s.shrunk(-0.4 * HOUR_S, -0.4 * HOUR_S)) for s in self.sleeps)
         )
 
 

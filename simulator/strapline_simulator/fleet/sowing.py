@@ -63,7 +63,11 @@ class Sower:
         span = self._random.choice(fitting)
         at = self._random.uniform(span.begin_s + _BEFORE_S, span.end_s - tamper.length_s)
         whole = Span(at - _BEFORE_S, at + tamper.length_s)
-        if whole.meets(_BEGINNING) or not self._diary.is_free(whole) or (name == "left_in_curfew" and self._may_leave(routine, whole)):
+        if (
+            whole.meets(_BEGINNING)
+            or not self._diary.is_free(whole)
+            or (name == "left_in_curfew" and self._may_leave(routine, whole))
+        ):
             return False
         self._enter(name, at, tamper, whole)
         return True
@@ -80,7 +84,9 @@ class Sower:
     def _may_leave(self, routine: Routine, whole: Span) -> bool:
         """Whether a window lies near: then it would be no breach."""
         day = int(whole.begin_s // 86400)
-        return any(whole.meets(window.shrunk(-900, -900)) for on in (day - 1, day, day + 1) for window in routine.allowed(on))
+        return any(
+            whole.meets(window.shrunk(-900, -900)) for on in (day - 1, day, day + 1) for window in routine.allowed(on)
+        )
 
     def _omit_call(self, routine: Routine) -> bool:
         outings = [o for o in routine.outings if o.span.length_s > 2400 and o.span.begin_s not in self.omitted]

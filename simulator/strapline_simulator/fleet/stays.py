@@ -183,7 +183,11 @@ class Stays:
             if wash and (at := self._hole(wash[0], 900)) is not None:
                 self._shower(at)
             day = int(sleep.begin_s // (24 * HOUR_S))
-            if evening and self._calendar.weekday(day) == self._person.bath_day and (at := self._hole(evening[0], 3000)):
+            if (
+                evening
+                and self._calendar.weekday(day) == self._person.bath_day
+                and (at := self._hole(evening[0], 3000))
+            ):
                 self._bathe(at)
             self._charge(sleep, evening)
 

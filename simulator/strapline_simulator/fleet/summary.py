@@ -217,7 +217,9 @@ class _Tally:
 
     def _tampers(self, kind: str) -> Tampers:
         after = self.caught.get(kind, [])
-        return Tampers(sown=len(after) + self.missed[kind], told=len(after), missed=self.missed[kind], after_s=spread(after))
+        return Tampers(
+            sown=len(after) + self.missed[kind], told=len(after), missed=self.missed[kind], after_s=spread(after)
+        )
 
     def _alerts(self) -> Alerts:
         days = self.person_days

@@ -11,7 +11,9 @@ FALSE = "none (false)"
 
 
 def tell(summary: Summary, console: Console) -> None:
-    console.print(f"{count_words(summary.tags)} simulated tags in {count_words(summary.homes)} homes, {summary.tag_years:,.2f} tag-years")
+    console.print(
+        f"{count_words(summary.tags)} simulated tags in {count_words(summary.homes)} homes, {summary.tag_years:,.2f} tag-years"
+    )
     if summary.tampers:
         console.print(_tampers(summary))
     if summary.alerts.by_cause:
@@ -36,7 +38,12 @@ def _tampers(summary: Summary) -> Table:
     for kind, tampers in summary.tampers.items():
         after = tampers.after_s
         table.add_row(
-            kind, str(tampers.sown), str(tampers.told), str(tampers.missed), seconds_words(after.p50), seconds_words(after.max)
+            kind,
+            str(tampers.sown),
+            str(tampers.told),
+            str(tampers.missed),
+            seconds_words(after.p50),
+            seconds_words(after.max),
         )
     return table
 
@@ -60,4 +67,5 @@ def spread_words(spread: Spread) -> str:
     """Such as `half within 0.4 s, 99 % within 12 s, at most 40 s`."""
     if spread.count == 0:
         return "none"
-    return f"half within {seconds_words(spread.p50)}, 99\N{NO-BREAK SPACE}% within {seconds_words(spread.p99)}, at most {seconds_words(spread.max)}"
+    p50, p99, most = (seconds_words(value) for value in (spread.p50, spread.p99, spread.max))
+    return f"half within {p50}, 99\N{NO-BREAK SPACE}% within {p99}, at most {most}"

@@ -22,6 +22,9 @@ Work = Callable[[Question, Shard], list[HomeResult]]
 
 Done = tuple[Shard, list[HomeResult]]
 
+ANSWER_S = 10.0
+"""A scheduler that says nothing for so long is not there."""
+
 _DEATHS = 3
 """So many times in a row without a shard done: it is the shards' own fault, not an accident's."""
 
@@ -87,10 +90,12 @@ def run_on_dask(work: Work, question: Question, shards: Sequence[Shard], address
             client.submit(work, question, shard, pure=False, retries=_DEATHS): shard for shard in shards
         }
         try:
-            for future in as_completed(list(running)):
+            for future in as_completed(list(running), loop=client.loop):
                 yield running.pop(future), future.result()
         except KilledWorker as error:
-            raise UserError(f"--dask {address}: workers died with the same shard again and again ({error.task})") from None
+            raise UserError(
+                f"--dask {address}: workers died with the same shard again and again ({error.task})"
+            ) from None
         finally:
             client.cancel(list(running))
 
@@ -101,7 +106,7 @@ def _client(address: str) -> Any:
     except ModuleNotFoundError:
         raise UserError("--dask needs Dask: pip install 'strapline[fleet]'") from None
     try:
-        return Client(address, timeout=10, set_as_default=False)
+        return Client(address, timeout=ANSWER_S, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"--dask {address}: no scheduler answers ({reason}); start one with `dask scheduler`") from None

@@ -53,7 +53,12 @@ def test_a_mix_is_read():
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("gps=3", "'gps' is no profile"), ("home-rf=many", "is no share"), ("home-rf=0", "all shares are 0"), ("", "no profile")],
+    [
+        ("gps=3", "'gps' is no profile"),
+        ("home-rf=many", "is no share"),
+        ("home-rf=0", "all shares are 0"),
+        ("", "no profile"),
+    ],
 )
 def test_a_mistaken_mix_is_told(text, told):
     with pytest.raises(UserError, match=told):

@@ -9,10 +9,11 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-import fleet_stand_in
 import pytest
 
+import fleet_stand_in
 from strapline_protocol.errors import UserError
+from strapline_simulator.fleet import workers
 from strapline_simulator.fleet.question import DEFAULT_MIX, Question, shards
 from strapline_simulator.fleet.spec import HomeResult
 from strapline_simulator.fleet.summary import summarise
@@ -72,7 +73,10 @@ def test_workers_end_with_the_first_process(tmp_path, how):
     script.write_text(_SLEEPERS)
     path = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
     first = subprocess.Popen(
-        [sys.executable, script, tmp_path], env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.DEVNULL, process_group=0
+        [sys.executable, script, tmp_path],
+        env={**os.environ, "PYTHONPATH": path},
+        stderr=subprocess.DEVNULL,
+        process_group=0,
     )
     try:
         workers = _wait_for(lambda: [int(file.stem) for file in tmp_path.glob("*.pid")], 2)
@@ -103,7 +107,7 @@ def _is_alive(pid):
 def cluster():
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", host="127.0.0.1"
     ) as cluster:
         yield cluster
 
@@ -120,7 +124,8 @@ def test_a_dask_worker_that_is_killed_changes_nothing(alone, tmp_path, cluster):
 
 
 @pytest.mark.filterwarnings("default")
-def test_a_cluster_that_is_not_there_is_told(unused_tcp_port_of_ours):
+def test_a_cluster_that_is_not_there_is_told(unused_tcp_port_of_ours, monkeypatch):
+    monkeypatch.setattr(workers, "ANSWER_S", 1.0)
     with pytest.raises(UserError, match="no scheduler answers"):
         list(run_on_dask(fleet_stand_in.work, ASKED, shards(ASKED), f"tcp://127.0.0.1:{unused_tcp_port_of_ours}"))
 

@@ -51,6 +51,7 @@ check: setup ## Check format, lint, types, layers and generated files; no tests
 	@echo "== generated: protocol" && $(BIN)/python -m strapline_protocol.generate --check
 	@echo "== generated: report schema" && $(BIN)/python -m strapline_simulator.report.schema --check
 	@echo "== generated: scenario schema" && $(BIN)/python -m strapline_simulator.scenario.schema docs/scenario.schema.json --check
+	@echo "== generated: fleet schema" && $(BIN)/python -m strapline_simulator.fleet.schema --check
 	@echo "== all checks passed"
 
 bench: setup ## Measure speed on this machine; prints JSON
@@ -84,6 +85,7 @@ generate: setup ## Write the generated files anew from the definitions
 	@$(BIN)/python -m strapline_protocol.generate
 	@$(BIN)/python -m strapline_simulator.report.schema
 	@$(BIN)/python -m strapline_simulator.scenario.schema docs/scenario.schema.json
+	@$(BIN)/python -m strapline_simulator.fleet.schema
 
 # A .venv that was copied along with its checkout runs the old checkout's code: pip's first line tells, and it is made anew.
 setup: ## Make .venv with everything in it, once; again when pyproject.toml or requirements.lock changed

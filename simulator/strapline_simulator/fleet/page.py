@@ -1,5 +1,6 @@
 """The summary as one page: the same look as a scenario's report, drawn in SVG, nothing fetched and no script."""
 
+import math
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -12,8 +13,7 @@ from strapline_simulator.fleet.words import FALSE, seconds_words, spread_words
 from strapline_simulator.report.wording import code_words, count_words
 
 _LEFT_OUT = (
-    "Nobody was monitored. Lives are drawn from a seed: work, shifts, errands, sport, sick days and habits are assumptions "
-    "where docs/fleets.md names no source.",
+    "Nobody was monitored. Lives are drawn from a seed; where docs/fleets.md names no source, habits are assumptions.",
     "Limbs and tags are two heat nodes; no sensor noise, no sun, no skin disorder but a cold limb.",
     "Motion is a handful of real recordings and made-up swings, played again and again.",
     "Radio is path loss with fading; no other 2.4 GHz traffic, no neighbours' walls, no adapter that goes deaf, no worn antenna.",
@@ -32,6 +32,18 @@ class Bar(NamedTuple):
     tone: str
 
 
+class Stretch(NamedTuple):
+    """One row on the axis of times, from half of them to the slowest."""
+
+    name: str
+    begins: float
+    ends: float
+    text: str
+
+
+_AXIS_S = (0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 14400.0)
+
+
 def render_page(summary: Summary) -> str:
     alerts = summary.alerts
     return _template().render(
@@ -48,6 +60,7 @@ def render_page(summary: Summary) -> str:
         causes=_cause_bars(summary),
         latencies=_latency_bars(summary),
         spreads=_spreads(summary),
+        ticks=[(_log_share(tick), seconds_words(tick)) for tick in _AXIS_S],
         left_out=_LEFT_OUT,
         question=_question(summary),
     )
@@ -100,14 +113,19 @@ def _cause_bars(summary: Summary) -> list[Bar]:
     ]
 
 
-def _latency_bars(summary: Summary) -> list[Bar]:
-    slowest = max((tampers.after_s.max or 0.0 for tampers in summary.tampers.values()), default=0.0)
+def _log_share(seconds: float | None) -> float:
+    """Where it lies on the axis, which is logarithmic."""
+    low, high = _AXIS_S[0], _AXIS_S[-1]
+    return math.log(min(high, max(low, seconds or low)) / low) / math.log(high / low)
+
+
+def _latency_bars(summary: Summary) -> list[Stretch]:
     return [
-        Bar(
+        Stretch(
             code_words(kind),
-            (tampers.after_s.max or 0.0) / slowest if slowest else 0.0,
+            _log_share(tampers.after_s.p50),
+            _log_share(tampers.after_s.max),
             spread_words(tampers.after_s),
-            "away",
         )
         for kind, tampers in summary.tampers.items()
     ]
@@ -117,7 +135,7 @@ def _spreads(summary: Summary) -> list[tuple[str, str, Spread]]:
     return [
         ("An alarm’s way, from its event to the centre", "s", summary.alarm_latency_s),
         ("Heartbeats of a tag in a day, by home", "", summary.heartbeats_per_tag_day),
-        ("Processor time for a tag’s day, by home", "s", summary.cpu_s_per_tag_day),
+        ("Real time for a tag’s day, by home", "s", summary.wall_s_per_tag_day),
     ]
 
 

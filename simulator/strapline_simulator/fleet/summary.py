@@ -112,8 +112,8 @@ class Summary(_Part):
     """From an alarm's event to the centre."""
     heartbeats_per_tag_day: Spread
     """Of homes."""
-    cpu_s_per_tag_day: Spread
-    """Of homes, on the machines that ran them; not part of the digest."""
+    wall_s_per_tag_day: Spread
+    """Of homes: how long a simulated day took where it was run; not part of the digest."""
     missed_tampers: tuple[Named, ...]
     """The first of them."""
     false_alerts: tuple[Named, ...]
@@ -151,7 +151,7 @@ class _Tally:
         self.false_ones: list[Named] = []
         self.latencies: list[float] = []
         self.beats: list[float] = []
-        self.cpu: list[float] = []
+        self.wall: list[float] = []
 
     def add(self, result: HomeResult) -> None:
         assert result.number not in self.digests, f"home {result.number} came twice"
@@ -164,7 +164,7 @@ class _Tally:
         self.latencies += result.latencies_s
         if result.person_days:
             self.beats.append((result.heartbeats_sent + result.heartbeats_folded) / result.person_days)
-            self.cpu.append(result.wall_s / result.person_days)
+            self.wall.append(result.wall_s / result.person_days)
         self._add_alerts(result)
         self._add_tampers(result)
 
@@ -209,7 +209,7 @@ class _Tally:
             records=_sorted(self.records),
             alarm_latency_s=spread(self.latencies),
             heartbeats_per_tag_day=spread(self.beats),
-            cpu_s_per_tag_day=spread(self.cpu),
+            wall_s_per_tag_day=spread(self.wall),
             missed_tampers=_first(self.missed_ones),
             false_alerts=_first(self.false_ones),
             digest=self._digest(),

@@ -118,7 +118,7 @@ def test_a_dask_worker_that_is_killed_changes_nothing(alone, tmp_path, cluster):
     marker = tmp_path / "dies"
     marker.touch()
     with cluster.get_client() as client:
-        client.run(os.environ.__setitem__, fleet_stand_in.DIES, str(marker))
+        client.run(fleet_stand_in.arm, str(marker))
     assert answer(run_on_dask(fleet_stand_in.work, ASKED, shards(ASKED), cluster.scheduler_address)) == alone
     assert not marker.exists()
 

@@ -1,4 +1,4 @@
-"""Work for a fleet's workers that needs no engine: results that follow from the question, and deaths where a test wants one."""
+"""Results of homes without an engine, and workers that die in the middle where a test wants it."""
 
 import hashlib
 import os
@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 from strapline_simulator.fleet.question import Household, Question, Shard
+from strapline_simulator.fleet.shards import run_shard
 from strapline_simulator.fleet.spec import HomeResult, Sown, Told
 
 DIES = "STRAPLINE_TEST_DIES"
@@ -13,13 +14,16 @@ DIES = "STRAPLINE_TEST_DIES"
 
 
 def work(question: Question, shard: Shard) -> list[HomeResult]:
-    """As `shards.run_shard`."""
-    results = []
-    for place, home in enumerate(shard.homes):
-        if place == len(shard.homes) // 2:
-            _die_once()
-        results.append(result_of(question, home))
-    return results
+    """As `shards.run_shard`, without lives."""
+    return [result_of(question, home) for home in shard.homes]
+
+
+def live(question: Question, shard: Shard) -> list[HomeResult]:
+    """`shards.run_shard` itself; who is to die dies behind the second shard's work, and its results are gone."""
+    results = run_shard(question, shard)
+    if shard.number == 1:
+        _die_once()
+    return [result._replace(wall_s=1.0) for result in results]
 
 
 def always_dies(_question: Question, _shard: Shard) -> list[HomeResult]:

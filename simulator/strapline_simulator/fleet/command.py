@@ -1,7 +1,6 @@
 """`strapline fleet`: many homes of ordinary lives, with tampers sown in; what was missed and what was false."""
 
 import os
-import time
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -49,12 +48,9 @@ def fleet(
     """
     from rich.console import Console
 
-    from strapline_simulator.fleet.folder import RunFolder
-    from strapline_simulator.fleet.outcome import conclude
-    from strapline_simulator.fleet.progress import FleetProgress
-    from strapline_simulator.fleet.question import DEFAULT_MIX, Question, data_fingerprint, parse_mix, shards
-    from strapline_simulator.fleet.run import Means, complete
-    from strapline_simulator.fleet.shards import run_shard
+    from strapline_simulator.fleet.outcome import Wanted, work_out
+    from strapline_simulator.fleet.question import DEFAULT_MIX, Question, data_fingerprint, parse_mix
+    from strapline_simulator.fleet.run import Means
 
     question = Question(
         tags=tags,
@@ -70,20 +66,11 @@ def fleet(
     console = Console(stderr=json_file == "-", highlight=False)
     if not console.is_terminal:
         console.width = _LOG_WIDTH
-    with RunFolder(out, question) as folder:
-        done = folder.done()
-        planned = shards(question)
-        days = [shard.tag_hours(hours) / 24 for shard in planned]
-        progress = FleetProgress(console, sum(days), sum(days[n] for n in done), time.monotonic)
-        try:
-            with progress:
-                complete(
-                    run_shard, question, folder, Means(jobs, dask), lambda shard: progress.advance(days[shard.number])
-                )
-        except KeyboardInterrupt:
-            console.print(f"stopped; what is done is in {out}: ask the same again to go on")
-            raise typer.Exit(130) from None
-        summary = conclude(question, folder, planned, false_alerts_limit, json_file, console)
+    try:
+        summary = work_out(question, Means(jobs, dask), Wanted(out, false_alerts_limit, json_file), console)
+    except KeyboardInterrupt:
+        console.print(f"stopped; what is done is in {out}: ask the same again to go on")
+        raise typer.Exit(130) from None
     raise typer.Exit(0 if summary.passed else 1)
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from fleet_stand_in import result_of
 
-import strapline_simulator.fleet as fleet
+from fleet_stand_in import result_of
+from strapline_simulator import fleet
 from strapline_simulator.fleet.page import render_page
 from strapline_simulator.fleet.parquet import write_tables
 from strapline_simulator.fleet.question import DEFAULT_MIX, Question, households
@@ -69,7 +69,8 @@ def test_the_page_says_all_of_it_and_fetches_nothing():
     page = render_page(summarise(ASKED, RESULTS, 0.01))
     for said in ("FAILED", "tampers were missed", "strap_cut", "none (false)", "What is modelled", "gateway mains"):
         assert said.lower() in page.lower()
-    assert "http" not in page.replace("http-equiv", "") and "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert "<script" not in page
 
 
 def test_the_tables_open_in_a_data_tool(tmp_path):
@@ -79,7 +80,8 @@ def test_the_tables_open_in_a_data_tool(tmp_path):
     alerts, tampers, homes = (
         pq.read_table(tmp_path / f"{name}.parquet").to_pylist() for name in ("alerts", "tampers", "homes")
     )
-    assert len(homes) == HOMES and {row["profile"] for row in homes} <= set(DEFAULT_MIX)
+    assert len(homes) == HOMES
+    assert {row["profile"] for row in homes} <= set(DEFAULT_MIX)
     assert sum(row["is_false"] for row in alerts) == len([row for row in alerts if row["cause"] == ""]) > 0
     assert alerts[0]["utc"].isoformat() == "2026-03-02T00:00:00.500000+00:00"  # an hour after midnight in Berlin
     assert [row["after_s"] is None for row in tampers].count(True) == len([n for n in range(HOMES) if n % 5 == 0])

@@ -14,12 +14,14 @@ import pytest
 import fleet_stand_in
 from strapline_protocol.errors import UserError
 from strapline_simulator.fleet import workers
-from strapline_simulator.fleet.question import DEFAULT_MIX, Question, shards
+from strapline_simulator.fleet.question import Question, Shard, data_fingerprint, households
 from strapline_simulator.fleet.spec import HomeResult
 from strapline_simulator.fleet.summary import summarise
 from strapline_simulator.fleet.workers import run_here, run_in_processes, run_on_dask
 
-ASKED = Question(60, 48.0, 1, "2026-03-02", "Europe/Berlin", DEFAULT_MIX, 0.02, False, "")
+ASKED = Question(5, 0.2, 1, "2026-03-02", "Europe/Berlin", {"home-rf": 1}, 0.0, False, data_fingerprint())
+SHARDS = [Shard(number, (home,)) for number, home in enumerate(households(ASKED))]
+"""Real homes, each a shard of its own."""
 
 
 def answer(done) -> str:
@@ -29,7 +31,7 @@ def answer(done) -> str:
 
 @pytest.fixture(scope="module")
 def alone():
-    return answer(run_here(fleet_stand_in.work, ASKED, shards(ASKED)))
+    return answer(run_here(fleet_stand_in.live, ASKED, SHARDS))
 
 
 @pytest.fixture
@@ -41,17 +43,17 @@ def deadly(tmp_path, monkeypatch) -> Path:
 
 
 def test_a_worker_that_is_killed_changes_nothing(alone, deadly):
-    assert answer(run_in_processes(fleet_stand_in.work, ASKED, shards(ASKED), 2)) == alone
+    assert answer(run_in_processes(fleet_stand_in.live, ASKED, SHARDS, 2)) == alone
     assert not deadly.exists()
 
 
 def test_workers_that_die_again_and_again_are_told():
     with pytest.raises(UserError, match="3 workers died in a row"):
-        list(run_in_processes(fleet_stand_in.always_dies, ASKED, shards(ASKED)[:1], 1))
+        list(run_in_processes(fleet_stand_in.always_dies, ASKED, SHARDS[:1], 1))
 
 
 def test_who_stops_leaves_no_process():
-    with closing(run_in_processes(fleet_stand_in.work, ASKED, shards(ASKED), 2)) as running:
+    with closing(run_in_processes(fleet_stand_in.live, ASKED, SHARDS, 2)) as running:
         next(running)
     assert multiprocessing.active_children() == []
 
@@ -119,7 +121,7 @@ def test_a_dask_worker_that_is_killed_changes_nothing(alone, tmp_path, cluster):
     marker.touch()
     with cluster.get_client() as client:
         client.run(fleet_stand_in.arm, str(marker))
-    assert answer(run_on_dask(fleet_stand_in.work, ASKED, shards(ASKED), cluster.scheduler_address)) == alone
+    assert answer(run_on_dask(fleet_stand_in.live, ASKED, SHARDS, cluster.scheduler_address)) == alone
     assert not marker.exists()
 
 
@@ -127,7 +129,7 @@ def test_a_dask_worker_that_is_killed_changes_nothing(alone, tmp_path, cluster):
 def test_a_cluster_that_is_not_there_is_told(unused_tcp_port_of_ours, monkeypatch):
     monkeypatch.setattr(workers, "ANSWER_S", 1.0)
     with pytest.raises(UserError, match="no scheduler answers"):
-        list(run_on_dask(fleet_stand_in.work, ASKED, shards(ASKED), f"tcp://127.0.0.1:{unused_tcp_port_of_ours}"))
+        list(run_on_dask(fleet_stand_in.live, ASKED, SHARDS, f"tcp://127.0.0.1:{unused_tcp_port_of_ours}"))
 
 
 @pytest.fixture

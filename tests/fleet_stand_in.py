@@ -6,7 +6,6 @@ import signal
 from pathlib import Path
 
 from strapline_simulator.fleet.question import Household, Question, Shard
-from strapline_simulator.fleet.shards import run_shard
 from strapline_simulator.fleet.spec import HomeResult, Sown, Told
 
 DIES = "STRAPLINE_TEST_DIES"
@@ -20,6 +19,8 @@ def work(question: Question, shard: Shard) -> list[HomeResult]:
 
 def live(question: Question, shard: Shard) -> list[HomeResult]:
     """`shards.run_shard` itself; who is to die dies behind the second shard's work, and its results are gone."""
+    from strapline_simulator.fleet.shards import run_shard  # where nobody lives, nobody waits for it
+
     results = run_shard(question, shard)
     if shard.number == 1:
         _die_once()

@@ -13,6 +13,9 @@ _TOWNS = ((53.2487, 10.4078), (52.5200, 13.4050), (48.1372, 11.5755), (51.0504, 
 
 SPEED_M_S: dict[Way, float] = {"on_foot": 1.3, "bicycle": 4.2, "car": 9.0, "metro": 8.0}
 
+_WAYS: tuple[Way, ...] = ("on_foot", "bicycle", "car", "metro")
+_WAY_SHARES = (15, 20, 45, 20)
+
 Point = tuple[float, float]
 
 
@@ -55,7 +58,7 @@ def draw_person(random: Random, profile: str, home: Point) -> Person:
     begin_h = random.choice((6.5, 7.0, 7.5, 8.0, 8.5, 9.0))
     # 7 h 39 min of main work on a working day, 8 h 39 min of sleep (INE, Time Use Survey 2009-2010).
     length_h = 4.5 if work == "part_time" else random.uniform(7.5, 9.0)
-    way = random.choices(("on_foot", "bicycle", "car", "metro"), (15, 20, 45, 20))[0]
+    way: Way = random.choices(_WAYS, _WAY_SHARES)[0]
     far_m = {"on_foot": 1800, "bicycle": 5000, "car": 14000, "metro": 9000}
     up_h = min(begin_h - random.uniform(1.3, 2.0), 8.5) if work in ("office", "part_time") else random.uniform(6.5, 9.0)
     sport_days = tuple(sorted(random.sample(range(7), random.choice((0, 0, 1, 2))))) if not inside else ()

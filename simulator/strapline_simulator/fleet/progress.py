@@ -26,7 +26,8 @@ class FleetProgress:
             self._console.print(f"goes on: {self._former:,.1f} of {self._total:,.1f} tag-days are done")
         if self._bar is not None:
             self._bar.start()
-            self._task = self._bar.add_task("fleet", total=self._total, completed=self._done, rate="")
+            self._task = self._bar.add_task("fleet", total=self._total, rate="")
+            self._bar.update(self._task, completed=self._done)
         return self
 
     def __exit__(self, *_error: object) -> None:

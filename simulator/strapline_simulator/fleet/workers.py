@@ -86,11 +86,12 @@ def run_on_dask(work: Work, question: Question, shards: Sequence[Shard], address
         from distributed import as_completed
         from distributed.scheduler import KilledWorker
 
+        completed: Any = as_completed  # Dask is untyped
         running: dict[Any, Shard] = {
             client.submit(work, question, shard, pure=False, retries=_DEATHS): shard for shard in shards
         }
         try:
-            for future in as_completed(list(running), loop=client.loop):
+            for future in completed(list(running), loop=client.loop):
                 yield running.pop(future), future.result()
         except KilledWorker as error:
             raise UserError(
@@ -106,7 +107,8 @@ def _client(address: str) -> Any:
     except ModuleNotFoundError:
         raise UserError("--dask needs Dask: pip install 'strapline[fleet]'") from None
     try:
-        return Client(address, timeout=ANSWER_S, set_as_default=False)
+        connect: Any = Client
+        return connect(address, timeout=ANSWER_S, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"--dask {address}: no scheduler answers ({reason}); start one with `dask scheduler`") from None

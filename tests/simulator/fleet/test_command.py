@@ -39,12 +39,12 @@ def fleet(tmp_path, *arguments, environment=None):
     )
 
 
-SMALL = ("--tags", "4", "--hours", "0.5", "--tampers", "0", "--mix", "home-rf")
+SMALL = ("--tags", "4", "--hours", "0.2", "--tampers", "0", "--mix", "home-rf")
 
 
 @pytest.mark.slow
-def test_one_process_gives_the_answer_of_two_that_were_stopped_and_went_on(tmp_path):
-    tiny = _environment(STRAPLINE_TEST_SHARD_TAG_HOURS="0.5")
+def test_a_run_of_two_processes_that_was_stopped_ends_as_a_whole_one_of_one(tmp_path):
+    tiny = _environment(STRAPLINE_TEST_SHARD_TAG_HOURS="0.2")
     command = _command(tmp_path, *SMALL, "--jobs", "2", "--out", "run")
     first = subprocess.Popen(command, cwd=tmp_path, env=tiny, stdout=subprocess.PIPE, text=True, process_group=0)
     try:
@@ -55,7 +55,7 @@ def test_one_process_gives_the_answer_of_two_that_were_stopped_and_went_on(tmp_p
         first.kill()
         first.wait()
     assert (first.returncode, "ask the same again" in said) == (130, True)
-    resumed = fleet(tmp_path, *SMALL, "--jobs", "2", "--out", "run", environment=tiny)
+    resumed = fleet(tmp_path, *SMALL, "--jobs", "1", "--out", "run", environment=tiny)
     assert (resumed.returncode, "goes on: " in resumed.stdout, "passed" in resumed.stdout) == (0, True, True), (
         resumed.stderr
     )
@@ -63,7 +63,7 @@ def test_one_process_gives_the_answer_of_two_that_were_stopped_and_went_on(tmp_p
     told = json.loads(whole.stdout)
     jsonschema.validate(told, json.loads(render_schema()))
     assert told["digest"] == _digest(tmp_path / "run")
-    assert told["heartbeats"]["sent"] > 1000
+    assert told["heartbeats"]["sent"] > 400
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"fleet.json", "report.html", "alerts.parquet", "tampers.parquet", "homes.parquet"} <= names
 

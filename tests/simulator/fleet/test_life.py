@@ -31,7 +31,7 @@ def spec(number, seed, profile, *, days=9, tampers=0.3, start=START):
     return home_spec(number, seed, start, days * 24, profile=profile, tags=1, zone=ZONE, tampers=tampers)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(lives)
 def test_a_life_is_in_order_of_plain_values_and_known_verbs(drawn):
     made = spec(**drawn)
@@ -72,7 +72,7 @@ def absences(made, tag):
                 left = None
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(lives.filter(lambda drawn: drawn["profile"] not in ("one-piece", "facility")))
 def test_nobody_breaks_a_curfew_unless_it_is_sown(drawn):
     made = spec(**drawn, days=23)

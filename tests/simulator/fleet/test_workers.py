@@ -53,7 +53,7 @@ def test_workers_that_die_again_and_again_are_told():
 
 
 def test_who_stops_leaves_no_process():
-    with closing(run_in_processes(fleet_stand_in.live, ASKED, SHARDS, 2)) as running:
+    with closing(run_in_processes(fleet_stand_in.work, ASKED, SHARDS, 2)) as running:
         next(running)
     assert multiprocessing.active_children() == []
 

@@ -87,16 +87,13 @@ def run_on_dask(work: Work, question: Question, shards: Sequence[Shard], address
         from distributed.scheduler import KilledWorker
 
         completed: Any = as_completed  # Dask is untyped
-        running: dict[Any, Shard] = {
-            client.submit(work, question, shard, pure=False, retries=_DEATHS): shard for shard in shards
-        }
+        running: dict[Any, Shard] = {client.submit(work, question, shard, pure=False): shard for shard in shards}
         try:
             for future in completed(list(running), loop=client.loop):
                 yield running.pop(future), future.result()
         except KilledWorker as error:
-            raise UserError(
-                f"--dask {address}: workers died with the same shard again and again ({error.task})"
-            ) from None
+            text = f"workers died with one shard again and again ({error.task}); have they enough memory?"
+            raise UserError(f"--dask {address}: {text} What is done is kept: ask the same again") from None
         finally:
             client.cancel(list(running))
 

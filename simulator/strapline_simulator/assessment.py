@@ -75,6 +75,10 @@ class Findings(NamedTuple):
     """Who came back to a broker that was away, and when."""
     arrivals: Sequence[Arrival] = ()
     """In the order in which the centre had them."""
+    heard: Sequence[tuple[float, bytes]] = ()
+    """The tag's advertisements, each with its address, where a claim needs them."""
+    exported: bool = False
+    """Whether the ledger's export reads back as it is."""
 
 
 _NAMES = {int(code): code.name.lower() for code in EventCode}
@@ -100,6 +104,8 @@ def _outcome(scenario: Scenario, e: Expectation, found: Findings) -> Outcome:
     since = scenario.step_time(e.after) if e.after else None
     if e.claim == "alarms_first":
         return _alarms_first(e, since or 0.0, found.arrivals)
+    if e.claim == "heartbeats":
+        return _heartbeats(e, since, found)
     if e.claim in _NUMBERS:
         return _NUMBERS[e.claim](e, found)
     text, times = _times(e, found)
@@ -169,7 +175,38 @@ def _apart(e: Expectation, found: Findings) -> Outcome:
     return _plain(text, passed=len(times) > 1 and nearest_s >= e.argument)
 
 
-_NUMBERS = {"open_alerts": _open_alerts, "missing": _missing, "refused": _refused, "apart": _apart}
+def _same_address(e: Expectation, found: Findings) -> Outcome:
+    first: dict[bytes, float] = {}
+    kept_s: dict[bytes, float] = {}
+    for at, address in found.heard:
+        kept_s[address] = at - first.setdefault(address, at)
+    longest_s = max(kept_s.values(), default=0.0)
+    text = f"no radio address for longer than {_length(e.argument)} ({len(kept_s)} addresses, the longest {longest_s:.0f} s)"
+    return _plain(text, passed=len(kept_s) > 1 and longest_s <= e.argument)
+
+
+def _exported(_e: Expectation, found: Findings) -> Outcome:
+    return _plain("the ledger's export reads back as it is, and its seals open", passed=found.exported)
+
+
+_NUMBERS = {
+    "open_alerts": _open_alerts,
+    "missing": _missing,
+    "refused": _refused,
+    "apart": _apart,
+    "same_address": _same_address,
+    "exported": _exported,
+}
+
+
+def _heartbeats(e: Expectation, since: float | None, found: Findings) -> Outcome:
+    times = _counted(e, since, [at for at, _ in found.heard])
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    rhythm, shortest_s, longest_s = e.argument, min(gaps, default=0.0), max(gaps, default=0.0)
+    text = f"heartbeats {_length(rhythm.shortest)} to {_length(rhythm.longest)} apart{_window_words(e)}"
+    text += f" ({len(times)}, {shortest_s:.2f} s to {longest_s:.2f} s)"
+    inside = rhythm.shortest - ARRIVAL_TOLERANCE_S <= shortest_s and longest_s <= rhythm.longest + ARRIVAL_TOLERANCE_S
+    return _plain(text, passed=bool(gaps) and inside and longest_s - shortest_s >= rhythm.spread)
 
 
 def _positions(e: Expectation, since: float | None, times: Sequence[float]) -> Outcome:

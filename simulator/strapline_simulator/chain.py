@@ -21,7 +21,7 @@ from strapline_gateway.outbox import Outbox
 from strapline_gateway.relay import Relay, state_will
 from strapline_gateway.relay import subscriptions as gateway_subscriptions
 from strapline_gateway.station import PresenceLimits, Station
-from strapline_protocol.keys import centre_keys, gateway_keys
+from strapline_protocol.keys import CentreKeys, centre_keys, gateway_keys
 from strapline_protocol.mqtt import MqttClient, Will
 from strapline_simulator.airs import BLE as WHOLE_STACKS
 from strapline_simulator.airs import open_ether
@@ -122,6 +122,11 @@ class Chain:
     def test_gateway_keys(self) -> dict[str, bytes]:
         """Under what each gateway and the centre seal: test keys too."""
         return dict(self._keys)
+
+    @property
+    def centre_keys(self) -> CentreKeys:
+        """What the centre was given of the tag's keys at the start."""
+        return self._person.keys
 
     def utc(self) -> datetime:
         """The world's wall clock."""

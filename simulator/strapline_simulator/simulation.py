@@ -43,6 +43,7 @@ from strapline_simulator.taps import PassageTap
 from strapline_simulator.trace import TraceWriter
 from strapline_simulator.tracing import trace_chain
 from strapline_simulator.tracks import tracked
+from strapline_simulator.witness import Witness
 from strapline_simulator.world.sky import LogReceiver, Receiver
 from strapline_simulator.world.truth import Held, Truth, missing
 
@@ -124,6 +125,7 @@ class _Run:
         """When a role was told of an alert."""
         self._heap: list[tuple[float, dict[str, Any]]] = []
         self._story = Story(start_utc=scenario.start.astimezone(UTC), tz_name=scenario.zone)
+        self._witness = Witness(scenario)
         self._duration_s = scenario.duration_s
         if options.track is not None and self._track is not None:
             self._duration_s = max(self._duration_s, self._track.duration_s + _LOG_TAIL_S)
@@ -145,6 +147,7 @@ class _Run:
                     if self._options.folder is not None:
                         trace = stack.enter_context(TraceWriter(self._options.folder / "trace.pcapng"))
                         trace_chain(chain, trace, keys=self._options.trace_keys)
+                    self._witness.watch(chain)
                     chain.tag.meter = self._options.meter
                     script = Script(self._scenario, chain, self._receiver(chain), self._story, self._track)
                     chain.tag.on_frame = self._options.on_frame
@@ -153,6 +156,7 @@ class _Run:
                     await script.play(self._duration_s)
                     self._note_alerts(chain)
                     self._book = chain.ledger.alerts.all()
+                    self._witness.conclude(chain.ledger, [chain.centre_keys])
                     for task in tasks:
                         task.cancel()
                     measured = chain.tag.measure()
@@ -240,7 +244,10 @@ class _Run:
         returns = [(_PARTS[name], at - chain.origin_s) for name, at in chain.outage.returns]
         arrivals = [self._arrival(at, entry) for at, entry in self._entries]
         counts = [t for t, entry in self._entries if entry.kind == "fix"], len(unmet), chain.refused
-        findings = Findings(events, shown, self._told, notices, absences, *counts, returns, arrivals)
+        witness = self._witness
+        findings = Findings(
+            events, shown, self._told, notices, absences, *counts, returns, arrivals, witness.heard, witness.exported
+        )
         latencies = [(e.code, e.t_s, self._alarm_latency(e, script)) for e in events if e.code in _ALARM_NAMES]
         self._tell_story(script, events, alerts, latencies)
         accepted = sum(gateway.station.accepted for gateway in chain.gateways.values())

@@ -37,8 +37,9 @@ class Line(NamedTuple):
         if self.requirement.whole and self.verdict in ("passed", "failed"):
             return f"{self.verdict}: the catalogue as a whole"
         if self.scenarios:
-            passed = sum(outcome.verdict == "passed" for outcome in self.scenarios)
-            return f"{self.verdict}: {passed} of {len(self.scenarios)}"
+            told = [outcome.verdict for outcome in self.scenarios]
+            ran, skipped = len(told) - told.count("skipped"), told.count("skipped")
+            return f"{self.verdict}: {told.count('passed')} of {ran}" + (f", {skipped} skipped" if skipped else "")
         return self.verdict
 
     def as_json(self) -> dict[str, Any]:

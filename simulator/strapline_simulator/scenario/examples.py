@@ -68,4 +68,7 @@ EXAMPLES: Mapping[str, Any] = {
     "returned": "home",
     "apart": "100ms",
     "alarms_first": True,
+    "heartbeats": {"shortest": "1s", "longest": "10s", "spread": "5s"},
+    "same_address": "15min",
+    "exported": True,
 }

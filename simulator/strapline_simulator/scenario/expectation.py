@@ -34,6 +34,9 @@ CONDITIONS: Mapping[str, tuple[str, ...]] = {
     "returned": _MOMENTS,
     "apart": (),
     "alarms_first": ("after",),
+    "heartbeats": _WINDOW,
+    "same_address": (),
+    "exported": (),
 }
 """Every claim, and which of the conditions it takes; another one is a mistake in the file."""
 
@@ -48,6 +51,16 @@ def _code(name: str) -> str:
 
 
 Code = Annotated[str, AfterValidator(_code)]
+
+
+class Rhythm(BaseModel):
+    """The shortest and the longest time between two heartbeats, and by how much they differ at least."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    shortest: Seconds
+    longest: Seconds
+    spread: Seconds = 0.0
 
 
 class Expectation(BaseModel):
@@ -79,6 +92,13 @@ class Expectation(BaseModel):
     )
     alarms_first: Literal[True] | None = Field(
         default=None, description="of what waited in the gateways before the step `after`, alarms came before the rest"
+    )
+    heartbeats: Rhythm | None = Field(default=None, description="so long lies between two advertisements of the tag")
+    same_address: Seconds | None = Field(
+        default=None, description="the tag changes its radio address, and keeps none for longer than this"
+    )
+    exported: Literal[True] | None = Field(
+        default=None, description="the whole ledger, exported and read into an empty one, has the same rows and seals"
     )
 
     after: str | None = Field(default=None, description="the step that it must follow")

@@ -12,7 +12,7 @@ from strapline_simulator.simulation import Options
 NAMES = [name for name in shipped_scenarios() if not load_scenario(name).gnss_log]
 
 # Short ones of each kind: a deed on the limb, at the gateway, at the centre, at the broker, and one that must stay quiet.
-SAMPLE = ["r03-bypass", "r26-message-unanswered", "r55-silent-gateway", "strap-glitch", "r16-range-class"]
+SAMPLE = ["r03-bypass", "r26-message-unanswered", "r55-silent-gateway", "strap-glitch", "r26-message-answered"]
 
 SHORT = [
     "title: Short",
@@ -36,7 +36,6 @@ def load(folder, *lines):
 def test_each_shipped_scenario_has_one(name):
     scenario = load_scenario(name)
     assert without_stimulus(scenario).steps != scenario.steps
-    assert scenario.quiet or any(step.stimulus for step in scenario.steps)
 
 
 def test_the_sample_fails_without_it():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strapline_centre.schedule import Schedule, Window
+from strapline_centre.schedule import Schedule, Window, window_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 WORK = Schedule(BERLIN, (Window(time(7, 30), time(18, 0)),))
@@ -82,3 +82,18 @@ def test_what_counts_is_the_moment_and_not_the_zone_in_which_it_is_told(unix_s, 
     starts, ends = (datetime.combine(last_sunday(told.year, month), time(1), UTC) for month in (3, 10))
     seconds = (unix_s + (7200 if starts <= told < ends else 3600)) % 86400
     assert WORK.may_be_out(told.astimezone(ZoneInfo(zone))) is (7.5 * 3600 <= seconds < 18 * 3600)
+
+
+def test_a_window_over_midnight_leaves_no_minute_out():
+    schedule = Schedule(BERLIN, (window_of("21:00-06:00"),))
+    evening = datetime(2026, 3, 2, 20, 30, tzinfo=BERLIN)
+    out = [schedule.may_be_out(evening + timedelta(minutes=minute)) for minute in range(24 * 60)]
+    assert out == [False] * 30 + [True] * 540 + [False] * 870
+
+
+def test_a_whole_day_is_a_window_and_an_empty_one_is_a_mistake():
+    schedule = Schedule(BERLIN, (window_of("00:00-24:00"),))
+    assert all(schedule.may_be_out(datetime(2026, 3, 2, hour, 59, tzinfo=BERLIN)) for hour in range(24))
+    for text in ("08:00-08:00", "8", "08:00-09:00-10:00", "08:00+01:00", "07:00-25:00"):
+        with pytest.raises(ValueError, match="write two"):
+            window_of(text)

@@ -259,6 +259,35 @@ def test_a_fast_train_is_believed():
     assert world.told() == []
 
 
+@pytest.mark.parametrize(("knots", "told"), [(447, []), (1, ["spoofed"])])
+def test_a_flight_is_believed_where_the_receiver_itself_measures_its_speed(knots, told):
+    world = World()
+    start = world.pair.now
+    world.position = lambda: at_place(world, (world.pair.now - start) / 1000 * 230 / 1852, knots)
+    world.live(460)
+    assert world.told() == told
+
+
+def test_a_landing_is_believed_too():
+    world = World()
+    start = world.pair.now
+    world.position = lambda: at_place(world, (world.pair.now - start) / 1000 * 230 / 1852, 447)
+    world.live(300)
+    stopped = (world.pair.now - start) / 1000 * 230 / 1852
+    world.position = lambda: at_place(world, stopped, 0)
+    world.live(600)
+    assert world.told() == []
+
+
+def test_a_speed_that_is_reported_excuses_no_jump_over_a_country():
+    world = World()
+    world.position = lambda: at_place(world, 0, 447)
+    world.live(200)
+    world.position = lambda: at_place(world, 55, 990)  # 102 km
+    world.live(185)
+    assert "spoofed" in world.told()
+
+
 def test_a_time_that_is_not_the_centres_is_told_and_the_leap_seconds_are_not():
     world = World()
     world.position = lambda: epoch(world.pair.now // 1000 + 18)

@@ -13,13 +13,11 @@ from strapline_simulator.scenario import load_scenario, shipped_scenarios
 from strapline_simulator.simulation import Options, run_scenario
 from strapline_simulator.trace import read_trace
 
-# Those named after requirements are test_row_scenarios.py's; night-and-day is run below, on every body and broker.
 MODEL = Options(body="model", air="frames")
-QUIET = sorted(
-    name
-    for name in shipped_scenarios()
-    if name not in ("gnss-log", "a-week", "night-and-day") and not re.match(r"r\d\d-", name)
-)
+# Those named after requirements are test_row_scenarios.py's, stories and the like test_stories.py's;
+# night-and-day is run below, on every body and broker.
+ELSEWHERE = re.compile(r"r\d\d-|(story|attack|alarm|day|quiet-night|track|fault)(-|$)|(gnss-log|a-week|night-and-day)$")
+QUIET = sorted(name for name in shipped_scenarios() if not ELSEWHERE.match(name))
 
 
 def failed(result):

@@ -12,7 +12,7 @@ from strapline_simulator.clock import run_virtual
 from strapline_simulator.scenario import Place
 from strapline_simulator.world.battery import Cell, milli_volts
 from strapline_simulator.world.heat import Heat
-from strapline_simulator.world.limb import movement
+from strapline_simulator.world.limb import made_up, movement
 from strapline_simulator.world.radio import RadioWorld
 from strapline_simulator.world.sky import Receiver
 from strapline_simulator.world.truth import Held, Truth, missing
@@ -197,3 +197,39 @@ def test_a_wide_truth_does_not_take_the_record_of_a_narrow_one():
 
 def test_what_is_not_due_yet_is_not_missing():
     assert missing([_truth("cut", 90, 91, due=120)], [], 100) == []
+
+
+def settled(garment, surroundings="room", *, worn=True):
+    heat = Heat()
+    heat.surround(0, surroundings)
+    heat.clothe(0, garment)
+    if not worn:
+        heat.take_off(0)
+    return heat.skin_c(4 * 3600), heat.ambient_c(4 * 3600)
+
+
+def test_the_more_lies_over_the_tag_the_nearer_both_sensors_come_to_the_blood():
+    worn = [settled(garment) for garment in ("bare", "trousers", "sweater", "parka", "duvet")]
+    assert worn == sorted(worn)
+    assert worn[0][1] == pytest.approx(21, abs=0.1)
+    assert all(skin - ambient > 0 for skin, ambient in worn)
+    assert 30 < worn[-1][1] < worn[-1][0] < 37
+
+
+def test_clothing_does_not_warm_what_lies_off_the_body_and_does_not_keep_water_out():
+    skin, ambient = settled("duvet", worn=False)
+    assert (skin, ambient) == (pytest.approx(21, abs=0.1), pytest.approx(21, abs=0.1))
+    assert settled("parka", "lake") == settled("bare", "lake")
+
+
+def test_in_a_parked_car_in_the_sun_the_limb_stays_below_fever():
+    skin, ambient = settled("bare", "oven")
+    assert ambient == pytest.approx(47, abs=0.1)
+    assert skin < 41
+
+
+def test_a_ride_shakes_the_limb_and_a_game_hits_it():
+    ride, game = made_up("ride", 0, 60), made_up("sport", 0, 60)
+    assert max(abs(z - 1000) for _, _, z in ride) < 60
+    assert sum(x > 4000 for x, _, _ in game) > 20
+    assert made_up("sport", 7, 10) == made_up("sport", 7, 10)

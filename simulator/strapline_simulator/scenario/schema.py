@@ -59,7 +59,8 @@ def render_schema() -> str:
     """The schema as the shipped file holds it."""
     made = Scenario.model_json_schema(schema_generator=_ForEditors, ref_template="#/definitions/{model}")
     definitions = made.pop("$defs")
-    made["properties"].pop("name", None)
+    for ours in ("name", "folder"):
+        made["properties"].pop(ours, None)
     made["title"] = "A scenario of Strapline"
     _choose_one(definitions["Step"], list(get_args(Verb)), "verb")
     _choose_one(definitions["Expectation"], list(CONDITIONS), "claim")

@@ -33,7 +33,7 @@ def _named(value: Any) -> Any:
     return {"file": value} if isinstance(value, str) else value
 
 
-TrackChoice = Annotated[TrackSpec, BeforeValidator(_named)]
+TrackChoice = Annotated[TrackSpec, BeforeValidator(_named, json_schema_input_type=str | TrackSpec)]
 
 
 class Enclosure(_Strict):

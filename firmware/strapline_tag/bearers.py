@@ -53,7 +53,11 @@ class Bearers:
     # What the following three leave to be sent, `settle` sends.
 
     def receive(self, now: int, bearer: int, data: bytes) -> list:
-        return self._uplink(bearer).receive(now, data)
+        events = self._uplink(bearer).receive(now, data)
+        if bearer == out.CELLULAR and self._hang_up_at is not None and events and events[0][0] == "welcome":
+            # A slow line has taken its time for this; the receipt will take as long.
+            self._hang_up_at = max(self._hang_up_at, now + self._config.cellular_idle_ms)
+        return events
 
     def reply(self, bearer: int, boot: int, uptime_s: int) -> None:
         if bearer == out.BLE:

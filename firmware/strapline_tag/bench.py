@@ -30,6 +30,7 @@ MOTION = const(
 BUTTON = const(12)  # pressed (1)
 RING = const(13)  # nothing: the network has paged the modem
 FACTORY = const(14)  # area (1), at (4), bytes: for the boot program's store, before BOOT, or to spoil what is there
+FLASH = const(15)  # what (1), argument (4): a fault of the journal's flash, as bench_flash.py has them; 0: all is well
 
 BOARD = b"bench"  # the board class of its images
 # Areas of FACTORY beside the store's own.
@@ -56,6 +57,7 @@ SENSORS = (
     "cell_dbm",
 )
 _JOURNAL_HEAD = const(4)  # kind of the slot that a block of the journal begins with
+_NEVER = 1 << 62
 _FIFO = const(32)  # triplets: an older one is lost when the next comes
 
 
@@ -149,6 +151,7 @@ class Bench:
         self._sampler = None
         self._sensors = _Sensors()
         self._now = 0
+        self._dark = False  # power has sagged; until BOOT
 
     def handle(self, message: bytes) -> list:
         code = message[0]
@@ -157,13 +160,16 @@ class Bench:
         if code == FACTORY:
             self._write(rest[0], unpack_from(">L", rest, 1)[0], rest[5:])
             return [bytes((DONE,)) + pack(">QQ", now, now)]
+        if code == FLASH:
+            self._flash.fail(rest[0], unpack_from(">L", rest, 1)[0])
+            return [self._done()]
         if code == BOOT:
             self._boot(json.loads(rest))
         elif code == ADVANCE:
             self._advance(now)
         elif code == MEASURE:
             return [bytes((MEASURED,)) + message[1:9] + json.dumps(self._measured()).encode(), self._done()]
-        else:
+        elif not self._dark or code == SENSOR:
             self._now = max(self._now, now)
             self._feed(code, self._now, rest)
         return self._answers()
@@ -178,6 +184,8 @@ class Bench:
         if self._shape != shape:
             self._shape = shape
             self._flash = self._make_flash(*shape)
+        self._flash.power()
+        self._dark = False
         if "memory" in given or self._memory is None:  # else power is back, and what the tag keeps is as it was
             self._memory = _Memory(given.get("memory", {}))
         if "noted" in given.get("memory", ()):
@@ -209,7 +217,7 @@ class Bench:
 
     def _advance(self, until: int) -> None:
         tag, sampler = self._tag, self._sampler
-        while True:
+        while not self._dark:
             tag_at, sample_at = tag.next_deadline(), sampler.next_deadline()
             at = min(tag_at, sample_at)
             if at > until:
@@ -221,7 +229,7 @@ class Bench:
                 sampler.handle_timer(at)
             if tag_at <= at:
                 tag.handle_timer(at)
-            if tag.has_outputs():
+            if tag.has_outputs() or self._flash.sagged:
                 return
 
     def _feed(self, code: int, now: int, rest: bytes) -> None:
@@ -249,6 +257,9 @@ class Bench:
 
     def _measured(self) -> dict:
         figures = self._measure() if self._measure else {}
+        figures["journal_waits"] = len(self._tag.journal)
+        figures["journal_newest"] = self._tag.journal.newest
+        figures["journal_ident"] = self._tag.journal.ident
         figures["gnss_sentences"] = self._tag.parser.sentences
         figures["gnss_broken"] = self._tag.parser.broken
         figures["records"] = self._tag.journal.newest
@@ -260,6 +271,10 @@ class Bench:
     def _answers(self) -> list:
         stamp = pack(">Q", self._now)
         answers = []
+        if self._flash.sagged and not self._dark:  # so did the processor: what it would have said, it has not
+            self._dark = True
+            self._tag.take_outputs()
+            answers.append(bytes((OUTPUT,)) + stamp + bytes((out.RESTART, 1)))
         for output in self._tag.take_outputs():
             kind = output[0]
             head = bytes((OUTPUT,)) + stamp + bytes((kind,))
@@ -277,5 +292,5 @@ class Bench:
         return answers
 
     def _done(self) -> bytes:
-        deadline = min(self._tag.next_deadline(), self._sampler.next_deadline())
+        deadline = _NEVER if self._dark else min(self._tag.next_deadline(), self._sampler.next_deadline())
         return bytes((DONE,)) + pack(">QQ", self._now, deadline)

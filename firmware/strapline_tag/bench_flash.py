@@ -1,4 +1,5 @@
-# Flash for the bench program: the block device of a journal, in memory or in a file. Programming only clears bits, as in NOR flash.
+# Flash for the bench program: the block device of a journal, in memory or in a file. Programming only clears bits, as in NOR flash. It can
+# fail on demand: a block that is dead or worn, and power that sags in the middle of a write.
 from strapline_wire import manifest
 from strapline_wire.compat import const
 
@@ -7,11 +8,34 @@ _BLOCK_SIZE = const(5)
 _ERASE = const(6)
 _PAGE = const(256)  # bytes that SparseFlash takes at once; a block is some of them
 
+# Faults, as bench.FLASH has them.
+_SAG = const(1)
+_DEAD = const(2)
+_WORN = const(3)
+_WEAK = const(5)  # of a worn block each 16 bytes' fifth ...
+_STUCK = const(0xFE)  # ... has a bit that is 0 for ever
+
 
 class _Flash:
     def __init__(self, size, block_size):
         self._size = size
         self._block_size = block_size
+        self._left = self._dead = self._worn = -1  # bytes until power sags, -1: it does not; the blocks
+        self.sagged = False  # nothing is written any more, until power is back
+
+    def fail(self, what, argument):
+        if what == _SAG:
+            self._left = argument
+        elif what == _DEAD:
+            self._dead = argument
+        elif what == _WORN:
+            self._worn = argument
+        else:  # all is well
+            self._dead = self._worn = -1
+
+    def power(self):
+        self._left = -1
+        self.sagged = False
 
     def readblocks(self, block, data, offset):
         raise NotImplementedError
@@ -25,14 +49,32 @@ class _Flash:
         if op == _BLOCK_SIZE:
             return self._block_size
         if op == _ERASE:
-            self._put(argument * self._block_size, b"\xff" * self._block_size)
+            if argument == self._dead:
+                raise OSError(5)
+            if self._through(1):
+                self._put(argument * self._block_size, b"\xff" * self._block_size)
         return 0
 
+    def _through(self, count):
+        # How many bytes of a write get there before power sags.
+        if self.sagged:
+            return 0
+        if 0 <= self._left < count:
+            self.sagged = True
+            return self._left
+        if self._left > 0:
+            self._left -= count
+        return count
+
     def writeblocks(self, block, data, offset):
+        if block == self._dead:
+            raise OSError(5)
         held = bytearray(len(data))
         self.readblocks(block, held, offset)
-        for at in range(len(data)):
+        for at in range(self._through(len(data))):
             held[at] &= data[at]
+            if block == self._worn and (offset + at) % 16 == _WEAK:
+                held[at] &= _STUCK
         self._put(block * self._block_size + offset, held)
 
 

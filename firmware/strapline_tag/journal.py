@@ -52,6 +52,9 @@ class Journal:
         self._low = [0] * blocks  # its head's sequence
         self._fill = [1] * blocks  # slots that are used up; 0 where it is known to be blank
         self._count = [0] * blocks  # records that wait
+        self._bad = (
+            set()
+        )  # blocks that do not keep what is written, until the next start; none is what others are copied into
         self._order = []  # blocks in use, oldest first; what is new goes to the last
         self._next = self._waiting = self._unmarked = self._serial = 0
         self.ident = noted >> 32
@@ -132,7 +135,10 @@ class Journal:
 
     def _put(self, meta: int, body: bytes, sequence: int) -> bool:
         order = self._order
-        for _ in range(3):  # so many slots may be bad
+        for attempt in range(6):  # so many slots may be bad; a block with two in a row is left, for it may be dead
+            if order and attempt in (2, 4):
+                self._fill[order[-1]] = self._slots
+                self._bad.add(order[-1])
             if not order or self._fill[order[-1]] >= self._slots:
                 block = self._open(_HEAD, self.newest)
                 if block < 0:
@@ -154,7 +160,7 @@ class Journal:
         for _ in self._low:
             block = self._next
             self._next = (block + 1) % len(self._low)
-            if block not in self._order:
+            if block not in self._order and block not in self._bad:
                 if self._fill[block]:
                     self._erase(block)
                 self._fill[block] = 0
@@ -162,6 +168,7 @@ class Journal:
                 self._serial += 1
                 if self._store(block, meta, pack(">LLL", self.ident, self.newest_alarm, self._serial), low):
                     return block
+                self._bad.add(block)
         return -1
 
     def _erase(self, block: int) -> None:
@@ -170,6 +177,7 @@ class Journal:
             self._fill[block] = 0
         except OSError:
             self.faults += 1
+            self._bad.add(block)
 
     def _clear(self, block: int) -> None:
         for at in self._live(block):
@@ -247,7 +255,7 @@ class Journal:
     def _room(self) -> int:
         # Slots. One block stays free, to copy into.
         order = self._order
-        room = (len(self._low) - len(order) - 1) * (self._slots - 1)
+        room = (len(self._low) - len(self._bad) - len(order) - 1) * (self._slots - 1)
         return room + self._slots - self._fill[order[-1]] if order else room
 
     def _thin(self, stamp: bytes) -> bool:
@@ -293,6 +301,7 @@ class Journal:
                     dropped += 1
                 elif not self._write(block):
                     self._clear(block)
+                    self._bad.add(block)
                     return False
         stone = stamp + pack(">LLL", first, last, dropped)
         if not self._store(block, _COMMIT, pack(">L", limit) + stone, self.newest):

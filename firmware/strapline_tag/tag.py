@@ -29,7 +29,10 @@ from strapline_tag.timekeeping import Clock
 from strapline_tag.update import Update
 from strapline_wire import frames, seal
 from strapline_wire.arq import draw_generation
+from strapline_wire.compat import const
 from strapline_wire.session import TagHandshake
+
+_FAULTS_EVERY_MS = const(3600000)
 
 
 class Tag:
@@ -102,6 +105,7 @@ class Tag:
         self._checked_at = 0
         self.reached_at = None  # the last WELCOME, whoever's
         self._journal_faults = 0  # as told
+        self._faults_again_at = 0  # flash that wears out must not fill the journal with its own faults
         self._out = memory.get("out", 0)  # bits: away, curfew broken
         self._resume()
         tell(frames.EVENT_STARTED, 0, self._boot)
@@ -406,8 +410,9 @@ class Tag:
             self._out = out_now
             self._memory.put("out", out_now)
         faults = self.journal.faults
-        if faults != self._journal_faults:
+        if faults != self._journal_faults and now >= self._faults_again_at:
             self._journal_faults = faults
+            self._faults_again_at = now + _FAULTS_EVERY_MS
             self._recorder.event(frames.EVENT_JOURNAL_FAULT, now, faults)
         self._positioning.want(now)
         self._bearers.pursue(situation.violation)

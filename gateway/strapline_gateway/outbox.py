@@ -78,7 +78,7 @@ class Outbox:
         try:
             self._load()
             self.start = self._count_start()
-            """Rises with each opening of this outbox."""
+            """Rises with each opening of this outbox, and of another that takes its place under a clock that is right."""
         except sqlite3.Error as error:
             self._db.close()
             raise _cannot_open(path, error) from None
@@ -205,8 +205,10 @@ class Outbox:
         return int(self._db.execute("SELECT value FROM own WHERE name = 'journal'").fetchone()[0])
 
     def _count_start(self) -> int:
-        count = "INSERT INTO own VALUES ('starts', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
-        self.commit(lambda: self._db.execute(count))  # a gateway must start on a full disk too
+        # Never below Unix time: the states of a gateway with a new disk, or one put back from a copy, would be taken for old ones.
+        count = "INSERT INTO own VALUES ('starts', ?1) ON CONFLICT (name) DO UPDATE SET value = MAX(value + 1, ?1)"
+        now = max(1, int(self._utc_s()))
+        self.commit(lambda: self._db.execute(count, (now,)))  # a gateway must start on a full disk too
         return int(self._db.execute("SELECT value FROM own WHERE name = 'starts'").fetchone()[0])
 
     def note(self, name: str, value: int) -> None:

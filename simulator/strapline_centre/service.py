@@ -155,7 +155,8 @@ class CentreService:
             self.tick()
             if self._taken_over is not None:
                 raise self._taken_over
-            wait_s = max(_SHORTEST_S, self._centre.sentry.next_deadline() - self._centre.now())
+            shortest_s = _RETRY_S[0] if self.ledger_trouble else _SHORTEST_S
+            wait_s = max(shortest_s, self._centre.sentry.next_deadline() - self._centre.now())
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(wait_s, _LONGEST_S)):

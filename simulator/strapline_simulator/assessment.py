@@ -79,6 +79,8 @@ class Findings(NamedTuple):
     """The tag's advertisements, each with its address, where a claim needs them."""
     exported: bool = False
     """Whether the ledger's export reads back as it is."""
+    unsound: Sequence[str] = ()
+    """What was found wrong, where a scenario asks whether it is sound."""
 
 
 _NAMES = {int(code): code.name.lower() for code in EventCode}
@@ -175,6 +177,12 @@ def _apart(e: Expectation, found: Findings) -> Outcome:
     return _plain(text, passed=len(times) > 1 and nearest_s >= e.argument)
 
 
+def _sound(_e: Expectation, found: Findings) -> Outcome:
+    first, more = found.unsound[:1], len(found.unsound) - 1
+    text = "".join(first) + (f" (and {more} more)" if more > 0 else "")
+    return _plain(f"sound: {text}" if first else "sound", passed=not first)
+
+
 def _same_address(e: Expectation, found: Findings) -> Outcome:
     first: dict[bytes, float] = {}
     kept_s: dict[bytes, float] = {}
@@ -196,6 +204,7 @@ _NUMBERS = {
     "apart": _apart,
     "same_address": _same_address,
     "exported": _exported,
+    "sound": _sound,
 }
 
 

@@ -28,10 +28,20 @@ class BrokerOutage:
         self._end_tries()
         lost = [(name, client) for name, client in self._clients.items() if _is_there(client)]
         broker.stop()
+        broker.patient = True  # who starts meanwhile looks for it too
         self._tries = [asyncio.create_task(self._try_again(name, client)) for name, client in lost]
 
     def start(self) -> None:
         self._of_ours().start(clients_wait=True)
+
+    def forget(self) -> None:
+        """While it is stopped: it loses its sessions and what it has retained."""
+        self._of_ours().stop(forget=True)
+
+    def seek(self, name: str) -> None:
+        """A client that begins while the broker is away looks for it, as those do that have lost it."""
+        if isinstance(self._broker, MemoryBroker) and not self._broker.running:
+            self._tries.append(asyncio.create_task(self._try_again(name, self._clients[name])))
 
     async def end(self) -> None:
         self._end_tries()

@@ -50,6 +50,18 @@ Air = Annotated[
         help="What carries Bluetooth: ble (whole stacks), or frames (the same frames without them, in a fraction of the time)."
     ),
 ]
+Chaos = Annotated[
+    str | None,
+    typer.Option(
+        "--chaos",
+        metavar="SEED",
+        help="Lay a random mix of faults over it, and see that nothing is lost or told in vain; 0-199: so many mixes.",
+    ),
+]
+Shrink = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="With --chaos: write the smallest scenario that fails in the same way."),
+]
 
 TraceKeys = Annotated[
     bool,
@@ -113,6 +125,8 @@ def run(
     air: Air = "ble",
     track: Track = None,
     trace_keys: TraceKeys = False,
+    chaos_mix: Chaos = None,
+    shrink: Shrink = None,
 ) -> None:
     """Run a scenario in virtual time and hold it against its expectations; or, with --all, the whole catalogue.
 
@@ -139,6 +153,15 @@ def run(
         raise UserError("name one scenario (`strapline scenarios` lists them), or add --all")
     if junit is not None or jobs:
         raise UserError("--junit and --jobs go with --all: add it")
+    if shrink is not None and chaos_mix is None:
+        raise UserError("--shrink goes with --chaos SEED: add it")
+    if chaos_mix is not None:
+        from strapline_simulator.faults.command import run_chaos
+        from strapline_simulator.simulation import Options
+
+        if broker != "memory":
+            raise UserError("--chaos breaks the broker in memory: leave out --broker")
+        run_chaos(names[0], chaos_mix, Options(body=on, seed=seed, air=air), shrink)
     _run(
         names[0], on=on, seed=seed, broker=broker, out=out, json_file=json_file, gnss_log=gnss_log,
         bare=without_stimulus, air=air, track=track, trace_keys=trace_keys,

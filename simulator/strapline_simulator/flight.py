@@ -107,9 +107,12 @@ class FlightControl:
         return flight
 
     def expect_retained(self, receiver: "FlightClient") -> None:
-        """The broker sends it the retained messages that it subscribes to."""
+        """The broker sends it the retained messages that it subscribes to; of what is under way nobody knows whether it is retained yet."""
+        unsure = {topic for client in self._clients for topic in client.retaining()}
         for topic, payload in self._retained.items():
             key = _key_of(topic, payload)
+            if topic in unsure:
+                continue
             if receiver.subscribes(topic) and (receiver, key) not in self._waiting:
                 self.expect(topic, key, None, receiver)
 
@@ -123,6 +126,21 @@ class FlightControl:
         flight.tell = tell
         self._review(flight)
 
+    def lose(self, client_id: str, topic: str, payload: bytes) -> None:
+        """The broker has dropped this message for the client of that id."""
+        key = _key_of(topic, payload)
+        receivers = [client for client in self._clients if client.client_id == client_id]
+        for flight in [f for f in self._flights if f.receiver in receivers and f.key == key and f.tell is None][:1]:
+            self._give_up_on(flight)
+
+    def forget(self) -> None:
+        """The broker has lost its sessions and what it retained; what waits for a PUBACK is sent again."""
+        self._retained.clear()
+        for client in self._clients:
+            client.has_session = False
+        for flight in [f for f in self._flights if f.tell is None and f.sender is not f.receiver]:
+            self._give_up_on(flight)
+
     def review(self) -> None:
         """A client has come or gone: hold the clock for what moves, and for nothing else."""
         for flight in list(self._flights):
@@ -135,7 +153,8 @@ class FlightControl:
 
     def leave(self, client: "FlightClient") -> None:
         """Nothing reaches this client any more."""
-        self._clients.remove(client)
+        if client in self._clients:
+            self._clients.remove(client)
         for flight in [each for each in self._flights if each.receiver is client]:
             self._give_up_on(flight)
 
@@ -214,6 +233,7 @@ class FlightClient:
     ) -> None:
         self.is_up = False
         self.has_session = False
+        self.client_id = str(getattr(inner, "client_id", ""))
         self._control = control
         self._inner = inner
         self._subscriptions = tuple(subscriptions)
@@ -223,6 +243,10 @@ class FlightClient:
 
     def subscribes(self, topic: str) -> bool:
         return any(topic_matches(topic_filter, topic) for topic_filter in self._subscriptions)
+
+    def retaining(self) -> list[str]:
+        """Topics of what is to be retained and has no PUBACK."""
+        return [sent.topic for sent in self._unacknowledged.values() if sent.retain]
 
     async def connect(self, listener: Listener) -> None:
         self._listener = listener
@@ -238,8 +262,8 @@ class FlightClient:
         await self._inner.close()
         self._control.hand_over(self)
         self._listener = None
-        if self.is_up:
-            self.is_up = False
+        if self.is_up or self.has_session:
+            self.is_up = self.has_session = False
             self._control.leave(self)
             self._control.review()
 

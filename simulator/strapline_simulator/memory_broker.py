@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from strapline_protocol.mqtt import BrokerError, Listener, Will, check_topic, topic_matches
@@ -39,13 +39,20 @@ class _Session:
 class MemoryBroker:
     """MQTT's semantics on the running loop without a network: QoS 1, retained messages, wills, sessions that persist.
 
-    Deterministic: each publish, delivery and PUBACK is one `call_soon`, in order. Sessions queue without limit.
+    Deterministic: each publish, delivery and PUBACK is one `call_soon`, in order. Sessions queue without limit, unless `queue_limit`
+    bounds what waits for a client that is away: what comes beyond has its PUBACK and is dropped, as by Mosquitto's `max_queued_messages`.
     """
 
     name = "memory"
 
     def __init__(self) -> None:
         self.running = True
+        self.patient = False
+        """Whether a client may begin while it is stopped, and come later."""
+        self.queue_limit: int | None = None
+        self.dropped = 0
+        self.on_drop: Callable[[str, str, bytes], None] = lambda _client_id, _topic, _payload: None
+        """Told of each message that a client will not have: its id, topic, payload."""
         self._retained: dict[str, _Message] = {}
         self._sessions: dict[str, _Session] = {}
         self._clients: list[MemoryClient] = []
@@ -91,11 +98,19 @@ class MemoryBroker:
             self._retained[message.topic] = message
         elif message.retain:
             self._retained.pop(message.topic, None)
-        for session in self._sessions.values():
+        for client_id, session in self._sessions.items():
             if any(topic_matches(topic_filter, message.topic) for topic_filter in session.subscriptions):
-                session.queue.append(message)
-                if session.client is not None:
-                    session.client.expect_one()
+                self._queue(client_id, session, message)
+
+    def _queue(self, client_id: str, session: _Session, message: _Message) -> None:
+        if session.client is not None:
+            session.queue.append(message)
+            session.client.expect_one()
+        elif self.queue_limit is None or len(session.queue) < self.queue_limit:
+            session.queue.append(message)
+        else:
+            self.dropped += 1
+            self.on_drop(client_id, message.topic, message.payload)
 
     def detach(self, client: "MemoryClient", will: Will | None) -> None:
         """The client is gone; publish its will after the will's delay, unless it comes back."""
@@ -127,7 +142,7 @@ class MemoryClient:
         self._will = will
         self._listener: Listener | None = None
         self._session: _Session | None = None
-        self._line_cut = False
+        self.line_cut = False
         self._connection = 0  # its number: what was under way on an earlier connection is void
         self._tokens = itertools.count(1)
         self._unacknowledged: dict[int, _Outgoing] = {}
@@ -142,7 +157,7 @@ class MemoryClient:
         return any(topic_matches(topic_filter, topic) for topic_filter in self.subscriptions)
 
     async def connect(self, listener: Listener) -> None:
-        if not self._broker.running:
+        if not self._broker.running and not self._broker.patient:
             raise BrokerError("memory: the broker is stopped; start it first")
         self._listener = listener
         self.come_back()
@@ -168,13 +183,13 @@ class MemoryClient:
         self._broker.forget_client(self)
 
     def drop(self) -> None:
-        self._line_cut = True
+        self.line_cut = True
         if self._session is not None:
             self._broker.detach(self, self._will)
         self.lose("the line is cut")
 
     async def restore(self) -> None:
-        self._line_cut = False
+        self.line_cut = False
         self.come_back()
 
     def lose(self, reason: str) -> None:
@@ -187,7 +202,7 @@ class MemoryClient:
 
     def come_back(self) -> None:
         """Connect unless the client is closed, cut off, or connected already."""
-        if self._listener is None or self._line_cut or self._session is not None or not self._broker.running:
+        if self._listener is None or self.line_cut or self._session is not None or not self._broker.running:
             return
         self._connection += 1
         self._session = self._broker.attach(self)
@@ -223,5 +238,7 @@ class MemoryClient:
     def _take(self, connection: int) -> None:
         if self._session is not None and self._listener is not None and connection == self._connection:
             message = self._session.queue.popleft()
-            if message.is_fresh():
+            if not message.is_fresh():
+                self._broker.on_drop(self.client_id, message.topic, message.payload)
+            else:
                 self._listener.mqtt_message(message.topic, message.payload)

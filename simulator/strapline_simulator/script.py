@@ -13,6 +13,7 @@ from strapline_simulator.scenario.model import UpdateKind
 from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
 from strapline_simulator.script_centre import CentreSteps
 from strapline_simulator.script_dialogue import ScriptDialogue
+from strapline_simulator.script_faults import FaultSteps
 from strapline_simulator.script_gateway import GatewaySteps
 from strapline_simulator.script_limb import STRAP_OHM, LimbVerbs
 from strapline_simulator.script_places import PlaceSteps
@@ -21,7 +22,7 @@ from strapline_simulator.script_world import WorldSteps
 from strapline_simulator.world.sky import LogReceiver, Receiver
 from strapline_simulator.world.track import Track
 from strapline_simulator.world.truth import Truth
-from strapline_simulator.world.wearer import Itinerary, distance_m
+from strapline_simulator.world.wearer import Itinerary, Point, distance_m
 from strapline_tag.config import Config
 
 _KEY_ID = 0x00E1EC01
@@ -54,7 +55,7 @@ _TEXTS = {
 }
 
 
-class Script(LimbVerbs, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, WorldSteps):
+class Script(LimbVerbs, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, WorldSteps, FaultSteps):
     """Plays one scenario on one chain. `receiver` feeds the tag's UART; `observe(text)` hears of every step; the wearer follows `track`."""
 
     def __init__(
@@ -79,6 +80,7 @@ class Script(LimbVerbs, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, World
         self._begin_places()
         self._begin_gateway()
         self._begin_world(track)
+        self._begin_faults(chain.seed)
         self._receiver = make_receiver(self)
         self._dialogue = ScriptDialogue(scenario, chain)
 
@@ -125,6 +127,13 @@ class Script(LimbVerbs, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, World
         for deed in [deed for deed in self._deeds if deed.done()]:
             self._deeds.remove(deed)
             deed.result()
+
+    def _home_point(self) -> Point:
+        return self._home
+
+    def receive(self, data: bytes) -> None:
+        """Bytes of the GNSS receiver, on their way to the tag."""
+        self._uart.receive(data)
 
     async def _until(self, t_s: float) -> None:
         await asyncio.sleep(max(0.0, t_s - self._chain.now_s()))

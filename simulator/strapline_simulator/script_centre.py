@@ -40,7 +40,7 @@ class CentreSteps:
         elif part == "broker":
             self._chain.outage.start()
         else:
-            await self._chain.clients[_IDS[part]].restore()
+            await self._chain.restore_line(_IDS[part])
 
 
 def _codes(centre: Centre) -> str:

@@ -84,7 +84,7 @@ class GatewaySteps:
         self._house.watch.feed_line(asyncio.get_running_loop().time(), up)
         client = self._chain.clients[HOME]
         if up:
-            await client.restore()
+            await self._chain.restore_line(HOME)
         else:
             client.drop()
         self._changed()

@@ -72,7 +72,7 @@ class LimbVerbs:
     def _sense(self, sensor: str, value: int) -> None:
         if self._sensed.get(sensor) != value:
             self._sensed[sensor] = value
-            self._chain.tag.sense(sensor, value)
+            self._chain.sensors.sense(sensor, value, self._chain.now_s())
 
     def _setting(self, name: str) -> int:
         return int(self._scenario.tag.get(name, getattr(Config, name)))
@@ -105,7 +105,7 @@ class LimbVerbs:
             del self._recorded[: len(vectors)]
             if not vectors:
                 vectors = self._made_up(now)
-            if vectors:
+            if vectors and not self._chain.sensors.motion_stuck:
                 self._chain.tag.motion(RATE_HZ, packed(vectors))
             with suppress(TimeoutError):
                 async with asyncio.timeout(_PORTION_S):

@@ -75,9 +75,13 @@ class PlaceSteps:
     def _set_sky(self, sky: str, now: float) -> None:
         if isinstance(self._receiver, Receiver):
             self._receiver.sky = sky
+        self._darken(now, dark=sky != "open")
+
+    def _darken(self, now: float, *, dark: bool) -> None:
+        """From now on no position is due, or one is again."""
         if self.dark and self.dark[-1][1] == float("inf"):
             self.dark[-1] = (self.dark[-1][0], now)
-        if sky != "open":
+        if dark:
             self.dark.append((now, float("inf")))
 
     async def _go_to_cell(self, to_dbm: int, fall_s: float, now: float) -> None:

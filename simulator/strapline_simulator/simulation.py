@@ -20,6 +20,7 @@ from strapline_simulator.bodies import make_body
 from strapline_simulator.brokers import open_broker
 from strapline_simulator.chain import HOME, INGRESS, Chain
 from strapline_simulator.clock import run_virtual
+from strapline_simulator.faults.soundness import Evidence, Heard, Wrong, unsound
 from strapline_simulator.gnss_log import Epoch
 from strapline_simulator.report import (
     SCHEMA_VERSION,
@@ -97,6 +98,8 @@ class Result(NamedTuple):
     """The truths that the ledger lacks."""
     measured: Mapping[str, Any]
     """What the interpreter says of itself (heap) and of its receiver."""
+    unsound: tuple[Wrong, ...] = ()
+    """What was found wrong, where the scenario asks whether it is sound."""
 
     @property
     def passed(self) -> bool:
@@ -124,6 +127,7 @@ class _Run:
         self._told: list[tuple[float, str]] = []
         """When a role was told of an alert."""
         self._heap: list[tuple[float, dict[str, Any]]] = []
+        self._unsound: list[Wrong] = []
         self._story = Story(start_utc=scenario.start.astimezone(UTC), tz_name=scenario.zone)
         self._witness = Witness(scenario)
         self._duration_s = scenario.duration_s
@@ -161,6 +165,8 @@ class _Run:
                         task.cancel()
                     measured = chain.tag.measure()
                     self._heap.append((self._duration_s, measured))
+                    if any(expectation.sound for expectation in self._scenario.expect):
+                        self._unsound = unsound(self._scenario, self._evidence(chain, script, measured))
                 return self._conclude(chain, script, broker.name, measured, started)
 
     async def _tick(self, chain: Chain) -> None:
@@ -188,7 +194,7 @@ class _Run:
     def _receiver(self, chain: Chain) -> Callable[[Script], Receiver | LogReceiver]:
         log = self._options.gnss_log
         if log is not None:
-            return lambda _script: LogReceiver(log, chain.tag.gnss)
+            return lambda script: LogReceiver(log, script.receive)
         random = Random(f"{self._seed}/sky")
         return lambda script: _receiver_of(script, chain, random)
 
@@ -217,6 +223,24 @@ class _Run:
         if told.step.number:
             self._watch(Happening(now, "alert", f"nobody has acknowledged: {told.step.role} is told"))
 
+    def _evidence(self, chain: Chain, script: Script, measured: Mapping[str, Any]) -> Evidence:
+        self._boots_s = [round(at - chain.origin_s, 3) for at in chain.tag.boots]
+        events = [
+            Heard(event_name(e.fields["code"]), self._since_start_s(e), at)
+            for at, e in self._entries
+            if e.kind == "event"
+        ]
+        gaps: Counter[str] = Counter()
+        for source, journal in chain.ledger.journals.sources():
+            gaps[source] += len(chain.ledger.gaps(source, journal))
+        waits = {
+            "the tag": measured.get("journal_waits", 0),
+            **{f"gateway {i}": len(box) for i, box in chain.outboxes.items()},
+        }
+        codes = [alert.code for alert in self._book]
+        dark = [(begin - chain.origin_s, end - chain.origin_s) for begin, end in chain.tag.dark]
+        return Evidence(events, script.truths, codes, gaps, waits, chain.ledger.conflicts, dark)
+
     # The report.
 
     def _seconds(self, moment: datetime) -> float:
@@ -226,7 +250,7 @@ class _Run:
         self, chain: Chain, script: Script, broker: str, measured: Mapping[str, Any], started: float
     ) -> Result:
         self._boots_s = [round(at - chain.origin_s, 3) for at in chain.tag.boots]
-        events = [self._event(entry) for _, entry in self._entries if entry.kind == "event"]
+        events = [self._event(at, entry) for at, entry in self._entries if entry.kind == "event"]
         fixes = [entry for _, entry in self._entries if entry.kind == "fix"]
         held = [Held(event.code, event.t_s) for event in events]
         held += [Held("fix", self._since_start_s(entry)) for entry in fixes]
@@ -244,9 +268,19 @@ class _Run:
         returns = [(_PARTS[name], at - chain.origin_s) for name, at in chain.outage.returns]
         arrivals = [self._arrival(at, entry) for at, entry in self._entries]
         counts = [t for t, entry in self._entries if entry.kind == "fix"], len(unmet), chain.refused
-        witness = self._witness
+        witness, wrong = self._witness, [str(one) for one in self._unsound]
         findings = Findings(
-            events, shown, self._told, notices, absences, *counts, returns, arrivals, witness.heard, witness.exported
+            events,
+            shown,
+            self._told,
+            notices,
+            absences,
+            *counts,
+            returns,
+            arrivals,
+            witness.heard,
+            witness.exported,
+            wrong,
         )
         latencies = [(e.code, e.t_s, self._alarm_latency(e, script)) for e in events if e.code in _ALARM_NAMES]
         self._tell_story(script, events, alerts, latencies)
@@ -278,7 +312,7 @@ class _Run:
             alarm_latency_s=latency_summary([latency for _, _, latency in latencies]),
             heap=self._heap_found(),
         )
-        return Result(report, self._story, unmet, measured)
+        return Result(report, self._story, unmet, measured, tuple(self._unsound))
 
     def _since(self, moment: datetime | None) -> float | None:
         return None if moment is None else self._seconds(moment)
@@ -303,11 +337,11 @@ class _Run:
         booted_s = self._boots_s[(fields["boot"] - 1 - self._scenario.tag_memory.boot) & 0xFFFF]
         return float(round(booted_s + fields["uptime_s"] + fields.get("uptime_ms", 0) / 1000, 3))
 
-    def _event(self, entry: Entry) -> CentreEvent:
+    def _event(self, at_s: float, entry: Entry) -> CentreEvent:
         fields = entry.fields
         t_s = self._since_start_s(entry)
-        at_gateway, at_centre = self._seconds(entry.gateway_utc), self._seconds(entry.centre_utc)
-        told = event_name(fields["code"]), at_gateway, at_centre
+        # When it was at the centre the world's clock says: the centre's own may be wrong.
+        told = event_name(fields["code"]), self._seconds(entry.gateway_utc), round(at_s, 3)
         return CentreEvent(t_s, entry.source, *told, detail_of(fields["code"], fields["detail"]))
 
     def _arrival(self, at_s: float, entry: Entry) -> Arrival:
@@ -354,7 +388,7 @@ def _without_time(notice: ToldNotice) -> dict[str, Any]:
 
 
 def _receiver_of(script: Script, chain: Chain, random: Random) -> Receiver:
-    receiver = Receiver(chain.utc, script.where, chain.tag.gnss, random)
+    receiver = Receiver(chain.utc, script.where, script.receive, random)
     receiver.speed_m_s = lambda: script.path.speed_m_s(chain.now_s())
     return receiver
 

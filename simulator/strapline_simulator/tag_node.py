@@ -39,6 +39,9 @@ class TagNode:
         self._digest = hashlib.sha256()
         self.frames_sent = 0
         self.has_power = False
+        self.dark: list[tuple[float, float]] = []
+        """When it had no power, loop time."""
+        self._dark_since: float | None = None
         self.boots: list[float] = []
         """When it started, loop time; each record says which start it counts from."""
         self._deframers = {outputs.BLE: link.Deframer(), outputs.CELLULAR: link.Deframer()}
@@ -75,6 +78,9 @@ class TagNode:
             given["memory"] = dict(memory or {})
         self._boot_s = now
         self.boots.append(now)
+        if self._dark_since is not None:
+            self.dark.append((self._dark_since, now))
+            self._dark_since = None
         self.has_power = True
         self._request(bench.BOOT, 0, json.dumps(given, sort_keys=True).encode())
 
@@ -84,9 +90,15 @@ class TagNode:
             portion = struct.pack(">BI", area, at + start) + data[start : start + _STORE_PORTION]
             self.body.request(_message(bench.FACTORY, 0, portion))
 
+    def fail_flash(self, what: int, argument: int = 0) -> None:
+        """A fault of the journal's flash, as `bench.FLASH` has them."""
+        self._request(bench.FLASH, self._now_ms(), struct.pack(">BL", what, argument))
+
     def lose_power(self) -> None:
         """From now on until the next `boot` it says nothing and hears nothing; its sensors go on."""
         self.deliver()
+        if self.has_power:
+            self._dark_since = asyncio.get_running_loop().time()
         self.has_power = False
         self._deadline_ms = None
         self.on_gnss_power(False)

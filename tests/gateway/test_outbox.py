@@ -354,3 +354,12 @@ def test_whatever_put_has_returned_from_survives_a_kill(path):
     assert len({item.journal for item in items if item.source == "6a7e0001"}) == 1
     assert box._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     box.close()
+
+
+def test_an_outbox_on_another_disk_counts_its_starts_above_those_of_before(tmp_path):
+    starts = []
+    for name, utc_s in (("old", 1_772_480_000), ("old", 1_772_480_000), ("new", 1_772_480_100), ("new", 0)):
+        box = Outbox(tmp_path / f"{name}.sqlite", utc_s=lambda at=utc_s: at)
+        starts.append(box.start)
+        box.close()
+    assert starts == sorted(set(starts))

@@ -61,6 +61,8 @@ class VirtualBoard:
         rest = message[9:]
         if code == bench.FACTORY:
             raise UserError("--on virtual-board: scenarios with updates run on model and micropython")
+        if code == bench.FLASH:
+            raise UserError("--on virtual-board: scenarios with faults of the flash run on model and micropython")
         if code == bench.BOOT:
             self._boot(json.loads(rest))
         elif code == bench.ADVANCE:

@@ -37,6 +37,7 @@ CONDITIONS: Mapping[str, tuple[str, ...]] = {
     "heartbeats": _WINDOW,
     "same_address": (),
     "exported": (),
+    "sound": (),
 }
 """Every claim, and which of the conditions it takes; another one is a mistake in the file."""
 
@@ -99,6 +100,10 @@ class Expectation(BaseModel):
     )
     exported: Literal[True] | None = Field(
         default=None, description="the whole ledger, exported and read into an empty one, has the same rows and seals"
+    )
+    sound: Literal[True] | None = Field(
+        default=None,
+        description="nothing is lost or doubled, alarms came within 15 min of the end of all faults, no alert is without a cause",
     )
 
     after: str | None = Field(default=None, description="the step that it must follow")

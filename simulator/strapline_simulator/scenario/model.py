@@ -11,6 +11,17 @@ from strapline_centre.schedule import Window, window_of
 from strapline_protocol.profiles import PROFILES
 from strapline_simulator.scenario.centre import Acknowledgement, PartName
 from strapline_simulator.scenario.expectation import Expectation
+from strapline_simulator.scenario.faults import (
+    AdapterState,
+    BlockOrder,
+    Device,
+    LineNoise,
+    ModemState,
+    Offset,
+    ReceiverState,
+    Reports,
+    SensorOrder,
+)
 from strapline_simulator.scenario.gateway import BaseStation, Handling
 from strapline_simulator.scenario.limb import Activity, Clothing, Drain, Replay, Surroundings
 from strapline_simulator.scenario.meddling import Meddling
@@ -77,6 +88,24 @@ Verb = Literal[
     "gateway_goes",
     "room",
     "body_between",
+    "adapter",
+    "radio_reports",
+    "line_noise",
+    "foreign_tag",
+    "cell_delay",
+    "modem",
+    "receiver",
+    "sensor",
+    "flash_block",
+    "brown_out",
+    "gateway_clock",
+    "gateway_disk",
+    "gateway_device",
+    "ingress_restart",
+    "broker_queue",
+    "broker_forgets",
+    "centre_clock",
+    "ledger_locked",
 ]
 
 
@@ -213,6 +242,48 @@ class Step(_Strict):
     body_between: BodyBetween | None = Field(
         default=None, description="the wearer's body is between tag and base station, or lies on the tag"
     )
+    adapter: AdapterState | None = Field(default=None, description="how the base station's Bluetooth adapter fails")
+    radio_reports: Reports | Literal[False] | None = Field(
+        default=None, description="advertisements that its host reports twice, late, out of order; false: as they come"
+    )
+    line_noise: LineNoise | Literal[False] | None = Field(
+        default=None, description="bytes between tag and gateways that are spoilt, lost or doubled; false: none"
+    )
+    foreign_tag: bool | None = Field(
+        default=None, description="another's tag, with keys that are not known here, beside the base station"
+    )
+    cell_delay: Seconds | None = Field(default=None, description="so much later everything comes over cellular")
+    modem: ModemState | None = Field(
+        default=None, description="silent: it answers nothing; rejected: the network refuses its SIM"
+    )
+    receiver: ReceiverState | None = Field(default=None, description="how the GNSS receiver's output fails")
+    sensor: SensorOrder | None = Field(default=None, description="a sensor that does not say what is there")
+    flash_block: BlockOrder | None = Field(default=None, description="a block of the journal's flash fails")
+    brown_out: int | None = Field(
+        default=None,
+        description="power sags when the tag has written so many bytes more to its flash; it starts again a second later",
+        ge=0,
+        le=4096,
+    )
+    gateway_clock: Offset | None = Field(default=None, description="so far the base station's clock is off from now on")
+    gateway_disk: Literal["full", "ok"] | None = Field(default=None, description="whether its outbox may grow")
+    gateway_device: Device | None = Field(
+        default=None,
+        description="its process is killed and starts again; its disk is copied, put back, emptied, damaged",
+    )
+    ingress_restart: Literal[True] | None = Field(
+        default=None, description="the cellular gateway's process is killed and starts again"
+    )
+    broker_queue: Annotated[int, Field(ge=0, le=100_000)] | Literal[False] | None = Field(
+        default=None, description="so many messages the broker keeps for who is away; false: all"
+    )
+    broker_forgets: Seconds | None = Field(
+        default=None, description="the broker ends, and after so long is there again without its sessions"
+    )
+    centre_clock: Offset | None = Field(default=None, description="so far the centre's clock is off from now on")
+    ledger_locked: float | None = Field(
+        default=None, description="share of the centre's writes that find the database locked", ge=0, le=1
+    )
 
     @model_validator(mode="after")
     def _one_verb(self) -> "Step":
@@ -228,6 +299,11 @@ class Step(_Strict):
     @property
     def verb(self) -> Verb:
         return next(verb for verb in get_args(Verb) if getattr(self, verb) is not None)
+
+    @property
+    def outlives_gateway(self) -> bool:
+        """Whether a gateway begins anew with it, on what its disk has."""
+        return self.gateway_device is not None or self.ingress_restart is not None
 
     @property
     def argument(self) -> Any:

@@ -10,6 +10,7 @@ from strapline_tag.outputs import BLE
 
 RECORDER = "recorder"
 CLONE = "clone"
+FOREIGN = "foreign"
 
 
 class Recorder:
@@ -54,13 +55,13 @@ class Recorder:
 
 
 class Clone:
-    """The tag's own program with the tag's keys and counters on a second device; always on `model`, whatever the tag runs on."""
+    """The tag's own program on a second device, with the tag's keys or others; always on `model`, whatever the tag runs on."""
 
-    def __init__(self, ether: Ether) -> None:
+    def __init__(self, ether: Ether, name: str = CLONE) -> None:
         self._node = TagNode(ModelBody())
         node = self._node
         self._radio = ether.tag_radio(
-            CLONE,
+            name,
             on_link_up=lambda: node.link_up(BLE),
             on_data=lambda data: node.link_data(BLE, data),
             on_link_down=lambda: node.link_down(BLE),

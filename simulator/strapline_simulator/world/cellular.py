@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Coroutine
+from typing import Any, Self
 
-from strapline_gateway.stream import StreamLinks
+from strapline_gateway.stream import ByteStream
 
 DIAL_S = 2.0
 """From idle to a standing connection on LTE-M, roughly."""
@@ -48,18 +48,21 @@ class _Stream:
 
 
 class Cellular:
-    """One tag's modem and the network behind it. Use as an asynchronous context manager; callbacks come from the loop."""
+    """One tag's modem and the network behind it; `serve` is the far end. Use as an asynchronous context manager.
+
+    Callbacks come from the loop.
+    """
 
     def __init__(
         self,
-        links: StreamLinks,
+        serve: Callable[[ByteStream], Coroutine[Any, Any, None]],
         *,
         on_up: Callable[[], None],
         on_data: Callable[[bytes], None],
         on_down: Callable[[], None],
         on_ring: Callable[[], None] = lambda: None,
     ) -> None:
-        self._links = links
+        self._serve = serve
         self._on_up = on_up
         self._on_data = on_data
         self._on_down = on_down
@@ -109,7 +112,7 @@ class Cellular:
             self._on_down()
             return
         self._stream = _Stream(self)
-        self._tasks.create_task(self._links.serve(self._stream))
+        self._tasks.create_task(self._serve(self._stream))
         self._on_up()
 
     def send(self, data: bytes) -> None:

@@ -117,7 +117,9 @@ class Bearers:
             self._fallback_at = None
             self._alarm_overdue = False
         if self._hang_up_at is not None:
-            self._hang_up_at = now + (self._config.cellular_idle_ms if len(self._journal) or self._pursued else 1000)
+            config = self._config
+            waits = len(self._journal) or self._pursued
+            self._hang_up_at = now + (config.cellular_idle_ms if waits else config.cellular_linger_ms)
 
     # Time.
 

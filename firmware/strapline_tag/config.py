@@ -67,6 +67,7 @@ class Config:
     receipt_wait_longest_ms = 3600000
     alarm_fallback_ms = 20000  # R06: an alarm that has no receipt by then is also dialled over cellular
     cellular_idle_ms = 30000  # hang up after so long without anything to wait for
+    cellular_linger_ms = 1000  # and so long after the last receipt: each second of a standing line costs current
     cellular_dial_ms = (
         300000  # a modem that says nothing for so long has failed; a cold search for a network takes 2 to 3 min
     )

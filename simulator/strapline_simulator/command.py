@@ -13,6 +13,7 @@ from strapline_simulator.energy.command import energy
 from strapline_simulator.firmware import signing_command
 from strapline_simulator.firmware.command import firmware
 from strapline_simulator.fleet.command import fleet
+from strapline_simulator.simulate.command import simulate
 from strapline_simulator.traces.command import trace
 
 Body = Annotated[
@@ -84,6 +85,7 @@ def register(app: typer.Typer) -> None:
     app.command()(bluez)
     app.command()(conform)
     app.command()(fleet)
+    app.command()(simulate)
     signing_command.register(firmware)
     app.add_typer(firmware, name="firmware")
     app.add_typer(trace, name="trace")

@@ -178,13 +178,13 @@ async def calling(port, tag):
 
 
 @asynccontextmanager
-async def centre_behind(broker_url, *tags, ledger="sqlite://", key=KEY):
+async def centre_behind(broker_url, *tags, ledger="sqlite://", key=KEY, gateway=GATEWAY):
     """The reference centre on the broker, as long as the block lasts; `say()` sends what it has been told to."""
     kept = Ledger(ledger)
     now = datetime.now(UTC)
     centre = Centre(
         [Person(tag.centre_keys) for tag in tags],
-        {GATEWAY: key},
+        {gateway: key},
         kept,
         utc=lambda: datetime.now(UTC),
         epoch=int(now.timestamp()),

@@ -26,17 +26,23 @@ class PtyBoard:
         self.failed = threading.Event()
         self._fail_at, self._fails, self._failing = fail_at, fails, False
         self._near, self._port_end = pty.openpty()
-        self._far, shell = pty.openpty()
         tty.setraw(self._port_end)
-        tty.setraw(shell)
         self.port = os.ttyname(self._port_end)
-        self._process = subprocess.Popen(
-            [interpreter()], cwd=folder, stdin=shell, stdout=shell, stderr=shell, start_new_session=True
-        )
-        os.close(shell)
+        self._folder = folder
+        self.starts = 0
+        self._start()
         self._wake, self._wakened = os.pipe()
         self._thread = threading.Thread(target=self._carry)
         self._thread.start()
+
+    def _start(self):
+        self.starts += 1
+        self._far, shell = pty.openpty()
+        tty.setraw(shell)
+        self._process = subprocess.Popen(
+            [interpreter()], cwd=self._folder, stdin=shell, stdout=shell, stderr=shell, start_new_session=True
+        )
+        os.close(shell)
 
     @property
     def requests(self):
@@ -89,3 +95,25 @@ class PtyBoard:
         self.failed.set()
         if self._fails == "port":
             os.close(self._near)
+
+
+class RebootingBoard(PtyBoard):
+    """A soft reset begins its process anew, in the raw REPL as on a board; the unix port alone would end."""
+
+    _ends = False
+
+    def __exit__(self, *error):
+        self._ends = True
+        super().__exit__(*error)
+
+    def _pass(self, end):
+        goes_on = super()._pass(end)
+        if self._ends:
+            return False
+        if not goes_on and end == self._far:
+            self._process.wait()
+            os.close(self._far)
+            self._start()
+            self._from_board(b"MPY: soft reboot\r\n")
+            os.write(self._far, b"\x01")
+        return goes_on or end == self._far

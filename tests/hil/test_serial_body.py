@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pty_board import PtyBoard
+from pty_board import PtyBoard, RebootingBoard
 from strapline_hil import serial_body as module
 from strapline_hil.bench_loader import Identity
 from strapline_hil.board_files import BoardError
@@ -70,6 +70,16 @@ def test_a_run_that_was_killed_leaves_a_board_that_the_next_one_takes(board, lef
     again = SerialBody(board.port)
     assert boot(again)[-1][0] == bench.DONE
     again.close()
+
+
+def test_a_board_begins_with_an_empty_heap(tmp_path, monkeypatch):
+    monkeypatch.setattr(Identity, "resets_softly", property(lambda _identity: True))
+    with RebootingBoard(tmp_path) as board:
+        body = SerialBody(board.port)
+        assert board.starts == 2
+        assert boot(body)[-1][0] == bench.DONE
+        body.close()
+        assert answers_again(board.port)
 
 
 def test_a_firmware_that_ends_on_the_board_is_told_with_its_last_words(board):

@@ -101,7 +101,7 @@ def _side_by_side(bodies: Sequence[str], columns: Sequence[Sequence[Row]]) -> li
         mark = " " if one == other else "*"
         lines.append(f"{mark} {name:<{width}}  {_cut(one):<{_COLUMN}}  {_cut(other)}".rstrip())
         meanings = [row.meaning if (row := column.get(name)) is not None else "" for column in values]
-        if one != other and meanings[0] != meanings[1]:
+        if one != other and all(meanings) and meanings[0] != meanings[1]:
             lines.append(f"* {'':<{width}}  {_cut(meanings[0]):<{_COLUMN}}  {_cut(meanings[1])}".rstrip())
     return lines
 

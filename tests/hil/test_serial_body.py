@@ -2,7 +2,10 @@
 
 import json
 import os
+import signal
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +73,23 @@ def test_a_run_that_was_killed_leaves_a_board_that_the_next_one_takes(board, lef
     again = SerialBody(board.port)
     assert boot(again)[-1][0] == bench.DONE
     again.close()
+
+
+def test_a_run_that_is_interrupted_leaves_a_board_that_answers(board):
+    program = "from strapline_protocol.command import main; main()"
+    command = [sys.executable, "-c", program, "run", "r24-power-cuts", "--on", f"serial:{board.port}", "--air", "frames"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as run:
+        try:
+            said = run.stdout.readline()
+            while said and b"armed" not in said:
+                said = run.stdout.readline()
+            run.send_signal(signal.SIGINT)  # it would go on for minutes
+            run.stdout.read()
+            assert run.wait(20) != 0
+        finally:
+            run.kill()
+    assert b"armed" in said
+    assert answers_again(board.port)
 
 
 def test_a_board_begins_with_an_empty_heap(tmp_path, monkeypatch):

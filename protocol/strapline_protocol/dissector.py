@@ -1,7 +1,7 @@
 """The Wireshark dissector in Lua, rendered from the definitions: headers of every frame, and bodies where a trace carries them opened.
 
-It registers for the link types of our traces: USER0 (air), USER1 (cellular) and USER6 (serial) hold frames, USER4 MQTT publications, USER3 the truth in
-JSON, and USER5 opened bodies (one byte of kind, then the body in clear). It holds no key and opens nothing itself.
+It registers for the link types of our traces: USER0 (air), USER1 (cellular) and USER6 (serial) hold frames, USER4 MQTT publications,
+USER3 the truth in JSON, and USER5 opened bodies (one byte of kind, then the body in clear). It holds no key and opens nothing itself.
 """
 
 from collections.abc import Iterator

@@ -65,7 +65,7 @@ class LinkReplay:
         """All of them, each at its time; those of one tag one after the other, and on a serial line all."""
         found = _as_one_slot(found) if self._plan.pace != Pace() or self._plan.loops != 1 else found
         rounds = 0
-        while not self._plan.loops or rounds < self._plan.loops:
+        while not self._stepper.stopped and (not self._plan.loops or rounds < self._plan.loops):
             await self._round(found)
             rounds += 1
         return Outcome(self.connections, self.records, self.commands, self.troubles)
@@ -75,9 +75,9 @@ class LinkReplay:
         due = self._plan.pace.due([one.utc_s for one in found])
         async with asyncio.TaskGroup() as tasks:
             for at, one in zip(due, found, strict=True):
-                if not await self._stepper.step(f"tag {one.share.tag}: {sum(1 for _ in records_of(one))} records"):
+                told = f"tag {one.share.tag}: {sum(1 for _ in records_of(one))} records"
+                if not await self._stepper.until(start + at, told):
                     break
-                await asyncio.sleep(max(0.0, start + at - asyncio.get_running_loop().time()))
                 tasks.create_task(self._call(one))
 
     async def _call(self, conversation: Conversation) -> None:

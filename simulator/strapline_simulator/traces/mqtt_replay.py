@@ -138,65 +138,66 @@ class _Ear:
 
 
 async def replay(
-    url: str,
-    found: Sequence[Publication],
-    expected: Sequence[Record],
-    plan: Plan,
-    stepper: Stepper,
+    url: str, found: Sequence[Publication], expected: Sequence[Record], plan: Plan, stepper: Stepper
 ) -> Outcome:
     """Publish them; `expected` are the records that `verify="receipts"` waits for. UserError where there is no broker."""
     ear, loop = _Ear(), asyncio.get_running_loop()
     client = PahoClient(url, f"strapline-replay-{secrets.token_hex(4)}", [f"{contract.ROOT}/#"] if plan.verify else [])
     await client.connect(ear)
-    began, published = loop.time(), 0
-    due = plan.pace.due([one.utc_s for one in found])
+    began = loop.time()
+    sent: Counter[tuple[str, bytes]] = Counter()
     try:
         rounds = 0
-        while not plan.loops or rounds < plan.loops:
-            start = loop.time()
-            for at, one in zip(due, found, strict=True):
-                if not await stepper.step(f"{one.topic} {len(one.payload)} bytes"):
-                    plan = plan._replace(loops=rounds + 1)
-                    break
-                await asyncio.sleep(max(0.0, start + at - loop.time()))
-                client.publish(one.topic, one.payload, retain=one.retain)
-                published += 1
-                await ear.until(lambda: published - ear.acknowledged < _UNACKNOWLEDGED, float("inf"))  # noqa: B023
+        while not stepper.stopped and (not plan.loops or rounds < plan.loops):
+            await _round(client, ear, found, plan, stepper, sent)
             rounds += 1
-        await ear.until(lambda: ear.acknowledged >= published, plan.wait_s)
-        missing = await _missing(ear, found[:published], expected, rounds, plan)
+        await ear.until(lambda: ear.acknowledged >= sent.total(), plan.wait_s)
+        missing = await _missing(ear, sent, expected, plan)
     finally:
         await client.close()
-    wanted = {"delivery": published, "receipts": len(expected)}.get(plan.verify, 0)
-    return Outcome(published, ear.acknowledged, loop.time() - began, missing, wanted)
+    wanted = {"delivery": sent.total(), "receipts": len(expected)}.get(plan.verify, 0)
+    return Outcome(sent.total(), ear.acknowledged, loop.time() - began, missing, wanted)
 
 
-async def _missing(
-    ear: _Ear, found: Sequence[Publication], expected: Sequence[Record], rounds: int, plan: Plan
-) -> list[str]:
+async def _round(
+    client: PahoClient,
+    ear: _Ear,
+    found: Sequence[Publication],
+    plan: Plan,
+    stepper: Stepper,
+    sent: Counter[tuple[str, bytes]],
+) -> None:
+    """All of them once, as far as they are wanted."""
+    start = asyncio.get_running_loop().time()
+    for at, one in zip(plan.pace.due([one.utc_s for one in found]), found, strict=True):
+        if not await stepper.until(start + at, f"{one.topic} {len(one.payload)} bytes"):
+            return
+        client.publish(one.topic, one.payload, retain=one.retain)
+        sent[one.topic, one.payload] += 1
+        await ear.until(lambda: sent.total() - ear.acknowledged < _UNACKNOWLEDGED or stepper.stopped, float("inf"))
+
+
+async def _missing(ear: _Ear, sent: Counter[tuple[str, bytes]], expected: Sequence[Record], plan: Plan) -> list[str]:
     if plan.verify == "delivery":
-        ours = [one for one in found if one.topic.startswith(f"{contract.ROOT}/")]
-        wanted = Counter((one.topic, one.payload) for one in ours for _ in range(rounds))
+        wanted = Counter({one: count for one, count in sent.items() if one[0].startswith(f"{contract.ROOT}/")})
         await ear.until(lambda: not wanted - ear.heard, plan.wait_s)
-        return [
-            f"{topic} did not come back ({count} of {len(payload)} bytes)"
-            for (topic, payload), count in (wanted - ear.heard).items()
-        ]
+        lost = (wanted - ear.heard).items()
+        return [f"{topic} did not come back ({count} times {len(payload)} bytes)" for (topic, payload), count in lost]
     if plan.verify == "receipts":
         left = deque(expected)
-
-        def all_there() -> bool:
-            while left and ear.receipts.cover(left[0]):
-                left.popleft()
-            return not left
-
-        await ear.until(all_there, plan.wait_s)
+        await ear.until(lambda: _all_covered(left, ear.receipts), plan.wait_s)
         late = [record for record in left if not ear.receipts.cover(record)]
         return [
-            f"no receipt for {source} journal {journal} sequence {number} at gateway {gateway}"
-            for gateway, source, journal, number in late
+            f"no receipt for {tag} journal {journal} sequence {number} at gateway {at}"
+            for at, tag, journal, number in late
         ]
     return []
+
+
+def _all_covered(left: deque[Record], receipts: Receipts) -> bool:
+    while left and receipts.cover(left[0]):
+        left.popleft()
+    return not left
 
 
 def receipted(readings: Sequence[Reading], remapper: Remapper, chosen: Iterable[Publication]) -> list[Record]:

@@ -26,15 +26,47 @@ class Pace(NamedTuple):
 
 
 class Stepper:
-    """With `wanted` each piece waits for somebody to press Enter; `ask` shows what comes."""
+    """The hand on the replay: with `wanted` each piece waits for somebody to press Enter, and `stop` ends it in good order."""
 
-    def __init__(self, *, wanted: bool, ask: Callable[[str], None]) -> None:
+    def __init__(self, *, wanted: bool = False, ask: Callable[[str], None] = lambda _text: None) -> None:
         self._wanted = wanted
         self._ask = ask
+        self._stop = asyncio.Event()
 
-    async def step(self, text: str) -> bool:
-        """False where nobody presses any more (the input has ended)."""
-        if not self._wanted:
-            return True
-        self._ask(text)
-        return bool(await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline))
+    @property
+    def stopped(self) -> bool:
+        """Nothing more is to be played."""
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """Play no more."""
+        self._stop.set()
+
+    async def until(self, at_s: float, text: str) -> bool:
+        """Wait until then, on the loop's clock, and for Enter where that is wanted; False where no more is to be played."""
+        try:
+            async with asyncio.timeout_at(at_s):
+                await self._stop.wait()
+        except TimeoutError:
+            pass
+        if self._wanted and not self.stopped:
+            self._ask(text)
+            if not await self._line():
+                self.stop()  # the input has ended
+        return not self.stopped
+
+    async def _line(self) -> str:
+        loop = asyncio.get_running_loop()
+        if not sys.stdin.isatty():
+            return await loop.run_in_executor(None, sys.stdin.readline)
+        # At a terminal nobody may ever press Enter again, and a thread that waits for it would hold up the end.
+        pressed = asyncio.Event()
+        loop.add_reader(sys.stdin, pressed.set)
+        waiting = [asyncio.ensure_future(one.wait()) for one in (pressed, self._stop)]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            loop.remove_reader(sys.stdin)
+            for one in waiting:
+                one.cancel()
+        return sys.stdin.readline() if pressed.is_set() else ""

@@ -1,6 +1,9 @@
 """What `strapline trace replay` does: which way a trace goes, and what is told of it."""
 
+import asyncio
+import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,9 +38,16 @@ class Asked(NamedTuple):
 
 async def run(asked: Asked, stepper: Stepper) -> tuple[list[str], bool]:
     """What to tell, and whether everything came that `verify` looked for. UserError."""
-    if asked.to.startswith(("mqtt://", "mqtts://")):
-        return await _to_broker(asked, stepper)
-    return await _to_link(asked, stepper)
+    loop = asyncio.get_running_loop()
+    with suppress(RuntimeError, ValueError):  # not on the main thread, where no Ctrl-C arrives
+        loop.add_signal_handler(signal.SIGINT, stepper.stop)
+    try:
+        way = _to_broker if asked.to.startswith(("mqtt://", "mqtts://")) else _to_link
+        lines, good = await way(asked, stepper)
+    finally:
+        with suppress(RuntimeError, ValueError):
+            loop.remove_signal_handler(signal.SIGINT)
+    return (["stopped before the end", *lines] if stepper.stopped else lines), good
 
 
 async def _to_broker(asked: Asked, stepper: Stepper) -> tuple[list[str], bool]:

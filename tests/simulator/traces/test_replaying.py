@@ -5,12 +5,14 @@ import itertools
 import json
 import os
 import pty
+import signal
 import tty
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from hand_made_tag import OTHER_SECRET, OTHER_TAG, SECRET, TAG, HandMadeTag
 from mqtt_recorder import Recorder
@@ -20,6 +22,7 @@ from strapline_protocol import contract
 from strapline_protocol.keys import centre_keys, gateway_keys
 from strapline_protocol.mqtt import PahoClient
 from strapline_simulator.trace import Packet, TraceWriter, read_keys, read_trace
+from strapline_simulator.traces.command import trace as app
 from strapline_simulator.traces.keybox import KeyBox, read_keys_text
 from strapline_simulator.traces.link_replay import LinkReplay, check_link
 from strapline_simulator.traces.mqtt_replay import Plan, Receipts
@@ -33,7 +36,6 @@ from strapline_wire import frames, link
 
 T0 = 1_768_201_200.0
 HOME, OTHER_HOME = "6a7e0001", "6a7e9999"
-NO_STEPS = Stepper(wanted=False, ask=print)
 AT_ONCE = Plan(Pace(rate=0.0), wait_s=5.0)
 
 
@@ -137,7 +139,7 @@ async def listened(broker, work):
 
 def into(broker, path, plan=AT_ONCE, selection=None, **more):
     asked = Asked(path, broker.url, KeyBox(), selection or Selection(), plan, **more)
-    return asyncio.run(listened(broker, run(asked, NO_STEPS)))
+    return asyncio.run(listened(broker, run(asked, Stepper())))
 
 
 def recorded(path, channels=contract.FROM_GATEWAYS):
@@ -185,6 +187,31 @@ def test_where_no_centre_answers_each_record_without_a_receipt_is_named(run_with
     assert any(line.startswith("verified: 0 of ") for line in lines)
     assert any(line.startswith(f"no receipt for {TAG} journal ") for line in lines)
     assert len(lines) < 20
+
+
+def test_each_message_waits_for_enter_and_the_end_of_the_input_is_the_end(run_with_keys, mosquitto):
+    asked = ["replay", str(run_with_keys), "--to", mosquitto.url, "--rate", "0", "--step", "--verify", "delivery"]
+    told = CliRunner().invoke(app, asked, input="\n\n\n")
+    assert told.exit_code == 0, told.output
+    assert "3 messages published, 3 with a PUBACK" in told.output
+    assert "stopped before the end" in told.output
+    assert told.output.count("[Enter]") == 4
+
+
+def test_a_replay_without_end_ends_with_ctrl_c_and_says_how_far_it_came(run_with_keys, mosquitto):
+    async def main():
+        stepper = Stepper()
+        plan = Plan(Pace(rate=0.0), loops=0, verify="delivery")
+        replaying = run(Asked(run_with_keys, mosquitto.url, KeyBox(), Selection(kinds=("event",)), plan), stepper)
+        asyncio.get_running_loop().call_later(0.2, os.kill, os.getpid(), signal.SIGINT)
+        return await replaying
+
+    (stopped, published, verified), good = asyncio.run(main())
+    assert good
+    assert stopped == "stopped before the end"
+    count = int(published.split()[0])
+    assert count >= len(recorded(run_with_keys, ("event",)))
+    assert verified == f"verified: {count} of {count} messages came back from the broker"
 
 
 def test_the_retained_state_is_retained_again(run_with_keys, mosquitto):
@@ -297,7 +324,7 @@ def replayed(wire, path, keys, bench):
         async with asyncio.TaskGroup() as tasks, bench.running(serial):
             carrying = tasks.create_task(wire.carry())
             try:
-                replay = LinkReplay(check_link(f"serial:{wire.ports[1]}"), AT_ONCE._replace(wait_s=0.0), NO_STEPS)
+                replay = LinkReplay(check_link(f"serial:{wire.ports[1]}"), AT_ONCE._replace(wait_s=0.0), Stepper())
                 return found, await replay.run(found.conversations)
             finally:
                 carrying.cancel()

@@ -104,11 +104,12 @@ def test_state_flags_are_shown_one_by_one(tshark, tmp_path):
     assert [value in ("1", "True") for value in shown] == [state in flags for state in State]
 
 
-def test_headers_are_shown_and_short_frames_are_called_malformed(tshark, tmp_path):
+@pytest.mark.parametrize("interface", ["air", "serial"])
+def test_headers_are_shown_and_short_frames_are_called_malformed(tshark, tmp_path, interface):
     heartbeat = bytes([0x40 | Kind.HEARTBEAT]) + bytes.fromhex("01020304 0a0b0c0d 11223344556677 a1a2a3a4a5a6a7a8")
     hello = bytes([0x40 | Kind.HELLO]) + bytes.fromhex("01020304 0011223344556677 0001 00000010 b1b2b3b4b5b6b7b8")
     trace = write(
-        tmp_path / "air.pcapng", "air", [heartbeat, hello, heartbeat[:12], heartbeat[:3], hello[:15], b"\x7f" * 30]
+        tmp_path / "t.pcapng", interface, [heartbeat, hello, heartbeat[:12], heartbeat[:3], hello[:15], b"\x7f" * 30]
     )
     fields = ["version", "kind", "header.pseudonym", "header.masked_counter", "sealed", "mic", "hello.nonce", "mac"]
     rows = tshark(

@@ -6,6 +6,7 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from strapline_simulator.traces.reading import Reading
+from strapline_simulator.traces.show import text_of
 
 RANDOM = frozenset({
     "address", "command", "counter", "epoch", "journal", "nonce", "number", "origin", "pseudonym", "record", "refused", "request", "seal",
@@ -90,7 +91,7 @@ def _streams(readings: Iterable[Reading]) -> tuple[dict[str, list[Reading]], flo
 def _stream(reading: Reading) -> str:
     way = {True: "up", False: "down", None: ""}[reading.packet.inbound]
     # Which gateway and which tag, but of a frame that nobody opened no tag: its pseudonym changes by design.
-    parts = [reading.packet.interface, way, reading.gateway, reading.tag]
+    parts = [text_of(reading.packet.interface), way, reading.gateway, reading.tag]
     if reading.packet.interface == "mqtt":
         parts.append(reading.kind)
     return " ".join(part for part in parts if part)
@@ -157,4 +158,4 @@ def _rows(reading: Reading | None) -> dict[str, str]:
     if reading is None:
         return {}
     head = {"packet": str(reading.number), "kind": reading.kind, "tag": reading.tag}
-    return head | {name: str(value) for name, value in reading.fields.items()}
+    return head | {text_of(name): text_of(value) for name, value in reading.fields.items()}

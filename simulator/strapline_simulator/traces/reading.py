@@ -76,6 +76,8 @@ class Reader:
         self._number += 1
         make = partial(Reading, self._number, packet)
         try:
+            if not packet.data:
+                raise RemoteProtocolError("truncated")
             if packet.interface in LINKS:
                 return self._frame(packet, make)
             read = self._readers.get(packet.interface)
@@ -144,15 +146,14 @@ class Reader:
         topic, _, payload = packet.data.partition(b"\0")
         text = topic.decode(errors="replace")
         try:
-            parsed = contract.parse_topic(text)
-            event = json.loads(payload)
-            data = dict(event["data"])
-        except (RemoteProtocolError, ValueError, KeyError, TypeError):
+            parsed, *_, data, _ = contract.read_unchecked(text, payload)
+        except RemoteProtocolError:
             return make("message", "", {"topic": text, "bytes": len(payload)})
         fields = {**data, **self._sealed_in(parsed.channel, data)}
         fields.pop("tag", None)
-        subject = parsed.subject or str(data.get("source", ""))
-        return make(parsed.channel, subject if subject != parsed.gateway else "", fields, payload, parsed.gateway)
+        source = data.get("source")
+        is_tag = isinstance(source, str) and contract.is_ident(source) and source != parsed.gateway
+        return make(parsed.channel, parsed.subject or (source if is_tag else ""), fields, payload, parsed.gateway)
 
     def _sealed_in(self, channel: str, data: dict[str, Any]) -> dict[str, Any]:
         name, direction = ("command", seal.DOWN) if channel in ("receipt", "command") else ("record", seal.UP)
@@ -167,7 +168,7 @@ class Reader:
     def _truth(self, packet: Packet, make: Make) -> Reading:
         try:
             told = json.loads(packet.data)
-        except ValueError:
+        except (ValueError, RecursionError):
             told = None
         if not isinstance(told, dict):
             return make("broken", "", {"bytes": packet.data.hex()})

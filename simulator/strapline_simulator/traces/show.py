@@ -14,7 +14,7 @@ def line_of(reading: Reading) -> str:
     packet = reading.packet
     way = {True: "up", False: "down", None: "-"}[packet.inbound]
     who = reading.tag or (f"?{reading.fields['pseudonym']}" if "pseudonym" in reading.fields else "-")
-    head = f"{reading.number:>6}  {time_of(packet.utc_s)}  {packet.interface:<8} {way:<4} {who:<9} {reading.kind:<10}"
+    head = f"{reading.number:>6}  {time_of(packet.utc_s)}  {text_of(packet.interface):<8} {way:<4} {who:<9} {reading.kind:<10}"
     return f"{head} {fields_text(reading)}".rstrip()
 
 
@@ -23,7 +23,7 @@ def fields_text(reading: Reading) -> str:
     told: dict[str, Any] = {"gateway": reading.gateway} if reading.gateway else {}
     told |= {name: value for name, value in reading.fields.items() if name not in _QUIET}
     notes = {name: value for name, value in reading.packet.notes.items() if name not in ("tag", "line")}
-    return " ".join(f"{name}={_text(value)}" for name, value in {**told, **notes}.items())
+    return " ".join(f"{text_of(name)}={text_of(value)}" for name, value in {**told, **notes}.items())
 
 
 def time_of(utc_s: float) -> str:
@@ -31,6 +31,9 @@ def time_of(utc_s: float) -> str:
     return datetime.fromtimestamp(utc_s, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """A field on one line, whatever somebody has put into it: a trace's texts come from anywhere, and go to a terminal."""
     text = str(value)
+    if not text.isprintable():
+        return repr(text)
     return f'"{text}"' if " " in text else text

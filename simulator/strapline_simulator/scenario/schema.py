@@ -39,6 +39,10 @@ _WORDS = {
 """What is checked by code, spelt out so that an editor can offer it."""
 
 
+_BY_NAME = ("TrackSpec",)
+"""What may also be written as a mere name."""
+
+
 class _ForEditors(GenerateJsonSchema):
     """Without titles made from names, and without null, which nobody writes."""
 
@@ -67,6 +71,8 @@ def render_schema() -> str:
     definitions["Expectation"]["allOf"] = [_rule(claim) for claim in CONDITIONS]
     for claim, words in _WORDS.items():
         definitions["Expectation"]["properties"][claim]["enum"] = words
+    for name in _BY_NAME:
+        definitions[name] = {"anyOf": [{"type": "string", "minLength": 1}, definitions[name]]}
     return json.dumps({"$schema": DIALECT, **made, "definitions": definitions}, indent=2, ensure_ascii=False) + "\n"
 
 

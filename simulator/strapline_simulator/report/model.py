@@ -185,9 +185,9 @@ class Report(_Part):
     """The tags' events, in the order of their time."""
     positions: tuple[Position, ...]
     """The positions that the centre received, in the order of their time."""
-    alerts: tuple[RaisedAlert, ...] = ()
+    alerts: tuple[RaisedAlert, ...]
     """The centre's alerts, in the order in which they were raised."""
-    notices: tuple[GatewayNotice, ...] = ()
+    notices: tuple[GatewayNotice, ...]
     """What gateways told of themselves and of the air around them, in the order in which the centre had it."""
     frames: Frames
     """What became of the frames between tag and gateway."""

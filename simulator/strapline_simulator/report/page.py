@@ -15,7 +15,7 @@ from strapline_simulator.report.alarms import Alarms, sort_alarms
 from strapline_simulator.report.curves import curves
 from strapline_simulator.report.latency import GOAL_S, latencies
 from strapline_simulator.report.localtime import LocalClock
-from strapline_simulator.report.model import Event, Report
+from strapline_simulator.report.model import Event, RaisedAlert, Report
 from strapline_simulator.report.sketch import sketch
 from strapline_simulator.report.story import Story
 from strapline_simulator.report.timeline import presence_gap_s, timeline
@@ -68,7 +68,7 @@ def render_html(report: Report, story: Story) -> str:
         presence_gap=duration_words(presence_gap_s([t_s for t_s, _ in story.heard])) if story.heard else "",
         goal=f"{GOAL_S:.0f}\N{NO-BREAK SPACE}s",
         latency_sentence=_latency_sentence(report),
-        alerts=[(clock.stamp(t_s), text, code) for t_s, code, text in story.alerts[:MAX_ALERT_ROWS]],
+        alerts=_alerts(report, story, clock)[:MAX_ALERT_ROWS],
         further_alerts=max(0, len(story.alerts) - MAX_ALERT_ROWS),
         facts=_facts(report),
         days=_days(report.events, alarms, clock),
@@ -117,6 +117,24 @@ def _verdict(report: Report) -> dict[str, str]:
 
 def _check(text: str, passed: bool, latency_s: float | None) -> dict[str, Any]:
     return {"text": text, "passed": passed, "after": "" if latency_s is None else f"after {duration_words(latency_s)}"}
+
+
+def _alerts(report: Report, story: Story, clock: LocalClock) -> list[tuple[str, str, str, str]]:
+    """Time, text, code and how it stands; what became of one is the report's to say, and the story knows all."""
+    standing = {(alert.code, round(alert.raised_s)): alert for alert in report.alerts}
+    rows = []
+    for t_s, code, text in story.alerts:
+        alert = standing.get((code, round(t_s)))
+        rows.append((clock.stamp(t_s), text, code, "" if alert is None else _standing(alert, clock)))
+    return rows
+
+
+def _standing(alert: RaisedAlert, clock: LocalClock) -> str:
+    words = [f"{alert.times} times"] if alert.times > 1 else []
+    if alert.over_s is not None:
+        words.append(f"over {clock.stamp(alert.over_s)}")
+    words.append("open" if alert.acknowledged_s is None else f"acknowledged {clock.stamp(alert.acknowledged_s)}")
+    return ", ".join(words)
 
 
 def _latency_sentence(report: Report) -> str:

@@ -22,7 +22,7 @@ def test_json_has_the_fields_of_schema_1_in_order_and_ends_in_one_newline(report
     text = report.to_json()
     assert list(json.loads(text)) == [
         "schema", "scenario", "title", "seed", "body", "broker", "start_utc", "simulated_s", "wall_s", "expectations", "events",
-        "positions", "frames", "frames_digest", "ledger", "alarm_latency_s", "heap",
+        "positions", "alerts", "notices", "frames", "frames_digest", "ledger", "alarm_latency_s", "heap",
     ]  # fmt: skip
     assert text.startswith('{\n  "schema": 1,\n')
     assert text.endswith("}\n")

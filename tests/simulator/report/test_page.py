@@ -92,3 +92,9 @@ def test_of_very_many_events_the_alarms_stay_and_the_rest_is_counted(report: Rep
 def test_an_unknown_time_zone_is_an_error(report: Report) -> None:
     with pytest.raises(KeyError):
         render_html(report, Story(datetime(2026, 1, 12, tzinfo=UTC), "Europe/Nowhere"))
+
+
+def test_an_alert_says_how_it_stands(report: Report, story: Story) -> None:
+    page = render_html(report, story)
+    assert re.search(r"<code>strap_open</code><em>2 times, acknowledged \w+ \d+ \w+ 23:52:00</em>", page)
+    assert "<code>removed</code></li>" in page

@@ -113,8 +113,9 @@ class PseudonymTable:
     def find(self, pseudonym: int, now: float) -> list[str]:
         """The tags that may be meant (nearly always none or one). Nothing moves until `heard` says that one was."""
         if pseudonym not in self._owners and now - self._searched >= _SEARCH_PAUSE_S:
-            self._searched = now
-            self._search(now)
+            before, self._searched = self._searched, now
+            if self._search(pseudonym, now):
+                self._searched = before  # what silence explains was enough: nobody has made us search in vain
         return [tag for tag, _ in self._owners.get(pseudonym, [])]
 
     def heard(self, tag: str, pseudonym: int, now: float) -> bool:
@@ -132,8 +133,11 @@ class PseudonymTable:
                 return True
         return False
 
-    def _search(self, now: float) -> None:
-        """First what silence explains, then some reboots for everyone, then ever further on: a new gateway, or a long absence."""
+    def _search(self, pseudonym: int, now: float) -> bool:
+        """First what silence explains, then some reboots for everyone, then ever further on: a new gateway, or a long absence.
+
+        Gives whether the first was enough.
+        """
         left = _SEARCH_SLOTS
         silent = [tag for tag in self._rota if now - self._tags[tag].heard > _SILENT_S]
         for skipped in (0, _SKIPPED):
@@ -146,11 +150,14 @@ class PseudonymTable:
                     left -= more
                 if not left:
                     self._begin_with(tag)
-                    return
+                    return False
+            if not skipped and pseudonym in self._owners:
+                return True
         if now - self._beside >= _BESIDE_PAUSE_S:
             self._beside = now
             left -= self._look_beside(min(left, _BESIDE_SLOTS))
         self._sweep(silent, left)
+        return False
 
     def _look_beside(self, room: int) -> int:
         """Tags that are heard: whoever else has their keys may be a reboot ahead of them. Gives the slots that this took."""

@@ -52,6 +52,25 @@ class Path:
         arrives_s, lat, lon = self._legs[0]
         return self._metres(here, (lat, lon)) / max(arrives_s - now_s, 0.001)
 
+    @property
+    def is_one_leg(self) -> bool:
+        """Whether the wearer goes straight and evenly to where the way ends."""
+        return len(self._legs) == 1
+
+    def comes_near_s(self, now_s: float, metres: float, step_s: float = 10.0) -> float:
+        """The last moment, to the step, at which the wearer is still sure to be further from home than so many metres."""
+        at_s = now_s
+        while at_s < self.until_s:
+            legs = self._legs
+            span_s, ahead_s = legs[0][0] - self.since_s, min(at_s + step_s, self.until_s) - self.since_s
+            share = ahead_s / span_s
+            lat = self.here[0] + share * (legs[0][1] - self.here[0])
+            lon = self.here[1] + share * (legs[0][2] - self.here[1])
+            if self._metres((lat, lon), self.home) <= metres:
+                return at_s
+            at_s += step_s
+        return self.until_s
+
     def from_home_m(self, now_s: float) -> float:
         return self._metres(self.at(now_s), self.home)
 

@@ -18,7 +18,7 @@ from strapline_simulator.fleet.engine_centre import CentreUnit
 from strapline_simulator.fleet.engine_post import Post
 from strapline_simulator.fleet.engine_tag import TagUnit
 from strapline_simulator.fleet.fold_motion import MotionFold
-from strapline_simulator.world.radio import SENSITIVITY_DBM
+from strapline_simulator.world.radio import PATH_LOSS_EXPONENT, RSSI_AT_1_M_DBM, SENSITIVITY_DBM
 
 BOUND_S = 150.0
 """From a call that was due each 120 s, with its heartbeats and tries, to what follows from its absence."""
@@ -26,6 +26,9 @@ BOUND_S = 150.0
 _WORTH_MS = 15_000
 _SURE_DB = 10.0
 """So far above or below what the radio hears at all, five times the fading, nobody is at the edge of its reach."""
+
+_BEYOND_M = 10 ** ((RSSI_AT_1_M_DBM - SENSITIVITY_DBM + _SURE_DB) / (10 * PATH_LOSS_EXPONENT))
+"""So far away nothing is heard of a tag."""
 
 _ASK_HEARTBEATS = 2.4
 """Quick heartbeats for each call that a tag asks for: as counted in unfolded hours."""
@@ -113,10 +116,11 @@ class Folder:
         return _Stretch(unit, is_home, motion), min(deadlines)
 
     def _is_home(self, unit: TagUnit, now_ms: int) -> bool | None:
-        """Whether every heartbeat may be heard, or none can; None where neither is sure, or the wearer is under way."""
+        """Whether every heartbeat may be heard, or none can; None where neither is sure."""
         wearer, base = unit.wearer, self._home.base
         if wearer.path.is_under_way(now_ms / 1000):
-            return None
+            is_far = wearer.path.is_one_leg and wearer.path.from_home_m(now_ms / 1000) > _BEYOND_M
+            return False if is_far else None
         if not base.is_on or unit.ident not in base.station._tags:
             return False
         mean = base.mean_dbm(unit) - wearer.damping_db
@@ -256,6 +260,8 @@ def _deadlines_ms(unit: TagUnit, now_ms: int, *, is_home: bool) -> Iterator[int]
         clock = tag.clock
         yield now_ms if clock._answered_at is None else clock._answered_at + unit.config.time_refresh_s * 1000
     wearer = unit.wearer
+    if wearer.path.is_under_way(now_ms / 1000):
+        yield int(wearer.path.comes_near_s(now_ms / 1000, _BEYOND_M) * 1000)
     percent, drain = wearer.battery.percent(now_ms / 1000), wearer.battery.drain_per_h
     if percent < _LEAST_PERCENT:
         yield now_ms

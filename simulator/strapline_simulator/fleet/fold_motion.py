@@ -24,7 +24,7 @@ class MotionFold:
     def walk(self, end: int) -> int:
         """Up to this second at most; gives where it stopped: at the second whose feed would tell something."""
         while self.second < end:
-            if not self._feeds and self._skip(end):
+            if not self._feeds and (self._skip(end) or self._window(end)):
                 continue
             state = self._feeds, self._travelled, self._still, self._moving, self._resting, self._last
             if not self._feed():
@@ -52,6 +52,34 @@ class MotionFold:
             return 0 if activity.period_s == 0 else 1 << 40
         into = self.second % activity.period_s
         return 0 if into < activity.moves_s else activity.period_s - into
+
+    def _window(self, end: int) -> bool:
+        """A whole one of a tag that does not rest, at once; False where that must be fed second by second."""
+        config = self._motion._config
+        if self._resting or self.second + _WINDOW > end:
+            return False
+        state = self.second, self._last
+        travelled, stop = 0, self.second + _WINDOW
+        for self.second in self._moving_seconds(stop):
+            travelled += self._travel()
+        is_moving = travelled >= config.moving_mg
+        if not is_moving and self._still + _WINDOW >= config.rest_after_s:
+            self.second, self._last = state
+            return False
+        self.second = stop
+        self._moving, self._still = is_moving, 0 if is_moving else self._still + _WINDOW
+        return True
+
+    def _moving_seconds(self, stop: int) -> range:
+        """Those of this window in which something moves; more than one bout in it is not looked for apart."""
+        activity, start = self._activity, self.second
+        period_s, moves_s = activity.period_s, activity.moves_s
+        into = start % period_s if period_s else 0
+        if period_s < 2 * _WINDOW or moves_s + _WINDOW > period_s:
+            return range(start, stop)
+        if into < moves_s:
+            return range(start, min(stop, start + moves_s - into))
+        return range(min(stop, start + period_s - into), stop)
 
     def _feed(self) -> bool:
         """One second; False where something would be told in it."""

@@ -173,6 +173,12 @@ def _gateway_moved(house: House, unit: TagUnit, how: str) -> None:
         unit.agenda.after(second * 1000, house.shake, deviation_mg)
 
 
+def _zones(house: House, unit: TagUnit, zones: Any) -> None:
+    """Each: id, rule, tolerance and radius in m, corners in 1e-7 degree; as `Centre.set_zones` takes them."""
+    house.centre.centre.set_zones(unit.ident, zones)
+    house.centre.settle()
+
+
 VERBS: dict[str, Callable[[House, TagUnit, Any], None]] = {
     "present_key": _present_key,
     "go": _go,
@@ -196,6 +202,7 @@ VERBS: dict[str, Callable[[House, TagUnit, Any], None]] = {
     "gateway_line": lambda house, _unit, up: house.line(up=up),
     "gateway_mains": lambda house, _unit, there: house.mains(there=there),
     "curfew": _curfew,
+    "zones": _zones,
     "press_button": _press_button,
     "jammer": _jammer,
     "gateway_moved": _gateway_moved,

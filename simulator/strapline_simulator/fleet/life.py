@@ -16,8 +16,9 @@ from strapline_simulator.fleet.routine import Routine
 from strapline_simulator.fleet.sowing import Sower
 from strapline_simulator.fleet.spec import HomeSpec, TagSpec
 from strapline_simulator.fleet.stays import Stays
+from strapline_simulator.fleet.zone import draw_zone, zone_order
 
-_ARMED_S = 60.0
+_ARMED_S, _RULES_S = 60.0, 180.0
 WITHOUT_GATEWAY = "one-piece"
 
 
@@ -61,10 +62,13 @@ def _live(person: Person, calendar: Calendar, random: Random, tampers: float, *,
     diary.enter(0.0, "shelter", "indoors")
     diary.enter(_ARMED_S, "present_key", "arm")
     routine = Routine(person, calendar, random)
+    zone = draw_zone(random, person, routine) if person.profile == WITHOUT_GATEWAY else None
+    if zone is not None:
+        diary.enter(_RULES_S, "zones", zone_order(zone))
     if person.profile != WITHOUT_GATEWAY:
         for at, order in routine.orders():
             diary.enter(at, "curfew", order)
-    sower = Sower(person, calendar, diary, random, alone=alone)
+    sower = Sower(person, calendar, diary, random, alone=alone, zone=zone)
     sower.sow(routine, tampers)
     diary.kept_for_tampers = list(diary.kept)
     Stays(person, calendar, diary, random).write(routine, sower.omitted)

@@ -4,10 +4,10 @@ import math
 from random import Random
 
 from strapline_simulator.fleet.diary import HOUR_S, Calendar, Diary, Span, gaps
-from strapline_simulator.fleet.person import Person, near
+from strapline_simulator.fleet.person import Person, Point, near
 from strapline_simulator.fleet.routine import Routine
 from strapline_simulator.fleet.spec import Sown
-from strapline_simulator.fleet.tampers import CALL_OMITTED, CALL_S, KINDS, Kind, Tamper, Where
+from strapline_simulator.fleet.tampers import CALL_OMITTED, CALL_S, KINDS, ZONE_ENTERED, Kind, Tamper, Where
 
 _BEFORE_S = 1200.0
 """So long nothing else happens before it: what was before is told and over."""
@@ -19,14 +19,26 @@ _TRIES = 8
 class Sower:
     """Of one wearer. `sow` enters the tampers; `omitted` are the outings without their call."""
 
-    def __init__(self, person: Person, calendar: Calendar, diary: Diary, random: Random, *, alone: bool) -> None:
+    def __init__(
+        self,
+        person: Person,
+        calendar: Calendar,
+        diary: Diary,
+        random: Random,
+        *,
+        alone: bool,
+        zone: Point | None = None,
+    ) -> None:
         self._person = person
         self._calendar = calendar
         self._diary = diary
         self._random = random
+        self._zone = zone
         self._kinds = sorted(
             name for name, kind in KINDS.items() if person.profile in kind.profiles and (alone or not kind.alone)
         )
+        if zone is None and ZONE_ENTERED in self._kinds:
+            self._kinds.remove(ZONE_ENTERED)
         if person.profile == "call-in":
             self._kinds.append(CALL_OMITTED)
         self.omitted: set[float] = set()
@@ -76,7 +88,11 @@ class Sower:
         diary = self._diary
         diary.keep(whole)
         away = near(self._random, self._person, 900, 1500)
-        places = {"away": (*away, 1100.0), "home": (*self._person.home, 1100.0)}
+        places = {
+            "away": (*away, 1100.0),
+            "home": (*self._person.home, 1100.0),
+            "zone": (*(self._zone or away), 1100.0),
+        }
         for after_s, verb, argument in tamper.happenings:
             diary.enter(at + after_s, verb, places[argument] if verb == "go" else argument)
         diary.sown.append(Sown(round(at + tamper.at_s, 1), name, tamper.alarms, tamper.within_s))

@@ -29,6 +29,11 @@ CALL_S = 900.0
 UNWRAPPED_S = 600.0
 """R19 has no bound. Nothing goes through foil: it is told once it is off, with the next try to dial (at most ten minutes)."""
 
+ZONE_S = 200.0 + 180.0 + ALARM_S
+"""Over the edge within 200 s; R11 a position each three minutes; one so deep inside is sure (R32)."""
+
+ZONE_ENTERED = "zone_entered"
+
 STRAP_OHM, FITTING_OHM, BYPASS_OHM = 1000, 1010, 500
 _RADIO = frozenset({"home-rf", "two-piece", "call-in", "facility"})
 _RECEIVER = frozenset({"two-piece", "one-piece"})
@@ -163,6 +168,17 @@ def _leave(random: Random) -> Tamper:
     return Tamper(what, ("curfew_broken",), LEFT_S, away_s + 2400)
 
 
+def _enter_zone(_random: Random) -> Tamper:
+    """The place is put in by whoever sows it."""
+    what = (
+        (0, "shelter", "street"),
+        (1, "go", "zone"),
+        (2600, "go", "home"),
+        (3700, "shelter", "indoors"),
+    )
+    return Tamper(what, ("zone_broken",), ZONE_S, 5400, at_s=900)
+
+
 def _unplug(random: Random) -> Tamper:
     return Tamper(
         ((0, "gateway_mains", False), (random.uniform(600, 3600), "gateway_mains", True)),
@@ -197,6 +213,7 @@ KINDS: Mapping[str, Kind] = {
     "foil_at_home": Kind(("asleep",), frozenset({"home-rf", "two-piece", "call-in", "facility"}), _foil_at_home),
     "jammer": Kind(("stay",), _RECEIVER, _jammer),
     "left_in_curfew": Kind(("asleep",), frozenset({"home-rf", "two-piece", "call-in", "facility"}), _leave),
+    ZONE_ENTERED: Kind(("awake",), frozenset({"one-piece"}), _enter_zone),
     "gateway_unplugged": Kind(("awake", "asleep"), _RADIO, _unplug, alone=True),
     "gateway_carried_off": Kind(("awake", "asleep"), _RADIO, _carry_off, alone=True),
     "gateway_offline": Kind(("awake", "asleep"), _RADIO, _take_offline, alone=True),

@@ -35,6 +35,7 @@ _CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "foil_at_home": frozenset({"shielded", "curfew_broken", "left_home", "call_in_missed"}),
     "jammer": frozenset({"jammed", "moving_without_fix"}),
     "left_in_curfew": frozenset({"curfew_broken", "left_home", "call_in_missed"}),
+    "zone_entered": frozenset({"zone_broken"}),
     "gateway_unplugged": frozenset({"mains_lost"}),
     "gateway_carried_off": frozenset({"mains_lost", "moved"}),
     "gateway_offline": frozenset({"gateway_lost", "gateway_silent"}),

@@ -158,7 +158,7 @@ def run(
     if shrink is not None and chaos_mix is None:
         raise UserError("--shrink goes with --chaos SEED: add it")
     if chaos_mix is not None:
-        from strapline_simulator.faults.command import run_chaos
+        from strapline_simulator.mixes.command import run_chaos
         from strapline_simulator.simulation import Options
 
         if broker != "memory":

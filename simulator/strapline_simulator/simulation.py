@@ -20,7 +20,6 @@ from strapline_simulator.bodies import make_body
 from strapline_simulator.brokers import open_broker
 from strapline_simulator.chain import HOME, INGRESS, Chain
 from strapline_simulator.clock import run_virtual
-from strapline_simulator.faults.soundness import Evidence, Heard, Wrong, unsound
 from strapline_simulator.gnss_log import Epoch
 from strapline_simulator.report import (
     SCHEMA_VERSION,
@@ -39,6 +38,7 @@ from strapline_simulator.report import (
 from strapline_simulator.scenario import Scenario
 from strapline_simulator.scenario.details import detail_of
 from strapline_simulator.script import Script
+from strapline_simulator.soundness.verdict import Evidence, Heard, Wrong, unsound
 from strapline_simulator.tag_node import Meter
 from strapline_simulator.taps import PassageTap
 from strapline_simulator.trace import TraceWriter

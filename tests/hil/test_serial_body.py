@@ -77,7 +77,17 @@ def test_a_run_that_was_killed_leaves_a_board_that_the_next_one_takes(board, lef
 
 def test_a_run_that_is_interrupted_leaves_a_board_that_answers(board):
     program = "from strapline_protocol.command import main; main()"
-    command = [sys.executable, "-c", program, "run", "r24-power-cuts", "--on", f"serial:{board.port}", "--air", "frames"]
+    command = [
+        sys.executable,
+        "-c",
+        program,
+        "run",
+        "r24-power-cuts",
+        "--on",
+        f"serial:{board.port}",
+        "--air",
+        "frames",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as run:
         try:
             said = run.stdout.readline()

@@ -7,15 +7,15 @@ from typer.testing import CliRunner
 from strapline_gateway.gateway import Gateway
 from strapline_protocol.errors import UserError
 from strapline_simulator.command import register
-from strapline_simulator.faults.causes import has_cause
-from strapline_simulator.faults.command import judge, seeds_of, shrunk
-from strapline_simulator.faults.mix import TAIL_S, Unit, mixed
-from strapline_simulator.faults.shrink import shrink
-from strapline_simulator.faults.soundness import Evidence, Heard, unsound
-from strapline_simulator.faults.spans import due_s, spans_of
+from strapline_simulator.mixes.command import judge, seeds_of, shrunk
+from strapline_simulator.mixes.mix import TAIL_S, Unit, mixed
+from strapline_simulator.mixes.shrink import shrink
 from strapline_simulator.scenario import Scenario, Step, load_scenario, shipped_scenarios
 from strapline_simulator.scenario.writer import render_scenario
 from strapline_simulator.simulation import Options
+from strapline_simulator.soundness.causes import has_cause
+from strapline_simulator.soundness.spans import due_s, spans_of
+from strapline_simulator.soundness.verdict import Evidence, Heard, unsound
 from strapline_simulator.world.truth import Truth
 from strapline_tag.tag import Tag
 

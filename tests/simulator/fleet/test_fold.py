@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleet_homes import HOME, TOWN, home, tag
 from strapline_simulator.fleet.agenda import Agenda
 from strapline_simulator.fleet.engine_house import Home
 from strapline_simulator.fleet.engine_motion import Activity
@@ -17,8 +18,6 @@ from strapline_simulator.fleet.home import run_home
 from strapline_tag.config import Config
 from strapline_tag.motion import Motion
 from strapline_tag.situation import Situation
-
-from fleet_homes import HOME, TOWN, home, tag
 
 LIVES = 60 if os.environ.get("STRAPLINE_LONG") else 8
 
@@ -137,7 +136,7 @@ def test_motion_is_walked_as_it_is_fed(travels, moves_s, period_s, phase, armed,
         fold = MotionFold(motion, activity, second)
         stopped = fold.walk(second + stride)
         twin_told, (twin, twin_situation) = [], _copy(motion, config, situation)
-        twin._tell = lambda code, now, detail, told=twin_told: told.append(code)  # noqa: SLF001
+        twin._tell = lambda code, now, detail, told=twin_told: told.append(code)
         for at in range(second, stopped):
             _feed(twin, activity, at)
         fold.settle()

@@ -6,14 +6,13 @@ import sys
 
 import pytest
 
+from fleet_homes import HOME, TOWN, home, tag
 from strapline_protocol.profiles import PROFILES
 from strapline_simulator.fleet.agenda import Agenda
 from strapline_simulator.fleet.engine_memory import SparseFlash
 from strapline_simulator.fleet.home import run_home
 from strapline_simulator.fleet.spec import Sown
 from strapline_tag.bench_flash import MemoryFlash
-
-from fleet_homes import HOME, TOWN, home, tag
 
 CUT = Sown(5400.0, "strap_cut", ("strap_open",), 60.0)
 

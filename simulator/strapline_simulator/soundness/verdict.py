@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from strapline_protocol.definitions import ALARMS
-from strapline_simulator.faults.causes import has_cause
-from strapline_simulator.faults.spans import due_s, spans_of
 from strapline_simulator.scenario import Scenario
+from strapline_simulator.soundness.causes import has_cause
+from strapline_simulator.soundness.spans import due_s, spans_of
 from strapline_simulator.world.truth import Truth
 
 _ALARMS = {code.name.lower() for code in ALARMS}

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from strapline_simulator.faults.mix import Unit, with_units
+from strapline_simulator.mixes.mix import Unit, with_units
 from strapline_simulator.scenario import Scenario, Step
 
 _TAILS_S = (300.0, 1200.0, 2400.0)

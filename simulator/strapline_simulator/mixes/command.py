@@ -9,8 +9,8 @@ from typing import NamedTuple
 import typer
 
 from strapline_protocol.errors import UserError
-from strapline_simulator.faults.mix import TAIL_S, mixed
-from strapline_simulator.faults.shrink import shrink
+from strapline_simulator.mixes.mix import TAIL_S, mixed
+from strapline_simulator.mixes.shrink import shrink
 from strapline_simulator.scenario import Scenario, load_scenario
 from strapline_simulator.scenario.writer import render_scenario
 from strapline_simulator.simulation import Options, run_scenario

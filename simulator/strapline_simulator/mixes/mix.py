@@ -4,8 +4,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, NamedTuple
 
-from strapline_simulator.faults.spans import BREAKING
 from strapline_simulator.scenario import Expectation, Scenario, Step
+from strapline_simulator.soundness.spans import BREAKING
 
 _MIN_S = 60.0
 _BEGIN_S = 120.0

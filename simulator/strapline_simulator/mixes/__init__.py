@@ -1,0 +1,1 @@
+"""Random mixes of faults over a scenario, and the smallest scenario that still fails."""

@@ -155,7 +155,7 @@ class HouseWay:
     """The simulated network to a gateway in this process."""
 
     def __init__(self, links: StreamLinks, ends: Ends) -> None:
-        self._cellular = Cellular(links, on_up=ends.up, on_data=ends.data, on_down=ends.down)
+        self._cellular = Cellular(links.serve, on_up=ends.up, on_data=ends.data, on_down=ends.down)
 
     async def __aenter__(self) -> object:
         return await self._cellular.__aenter__()

@@ -134,7 +134,12 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         self._check_closed()  # type: ignore[attr-defined]  # as asyncio's own call_at, but for the timer's class
-        timer = _Timer(next(self._numbers), round(when, _DIGITS), callback, args, self, context)
+        at = round(when, _DIGITS)
+        if at <= self._now < when:
+            at = round(
+                self._now + 10**-_DIGITS, _DIGITS
+            )  # who is woken before his moment would ask for it again, for ever
+        timer = _Timer(next(self._numbers), at, callback, args, self, context)
         heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
         timer._scheduled = True  # type: ignore[attr-defined]  # noqa: SLF001 - the loop looks whether it is in the heap
         return timer

@@ -131,3 +131,26 @@ def test_release_without_hold_is_harmless():
     loop.release("nothing")
     assert loop.holds == 0
     loop.close()
+
+
+def test_who_sets_his_timer_again_until_his_moment_has_come_is_not_woken_for_ever():
+    """Time has whole microseconds, and a deadline that is a sum of floats lies a hair beside one of them."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(8192.38)
+        deadline, wakings, done = 8192.380000000001, [], asyncio.Event()
+
+        def wake():
+            wakings.append(loop.time())
+            if loop.time() >= deadline:
+                done.set()
+            elif len(wakings) < 10:
+                loop.call_at(deadline, wake)
+
+        loop.call_at(deadline, wake)
+        async with asyncio.timeout(1.0):
+            await done.wait()
+        return wakings
+
+    assert len(run_virtual(main())) <= 2

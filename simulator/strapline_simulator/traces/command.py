@@ -90,11 +90,12 @@ def diff(
     found = compare(left, right, Rules(tolerance, (RANDOM | TIMES | set(ignore or ())) - set(count or ())))
     packets = sum(found.same.values())
     if not found.differences:
-        typer.echo(f"the same: {packets} packets in {len(found.same)} streams")
+        typer.echo(f"the same: {packets} packets, {len(found.same)} streams")
         return
     for one in found.differences:
         typer.echo(f"{one.stream}: packet {one.place}: {one.why}")
-    typer.echo(f"{len(found.same)} streams with {packets} packets are the same")
+    if found.same:
+        typer.echo(f"the same: {packets} packets, {len(found.same)} other streams")
     typer.echo(f"\nthe first difference, in {found.differences[0].stream}  (≠ counts, ~ does not)")
     for line in side_by_side(found.differences[0]):
         typer.echo(line)

@@ -54,8 +54,8 @@ class Base:
         self.agenda = agenda
         self.ident = ident
         self.is_on = True
-        self.accepted = 0
-        """Heartbeats."""
+        self.accepted = self.calls = 0
+        """Heartbeats; connections over the radio that came about."""
         enrolled = list(keys)
         self.station = Station(
             int(ident, 16), enrolled, Random(f"{seed}/entropy-{ident}").randbytes, home=home, utc_s=utc_s
@@ -149,6 +149,7 @@ class Base:
     def _connected(self, unit: TagUnit) -> None:
         self._connecting -= 1
         if self.is_on:
+            self.calls += 1
             Line(self, unit, out.BLE)
         else:
             self.station.call_failed(unit.ident, self.agenda.now_ms / 1000)

@@ -60,7 +60,8 @@ class MotionFold:
             return False
         state = self.second, self._last
         travelled, stop = 0, self.second + _WINDOW
-        for self.second in self._moving_seconds(stop):
+        for second in self._moving_seconds(stop):
+            self.second = second
             travelled += self._travel()
         is_moving = travelled >= config.moving_mg
         if not is_moving and self._still + _WINDOW >= config.rest_after_s:

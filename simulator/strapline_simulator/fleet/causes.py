@@ -45,5 +45,5 @@ def cause_of(code: str, at_s: float, subject: str, lives: Mapping[str, TagSpec])
     for life in concerned:
         for stimulus in reversed(life.stimuli):
             if stimulus.verb in verbs and at_s - before_s <= stimulus.t_s <= at_s:
-                return stimulus.verb
+                return str(stimulus.verb)
     return "battery" if code in _BATTERY and subject in lives else ""

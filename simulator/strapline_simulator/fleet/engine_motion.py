@@ -36,7 +36,7 @@ class Activity(NamedTuple):
             return NOTHING
         return self.seconds[into % len(self.seconds)]
 
-    def index(self, second: int) -> int:
+    def which(self, second: int) -> int:
         """Which of them comes in this second; -1: none."""
         into = second % self.period_s if self.period_s else second
         return -1 if self.period_s and into >= self.moves_s else into % len(self.seconds)

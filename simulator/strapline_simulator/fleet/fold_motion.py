@@ -102,12 +102,12 @@ class MotionFold:
 
     def _travel(self) -> int:
         activity = self._activity
-        at = activity.index(self.second)
+        at = activity.which(self.second)
         if at < 0 or not activity.seconds[at]:
             return 0
         vectors, (x, y, z) = activity.seconds[at], self._last
         self._last = vectors[-3], vectors[-2], vectors[-1]
-        return activity.travels[at] + abs(vectors[0] - x) + abs(vectors[1] - y) + abs(vectors[2] - z)
+        return int(activity.travels[at] + abs(vectors[0] - x) + abs(vectors[1] - y) + abs(vectors[2] - z))
 
     def _wake(self) -> bool:
         self._moving, self._resting, self._still = True, False, 0

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jinja2
 
 from strapline_simulator.fleet.summary import Spread, Summary
-from strapline_simulator.fleet.words import FALSE, seconds_words, spread_words
+from strapline_simulator.fleet.words import FALSE, seconds_words
 from strapline_simulator.report.wording import code_words, count_words
 
 _LEFT_OUT = (
@@ -53,7 +53,6 @@ def render_page(summary: Summary) -> str:
         count=count_words,
         seconds=seconds_words,
         words=code_words,
-        spread=spread_words,
         false_name=FALSE,
         quiet_days=alerts.days_without,
         checks=_checks(summary),
@@ -120,15 +119,16 @@ def _log_share(seconds: float | None) -> float:
 
 
 def _latency_bars(summary: Summary) -> list[Stretch]:
-    return [
-        Stretch(
-            code_words(kind),
-            _log_share(tampers.after_s.p50),
-            _log_share(tampers.after_s.max),
-            spread_words(tampers.after_s),
-        )
-        for kind, tampers in summary.tampers.items()
-    ]
+    return [_stretch(kind, tampers.after_s) for kind, tampers in summary.tampers.items()]
+
+
+def _stretch(kind: str, after: Spread) -> Stretch:
+    words = (
+        "none was told"
+        if after.max is None
+        else f"half within {seconds_words(after.p50)}, all within {seconds_words(after.max)}"
+    )
+    return Stretch(code_words(kind), _log_share(after.p50), _log_share(after.max), words)
 
 
 def _spreads(summary: Summary) -> list[tuple[str, str, Spread]]:

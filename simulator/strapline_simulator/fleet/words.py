@@ -4,7 +4,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from strapline_simulator.fleet.summary import Spread, Summary
+from strapline_simulator.fleet.summary import Summary
 from strapline_simulator.report.wording import count_words, duration_words
 
 FALSE = "none (false)"
@@ -61,11 +61,3 @@ def _alerts(summary: Summary) -> Table:
 
 def seconds_words(value: float | None) -> str:
     return "–" if value is None else duration_words(value)
-
-
-def spread_words(spread: Spread) -> str:
-    """Such as `half within 0.4 s, 99 % within 12 s, at most 40 s`."""
-    if spread.count == 0:
-        return "none"
-    p50, p99, most = (seconds_words(value) for value in (spread.p50, spread.p99, spread.max))
-    return f"half within {p50}, 99\N{NO-BREAK SPACE}% within {p99}, at most {most}"

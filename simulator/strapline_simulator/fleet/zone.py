@@ -11,6 +11,9 @@ RADIUS_M = 300
 _CLEAR_M = 900.0
 """From its middle: the radius, what a receiver errs by between houses, and a wide berth."""
 
+_BANDS_M = ((2000, 4500), (6500, 9000))
+"""From home; a year's outings leave room in the second one only."""
+
 _TRIES = 40
 _STEPS = 20
 
@@ -18,10 +21,11 @@ _STEPS = 20
 def draw_zone(random: Random, person: Person, routine: Routine) -> Point | None:
     """Its middle; None where the outings leave no room."""
     ways = [point for outing in routine.outings for point in _way(person.home, outing)]
-    for _ in range(_TRIES):
-        middle = near(random, person, 2000, 4500)
-        if all(distance_m(middle, point) > _CLEAR_M for point in ways):
-            return middle
+    for band in _BANDS_M:
+        for _ in range(_TRIES):
+            middle = near(random, person, *band)
+            if all(distance_m(middle, point) > _CLEAR_M for point in ways):
+                return middle
     return None
 
 

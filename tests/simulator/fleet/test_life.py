@@ -98,9 +98,9 @@ def test_hours_are_those_of_the_wall_over_a_change_of_the_clocks():
 
 @pytest.mark.parametrize("profile", sorted(PROFILES))
 def test_tampers_are_as_many_as_asked_and_apart(profile):
-    sown = [one for number in range(30) for one in spec(number, 7, profile, days=14, tampers=0.2).tags[0].sown]
-    assert 0.6 < len(sown) / (30 * 14 * 0.2) < 1.4
-    for number in range(10):
+    sown = [one for number in range(15) for one in spec(number, 7, profile, days=14, tampers=0.4).tags[0].sown]
+    assert 0.6 < len(sown) / (15 * 14 * 0.4) < 1.4
+    for number in range(4):
         times = [one.t_s for one in spec(number, 7, profile, days=14, tampers=1.0).tags[0].sown]
         assert all(later - earlier > 900 for earlier, later in pairwise(times))
     assert not spec(1, 7, profile, tampers=0).tags[0].sown
@@ -110,7 +110,7 @@ def test_recordings_of_a_person_are_lived_where_they_are_to_be_had(monkeypatch):
     recorded = pytest.importorskip("strapline_simulator.fleet.recorded")
     if not recorded.recorded_outings():
         pytest.skip("STRAPLINE_DATA is not set")
-    made = [spec(number, 1, "two-piece", days=28, tampers=0) for number in range(12)]
+    made = [spec(number, 1, "two-piece", days=28, tampers=0) for number in range(6)]
     tracks = [s.argument for one in made for s in one.tags[0].stimuli if s.verb == "track"]
     assert tracks
     for one in made:

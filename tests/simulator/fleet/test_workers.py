@@ -19,7 +19,7 @@ from strapline_simulator.fleet.spec import HomeResult
 from strapline_simulator.fleet.summary import summarise
 from strapline_simulator.fleet.workers import run_here, run_in_processes, run_on_dask
 
-ASKED = Question(5, 0.2, 1, "2026-03-02", "Europe/Berlin", {"home-rf": 1}, 0.0, False, data_fingerprint())
+ASKED = Question(4, 0.1, 1, "2026-03-02", "Europe/Berlin", {"home-rf": 1}, 0.0, False, data_fingerprint())
 SHARDS = [Shard(number, (home,)) for number, home in enumerate(households(ASKED))]
 """Real homes, each a shard of its own."""
 

@@ -15,7 +15,7 @@ from strapline_protocol.profiles import PROFILES
 FULL_SHARD_TAG_HOURS = 240.0
 """Tag-hours of a shard, every heartbeat built: some seconds to a minute of one core."""
 
-FOLDED_SHARD_TAG_HOURS = 12_000.0
+FOLDED_SHARD_TAG_HOURS = 2_400.0
 
 FACILITY_TAGS = 12
 """Residents of one building, who share its readers."""

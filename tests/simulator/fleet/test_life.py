@@ -39,7 +39,8 @@ def test_a_life_is_in_order_of_plain_values_and_known_verbs(drawn):
         times = [stimulus.t_s for stimulus in tag.stimuli]
         assert times == sorted(times)
         assert {stimulus.verb for stimulus in tag.stimuli} <= set(VERBS)
-        assert min(times) >= 0 and max(times) < made.hours * 3600
+        assert min(times) >= 0
+        assert max(times) < made.hours * 3600
         assert {sown.kind for sown in tag.sown} <= {*KINDS, CALL_OMITTED}
         json.dumps([stimulus.argument for stimulus in tag.stimuli])
     assert spec(**drawn) == made

@@ -5,7 +5,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from strapline_simulator.scenario import Expectation, Scenario, Step
-from strapline_simulator.soundness.spans import BREAKING
+from strapline_simulator.soundness.spans import BREAKING, key_of
 
 _MIN_S = 60.0
 _BEGIN_S = 120.0
@@ -122,6 +122,7 @@ def mixed(scenario: Scenario, seed: int, tail_s: float = TAIL_S) -> tuple[Scenar
         else []
     )
     taken: set[str] = {step.verb for step in scenario.steps}
+    taken |= {_OF_THE_SAME.get(key_of(step), "") for step in scenario.steps}
     faults = _draw_faults(draw, scenario.duration_s, taken)
     units = [unit for unit in [*own, *faults] if unit.steps]
     return with_units(scenario, units, tail_s), units
@@ -143,7 +144,7 @@ def with_units(scenario: Scenario, units: list[Unit], tail_s: float = TAIL_S, en
 def _draw_faults(draw: Random, duration_s: float, taken: set[str]) -> list[Unit]:
     free_at: dict[str, float] = {}
     units = []
-    usable = [kind for kind in _KINDS if kind.verb not in taken]
+    usable = [kind for kind in _KINDS if kind.verb not in taken and f"about {_family(kind.about)}" not in taken]
     for kind in draw.choices(usable, k=draw.randrange(2, 9)):
         about = _family(kind.about)
         earliest = max(_BEGIN_S, free_at.get(about, 0.0))
@@ -155,6 +156,17 @@ def _draw_faults(draw: Random, duration_s: float, taken: set[str]) -> list[Unit]
         free_at[about] = end + _MIN_S
         units.append(_unit(kind, begin, end, draw))
     return units
+
+
+_OF_THE_SAME = {
+    "part/broker": "about broker",
+    "part/centre": "about centre",
+    "part/home": "about gateway",
+    "part/ingress": "about ingress",
+    "gateway_line": "about gateway",
+    "power_cut": "about power",
+}
+"""What a scenario's own steps break already."""
 
 
 def _family(about: str) -> str:

@@ -77,8 +77,8 @@ def test_what_nobody_answers_is_told_as_lost(tmp_path):
     summary, _ = asyncio.run(run())
     assert not summary["passed"]
     assert summary["acknowledged"] == summary["sent"] == 0
-    assert summary["waiting"] == summary["made"] >= 2
-    assert summary["connections"] >= 2
+    assert summary["waiting"] == summary["made"] >= 1
+    assert summary["connections"] >= 1
 
 
 def test_gateways_of_its_own_publish_to_somebodys_broker(tmp_path, mosquitto):

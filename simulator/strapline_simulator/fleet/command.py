@@ -49,7 +49,7 @@ def fleet(
     from rich.console import Console
 
     from strapline_simulator.fleet.outcome import Wanted, work_out
-    from strapline_simulator.fleet.question import DEFAULT_MIX, Question, data_fingerprint, parse_mix
+    from strapline_simulator.fleet.question import DEFAULT_MIX, Question, code_fingerprint, data_fingerprint, parse_mix
     from strapline_simulator.fleet.run import Means
 
     question = Question(
@@ -62,6 +62,7 @@ def fleet(
         tampers=tampers,
         fold=fold,
         data=data_fingerprint(),
+        code=code_fingerprint(),
     )
     console = Console(stderr=json_file == "-", highlight=False)
     if not console.is_terminal:

@@ -4,6 +4,8 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -19,6 +21,15 @@ FOLDED_SHARD_TAG_HOURS = 2_400.0
 
 FACILITY_TAGS = 12
 """Residents of one building, who share its readers."""
+
+_PACKAGES = (
+    "strapline_tag",
+    "strapline_wire",
+    "strapline_protocol",
+    "strapline_gateway",
+    "strapline_centre",
+    "strapline_simulator",
+)
 
 DEFAULT_MIX: Mapping[str, int] = {"home-rf": 40, "two-piece": 25, "one-piece": 20, "call-in": 5, "facility": 10}
 """Shares of tags, an assumption: presence at home is the commonest order, houses of many tags the rarest."""
@@ -40,6 +51,8 @@ class Question(NamedTuple):
     fold: bool
     data: str
     """Fingerprint of the recordings that lives are made of; empty: none."""
+    code: str = ""
+    """Fingerprint of the packages that answer: another version may answer otherwise."""
 
     @property
     def start_utc(self) -> datetime:
@@ -112,6 +125,17 @@ def data_fingerprint() -> str:
     files = sorted(path for part in ("motion", "tracks") for path in Path(folder, part).glob("*.csv")) if folder else []
     told = "\n".join(f"{path.parent.name}/{path.name} {path.stat().st_size}" for path in files)
     return hashlib.sha256(told.encode()).hexdigest()[:16] if told else ""
+
+
+@cache
+def code_fingerprint() -> str:
+    """Of what decides in a home: firmware, wire, gateway, centre and simulator."""
+    told = hashlib.sha256()
+    for package in _PACKAGES:
+        root = Path(str(files(package)))
+        for path in sorted(root.rglob("*.py")):
+            told.update(f"{package}/{path.relative_to(root)}\n".encode() + path.read_bytes())
+    return told.hexdigest()[:16]
 
 
 def question_to_json(question: Question) -> dict[str, Any]:

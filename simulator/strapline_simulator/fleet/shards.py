@@ -3,7 +3,7 @@
 from strapline_protocol.errors import UserError
 from strapline_simulator.fleet.home import run_home
 from strapline_simulator.fleet.life import home_spec
-from strapline_simulator.fleet.question import Household, Question, Shard, data_fingerprint
+from strapline_simulator.fleet.question import Household, Question, Shard, code_fingerprint, data_fingerprint
 from strapline_simulator.fleet.spec import HomeResult, HomeSpec
 from strapline_simulator.fleet.truth import judge
 
@@ -25,6 +25,10 @@ def spec_of(question: Question, home: Household) -> HomeSpec:
 
 def run_shard(question: Question, shard: Shard) -> list[HomeResult]:
     """In the order of the homes. Raises `UserError` where this worker has other recordings than whoever asked."""
+    if code_fingerprint() != question.code:
+        raise UserError(
+            "a worker has another version of this package than the one who asks; install the same everywhere"
+        )
     if data_fingerprint() != question.data:
         raise UserError(
             "a worker has other recordings than the one who asks; set STRAPLINE_DATA to the same folder for all of them, or for none"

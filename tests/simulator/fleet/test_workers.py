@@ -14,12 +14,15 @@ import pytest
 import fleet_stand_in
 from strapline_protocol.errors import UserError
 from strapline_simulator.fleet import workers
-from strapline_simulator.fleet.question import Question, Shard, data_fingerprint, households
+from strapline_simulator.fleet.question import Question, Shard, code_fingerprint, data_fingerprint, households
+from strapline_simulator.fleet.shards import run_shard
 from strapline_simulator.fleet.spec import HomeResult
 from strapline_simulator.fleet.summary import summarise
 from strapline_simulator.fleet.workers import run_here, run_in_processes, run_on_dask
 
-ASKED = Question(4, 0.1, 1, "2026-03-02", "Europe/Berlin", {"home-rf": 1}, 0.0, False, data_fingerprint())
+ASKED = Question(
+    4, 0.1, 1, "2026-03-02", "Europe/Berlin", {"home-rf": 1}, 0.0, False, data_fingerprint(), code_fingerprint()
+)
 SHARDS = [Shard(number, (home,)) for number, home in enumerate(households(ASKED))]
 """Real homes, each a shard of its own."""
 
@@ -50,6 +53,14 @@ def test_a_worker_that_is_killed_changes_nothing(alone, deadly):
 def test_workers_that_die_again_and_again_are_told():
     with pytest.raises(UserError, match="3 workers died in a row"):
         list(run_in_processes(fleet_stand_in.always_dies, ASKED, SHARDS[:1], 1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"), [({"code": "another"}, "another version"), ({"data": "others"}, "other recordings")]
+)
+def test_a_worker_that_would_answer_otherwise_is_told(changes, told):
+    with pytest.raises(UserError, match=told):
+        run_shard(ASKED._replace(**changes), SHARDS[0])
 
 
 def test_who_stops_leaves_no_process():

@@ -12,7 +12,7 @@ from strapline_simulator.fleet.tampers import CALL_OMITTED, CALL_S, KINDS, ZONE_
 _BEFORE_S = 1200.0
 """So long nothing else happens before it: what was before is told and over."""
 
-_BEGINNING = Span(0.0, HOUR_S)
+_BEGINNING_S = HOUR_S
 _TRIES = 8
 
 
@@ -57,7 +57,7 @@ class Sower:
         stays = [
             Span(o.span.begin_s + o.travel_s, o.span.end_s - o.travel_s).shrunk(900, 300)
             for o in routine.outings
-            if o.kind in ("work", "visit")
+            if o.kind == "work" or (o.kind == "visit" and not self._person.dead_spot)
         ]
         awake = gaps([*routine.sleeps, *outings], Span(0, self._calendar.end_s))
         return {
@@ -76,7 +76,7 @@ class Sower:
         at = self._random.uniform(span.begin_s + _BEFORE_S, span.end_s - tamper.length_s)
         whole = Span(at - _BEFORE_S, at + tamper.length_s)
         if (
-            whole.meets(_BEGINNING)
+            whole.begin_s < _BEGINNING_S
             or not self._diary.is_free(whole)
             or (name == "left_in_curfew" and self._may_leave(routine, whole))
         ):

@@ -104,7 +104,25 @@ def test_tampers_are_as_many_as_asked_and_apart(profile):
     for number in range(4):
         times = [one.t_s for one in spec(number, 7, profile, days=14, tampers=1.0).tags[0].sown]
         assert all(later - earlier > 900 for earlier, later in pairwise(times))
+        assert all(t_s > 3600 for t_s in times)
     assert not spec(1, 7, profile, tampers=0).tags[0].sown
+
+
+@settings(max_examples=15)
+@given(lives)
+def test_a_tamper_whose_bound_needs_coverage_is_not_sown_where_there_is_none(drawn):
+    for tag in spec(**drawn, tampers=2.0).tags:
+        dark, since = [], None
+        for stimulus in tag.stimuli:
+            if stimulus.verb == "cell":
+                if not stimulus.argument:
+                    since = stimulus.t_s
+                elif since is not None:
+                    dark.append((since, stimulus.t_s))
+                    since = None
+        for sown in tag.sown:
+            if sown.kind != "strap_cut_without_coverage":
+                assert not any(begin <= sown.t_s <= end for begin, end in dark), sown
 
 
 def test_recordings_of_a_person_are_lived_where_they_are_to_be_had(monkeypatch):

@@ -129,13 +129,11 @@ class Folder:
         return mean > SENSITIVITY_DBM
 
     def _is_station_quiet(self, unit: TagUnit, *, is_home: bool) -> bool:
-        for base in (self._home.base, self._home.ingress):
-            enrolled = base.station._tags.get(unit.ident)
-            if enrolled is not None and (enrolled.mailbox or enrolled.suspicion or enrolled.in_call):
-                return False
         enrolled = self._home.base.station._tags.get(unit.ident)
         if enrolled is None:
             return True
+        if enrolled.suspicion or enrolled.in_call or (is_home and enrolled.mailbox):
+            return False  # mail for a tag that is elsewhere waits as it lies, at the ingress until the tag calls
         if is_home:
             return enrolled.present and enrolled.offset_s is not None and not (unit.tag.away and unit.tag.armed)
         return not enrolled.present and (unit.tag.away or not unit.tag.armed)

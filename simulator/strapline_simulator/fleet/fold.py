@@ -8,6 +8,7 @@ same: the draws of the heartbeats that were not made are not made either.
 """
 
 from collections.abc import Iterator
+from copy import copy
 from random import Random
 from typing import Any, NamedTuple, Protocol
 
@@ -32,6 +33,9 @@ _BEYOND_M = 10 ** ((RSSI_AT_1_M_DBM - SENSITIVITY_DBM + _SURE_DB) / (10 * PATH_L
 
 _ASK_HEARTBEATS = 2.4
 """Quick heartbeats for each call that a tag asks for: as counted in unfolded hours."""
+
+_LOOK_AHEAD_S, _LOOK_STEP_S, _NEAR_C = 1800.0, 20.0, 0.6
+"""How temperatures are tried out: in no such step does the gap change by more than that while it is as small."""
 
 _HEARD_SHARE = 0.95
 _LEAST_PERCENT = 12
@@ -68,6 +72,8 @@ class Folder:
         """Worked out, and not built."""
         self.accepted = 0
         self._wait_ms = 0
+        self._cold: dict[str, tuple[float, float, float]] = {}
+        """By tag: when its surroundings changed, when its skin may come near to them, and how far ahead that was tried out."""
 
     def consider(self) -> None:
         """Fold from now on, where that is allowed and worth it."""
@@ -109,11 +115,23 @@ class Folder:
         is_home = self._is_home(unit, now_ms)
         if is_home is None or not _is_tag_quiet(unit) or not self._is_station_quiet(unit, is_home=is_home):
             return None, end_ms
-        if not _keeps_warm(unit, now_ms):
-            return None, end_ms
-        deadlines = [end_ms, *_deadlines_ms(unit, now_ms, is_home=is_home)]
+        warm_ms = self._warm_until_ms(unit, now_ms)
+        deadlines = [end_ms, warm_ms, *_deadlines_ms(unit, now_ms, is_home=is_home)]
         motion = MotionFold(unit.tag.motion, unit.wearer.moves(), unit.sampler._second_at // 1000)
         return _Stretch(unit, is_home, motion), min(deadlines)
+
+    def _warm_until_ms(self, unit: TagUnit, now_ms: int) -> int:
+        """So long skin and surroundings stay apart. Until they have settled that is tried out, once for each change of them."""
+        if not unit.tag.armed or _keeps_warm(unit, now_ms):
+            return 1 << 62
+        heat, now_s = unit.wearer.heat, now_ms / 1000
+        if not heat.worn or unit.tag.skin.lost:
+            return now_ms
+        known = self._cold.get(unit.ident)
+        if known is None or known[0] != heat._changed or now_s >= known[2]:
+            known = self._cold[unit.ident] = (heat._changed, *_cold_span_s(unit, now_s))
+        _, first_s, end_s = known
+        return round(min(first_s, end_s) * 1000)
 
     def _is_home(self, unit: TagUnit, now_ms: int) -> bool | None:
         """Whether every heartbeat may be heard, or none can; None where neither is sure."""
@@ -237,6 +255,20 @@ def _keeps_warm(unit: TagUnit, now_ms: int) -> bool:
     left = max(abs(skin_c - goal_c), abs(heat._limb_c - goal_c)) + abs(ambient_c - heat.around_c) + 1.2
     hottest = max(ambient_c, heat.around_c)
     return gap - left > unit.config.skin_margin_centi_c / 100 and hottest < unit.config.too_hot_centi_c / 100 - 5
+
+
+def _cold_span_s(unit: TagUnit, now_s: float) -> tuple[float, float]:
+    """When the gap first comes near the margin, or it becomes hot; and up to when that was looked at."""
+    heat, config = copy(unit.wearer.heat), unit.config
+    end_s = now_s + _LOOK_AHEAD_S
+    at_s = now_s
+    while at_s < end_s:
+        skin_c, ambient_c = heat.skin_c(at_s), heat.ambient_c(at_s)
+        near = abs(skin_c - ambient_c) <= config.skin_margin_centi_c / 100 + _NEAR_C
+        if near or ambient_c >= config.too_hot_centi_c / 100 - 5:
+            return at_s, end_s
+        at_s += _LOOK_STEP_S
+    return end_s, end_s
 
 
 def _is_settled(unit: TagUnit, now_s: float) -> bool:

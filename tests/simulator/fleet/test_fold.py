@@ -36,6 +36,8 @@ HAPPENINGS = st.one_of(
     st.tuples(st.just("gateway_line"), st.booleans()),
     st.tuples(st.just("shelter"), st.sampled_from(["street", "bath"])),
     st.tuples(st.just("case"), st.sampled_from(["open", "closed"])),
+    st.tuples(st.just("curfew"), st.just({"weekly": [{"window": "may_leave", "between": "09:00-12:00"}]})),
+    st.tuples(st.just("ambient"), st.sampled_from([5.0, 27.0])),
 )
 
 

@@ -41,7 +41,7 @@ BETWEEN_MS = 30_000
 """Most slices of this length hold no call: a base station calls each two minutes."""
 
 CROWD_WARM_UP_MS = 240_000
-CROWD_SLICE_MS = 60_000
+CROWD_SLICE_MS = 300_000
 """Homes share nothing: each lives so long in its turn."""
 
 GOAL_RATIO = 0.3
@@ -200,7 +200,7 @@ def crowd(tags):
     bytes_each = (resident() - before) / tags
     gc.freeze()  # as long as they live they are no garbage
     costs = []
-    for group, rounds in ((few, 100), (many, 1)):
+    for group, rounds in ((few, 20), (many, 1)):
         costs.append(
             min(sum(turn(group, CROWD_SLICE_MS)[0] for _ in range(rounds)) / rounds / len(group) for _ in range(2))
         )

@@ -93,10 +93,8 @@ class Tag:
             self._parts += (self._update,)
             table.update(self._update.orders())
         self._orders = Orders(self._keys, memory, config.document_limit, table, tell)
-        self._last = 0
-        self._parts_due = None
-        self._stale = True  # _parts_due is to be worked out again
-        self._unsettled = True  # something was told since the parts were settled
+        self._due = self._last = 0
+        self._stale = True  # _due is to be worked out again
         self._hellos = 0
         self.unread = 0  # records that the centre has and cannot read
         self.strap_ohm = 0
@@ -254,19 +252,17 @@ class Tag:
     def next_deadline(self) -> int:
         if self._stale:
             self._stale = False
-            soonest = None
+            soonest = self._broadcast.due
             for part in self._parts:
                 soonest = sooner(soonest, part.next_deadline())
-            self._parts_due = soonest
-        soonest = sooner(self._parts_due, self._broadcast.due)
-        return max(soonest, self._last)  # what has been told may have made something due long ago
+            self._due = max(soonest, self._last)  # what has been told may have made something due long ago
+        return self._due
 
     def handle_timer(self, now: int) -> None:
-        # For a heartbeat alone no part has anything to do.
-        if self._unsettled or self._stale or (self._parts_due is not None and now >= self._parts_due):
-            for part in self._parts:
-                part.handle_timer(now)
-            self._settle(now)
+        # With each heartbeat too: what a sample changed without a word (rest, a fault, the time) is seen within ten seconds.
+        for part in self._parts:
+            part.handle_timer(now)
+        self._settle(now)
         if now >= self._broadcast.due:
             heartbeat = self._broadcast.make(
                 now, self._flags(now), self.strap.openings, self.battery.percent, self.journal.newest_alarm
@@ -289,7 +285,7 @@ class Tag:
     # What the parts tell.
 
     def _on_event(self, now: int, code: int, alarm: bool) -> None:
-        self._stale = self._unsettled = True
+        self._stale = True
         self._last = now
         self._bearers.event(now, alarm)
         if alarm:
@@ -400,7 +396,6 @@ class Tag:
     def _settle(self, now: int) -> None:
         # After anything that may have changed what is wanted: receiver, records on their way, cellular line.
         self._stale = True
-        self._unsettled = False
         self._last = now
         self._curfew.pursue(now)
         self.dialogue.pursue(now)

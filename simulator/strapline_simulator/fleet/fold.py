@@ -225,7 +225,7 @@ def _call_period_s(unit: TagUnit) -> float:
 def _is_tag_quiet(unit: TagUnit) -> bool:
     tag, wearer = unit.tag, unit.wearer
     positioning, strap, sky = tag._positioning, tag.strap, tag._positioning._sky
-    if unit.lines or len(tag.journal) or tag._broadcast._burst or tag._unsettled or tag._presence.asked is not None:
+    if unit.lines or len(tag.journal) or tag._broadcast._burst or tag._presence.asked is not None:
         return False
     if positioning.power or positioning._interval_ms is not None or positioning._request is not None:
         return False

@@ -259,8 +259,8 @@ class FlightClient:
         return token
 
     async def close(self) -> None:
+        self._control.hand_over(self)  # as long as it can answer
         await self._inner.close()
-        self._control.hand_over(self)
         self._listener = None
         if self.is_up or self.has_session:
             self.is_up = self.has_session = False

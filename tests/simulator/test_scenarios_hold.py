@@ -62,7 +62,7 @@ def test_a_night_and_a_day_is_the_same_on_every_body_and_broker(mosquitto, tmp_p
     assert len(strap) == 1
     assert strap[0].at_centre_s - strap[0].t_s <= 2.0
     packets = list(read_trace(tmp_path / "trace.pcapng"))
-    assert {packet.interface for packet in packets} == {"air", "cellular", "mqtt", "opened", "truth"}
+    assert {packet.interface for packet in packets} == {"air", "cellular", "mqtt", "opened", "truth", "hci"}
 
 
 def test_the_report_does_not_depend_on_the_hash_seed():

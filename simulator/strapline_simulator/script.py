@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Literal
 
+from strapline_centre.database import LedgerDownError
 from strapline_simulator.chain import TAG, Chain
 from strapline_simulator.report import Story
 from strapline_simulator.scenario import Journey, Place, Scenario, Step
@@ -36,6 +37,9 @@ _UNASKED_S = 120.0
 """A base station calls so often on a tag that does not ask for more."""
 
 _RESTART_S = 1.0
+
+_ASKED_AGAIN_S = 10.0
+"""After so long a person asks the centre again whose ledger did not answer."""
 
 _RADIO, _SATELLITE = 1, 2
 """Settings of `mode`: without a receiver, without a base station."""
@@ -141,7 +145,11 @@ class Script(LimbVerbs, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, World
     async def _carry_out(self, step: Step) -> None:
         now = self._chain.now_s()
         self._tell(now, self._text_of(step))
-        await getattr(self, f"_do_{step.verb}")(step.argument, now)
+        while True:
+            try:
+                return await getattr(self, f"_do_{step.verb}")(step.argument, self._chain.now_s())
+            except LedgerDownError:  # nothing was done: whoever wants it of the centre asks again
+                await asyncio.sleep(_ASKED_AGAIN_S)
 
     def _tell(self, now: float, text: str) -> None:
         self.observe(now, text)

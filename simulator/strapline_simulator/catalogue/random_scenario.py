@@ -1,10 +1,15 @@
 """A scenario that nobody wrote: a world and what happens in it, drawn from a seed. It expects next to nothing: it is run to be repeated."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 from strapline_simulator.scenario import Scenario
+from strapline_simulator.scenario.centre import PartName
+from strapline_simulator.scenario.faults import AdapterState, ModemState, ReceiverState
+from strapline_simulator.scenario.limb import Activity, Clothing, Surroundings
+from strapline_simulator.scenario.places import ShelterName
+from strapline_simulator.scenario.radio import RoomName
 
 _HOME = (53.2487, 10.4078)
 _SHORTEST_S, _LONGEST_S = 600, 1800
@@ -37,9 +42,9 @@ _VERBS: Mapping[str, Draw] = {
     "charger": _SWITCH,
     "immerse": _SWITCH,
     "limb": _one_of("warm", "cold"),
-    "motion": _one_of("still", "asleep", "awake", "walk", "run"),
+    "motion": _one_of(*get_args(Activity)),
     "strap_ohm": lambda random: random.randint(300, 3000),
-    "surroundings": _one_of("room", "bed", "frost", "bath", "lake", "sauna"),
+    "surroundings": _one_of(*get_args(Surroundings)),
     "cell": _SWITCH,
     "radio_loss": lambda random: round(random.uniform(0, 0.9), 2),
     "jammer": _SWITCH,
@@ -53,7 +58,8 @@ _VERBS: Mapping[str, Draw] = {
     "press_button": _seconds(0.1, 4),
     "power_cut": _seconds(1, 60),
     "update": _one_of("good", "unsigned", "flipped"),
-    "shelter": _one_of("street", "indoors", "lift", "metro", "car_park", "bath", "foil"),
+    "spoil_image": _YES,
+    "shelter": _one_of(*get_args(ShelterName)),
     "sky": _one_of("open", "indoors", "none"),
     "spoofer": _one_of("forest", False),
     "zones": lambda random: [{"id": 1, "rule": "stay_in", "around": "home", "radius_m": random.randint(100, 3000)}],
@@ -71,7 +77,49 @@ _VERBS: Mapping[str, Draw] = {
         "drop": round(random.uniform(0, 0.3), 2),
         "alter": round(random.uniform(0, 0.3), 2),
     },
+    "clothing": _one_of(*get_args(Clothing)),
+    "enclose": lambda random: {"shelter": random.choice(get_args(ShelterName)), "within": _seconds(5, 120)(random)},
+    "track": lambda random: {"file": "errand.csv", "begin": _seconds(0, 600)(random)},
+    "gateway_goes": _one_of("home", "work", "with_wearer"),
+    "room": _one_of(*get_args(RoomName)),
+    "body_between": _one_of(True, False, "lying"),
+    "adapter": _one_of(*get_args(AdapterState)),
+    "radio_reports": lambda random: {
+        "double": round(random.random(), 2),
+        "late": round(random.random(), 2),
+        "by": _seconds(0.1, 10)(random),
+    },
+    "line_noise": lambda random: {
+        way: round(random.uniform(0.01, 0.3), 2) for way in ("flip", "halve", "lose", "double")
+    },
+    "foreign_tag": _SWITCH,
+    "cell_delay": _seconds(0, 10),
+    "modem": _one_of(*get_args(ModemState)),
+    "receiver": _one_of(*get_args(ReceiverState)),
+    "sensor": _one_of(
+        {"of": "strap", "stuck": True},
+        {"of": "skin", "noise": 20, "drift_per_h": -60},
+        {"of": "skin", "fails": True},
+        {"of": "ambient", "reads": 4000},
+        {"of": "motion", "stuck": True},
+        {"of": "battery", "noise": 3},
+        {"of": "skin", "well": True},
+    ),
+    "flash_block": lambda random: {"block": random.randrange(4), "state": random.choice(("dead", "worn", "well"))},
+    "brown_out": lambda random: random.randrange(65),
+    "gateway_clock": lambda random: f"{random.choice('+-')}{random.randint(1, 30000)}s",
+    "gateway_disk": _one_of("full", "ok"),
+    "gateway_device": _one_of("restart", "swap", "damage"),
+    "ingress_restart": _YES,
+    "broker_queue": _one_of(0, 1, 20, False),
+    "broker_forgets": _seconds(5, 60),
+    "centre_clock": lambda random: f"{random.choice('+-')}{random.randint(1, 30000)}s",
+    "ledger_locked": lambda random: round(random.random(), 2),
 }
+"""Not `acknowledge`, which is an error where no alert stands, and not `note`. `stop` and `start` come in pairs: `_outage`."""
+
+_OF_PART = {"gateway_device": "home", "ingress_restart": "ingress", "broker_forgets": "broker"}
+"""What ends a part, and starts it again a little later: once in a scenario, and then nothing else ends it."""
 
 
 def random_scenario(seed: int) -> Scenario:
@@ -102,14 +150,16 @@ def _places(random: Random) -> dict[str, Any]:
 
 def _steps(random: Random, duration_s: int) -> list[dict[str, Any]]:
     verbs = random.choices(list(_VERBS), k=random.randint(_FEWEST, _MOST))
+    verbs = [verb for index, verb in enumerate(verbs) if verb not in _OF_PART or verb not in verbs[:index]]
     steps = [{"at": f"{random.uniform(20, duration_s):.3f}s", verb: _VERBS[verb](random)} for verb in verbs]
-    return steps + _outage(random, duration_s)
+    ended = {_OF_PART[verb] for verb in verbs if verb in _OF_PART}
+    return steps + _outage(random, duration_s, [part for part in get_args(PartName) if part not in ended])
 
 
-def _outage(random: Random, duration_s: int) -> list[dict[str, Any]]:
+def _outage(random: Random, duration_s: int, parts: Sequence[str]) -> list[dict[str, Any]]:
     """In one scenario of three a part ends and starts again."""
     if random.random() >= 1 / 3:
         return []
-    part = random.choice(("home", "ingress", "centre", "broker"))
+    part = random.choice(parts)
     begins, ends = sorted(random.uniform(20, duration_s) for _ in range(2))
     return [{"at": f"{begins:.3f}s", "stop": part}, {"at": f"{ends:.3f}s", "start": part}]

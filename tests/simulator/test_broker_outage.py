@@ -16,7 +16,7 @@ from strapline_simulator.simulation import Options, run_scenario
 def test_pauses_without_a_draw_and_a_single_lane_are_found_out(monkeypatch):
     monkeypatch.setattr(broker_outage, "back_off_s", lambda failures, *_: back_off_s(failures, 0.0))
     monkeypatch.setattr("strapline_gateway.kept.ALARM_LANE", 1)
-    result = run_scenario(load_scenario("r42-broker-restart"), Options(body="model"))
+    result = run_scenario(load_scenario("r42-broker-restart"), Options(body="model", air="frames"))
     failed = [outcome.text for outcome in result.report.expectations if not outcome.passed]
     assert any(text.startswith("no two come back") for text in failed)
     assert any(text.startswith("alarms first") for text in failed)

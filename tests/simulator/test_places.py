@@ -178,7 +178,7 @@ def test_without_its_cause_the_scenario_fails(name, verb, code):
         else step.model_copy(update={verb: None, "note": "nothing", "name": step.label})
         for step in scenario.steps
     )
-    result = run_scenario(scenario.model_copy(update={"steps": steps}), Options(body="model"))
+    result = run_scenario(scenario.model_copy(update={"steps": steps}), Options(body="model", air="frames"))
     assert any(code in outcome.text for outcome in result.report.expectations if not outcome.passed)
 
 

@@ -50,7 +50,7 @@ def test_the_sample_fails_without_it():
 @pytest.mark.skipif(os.environ.get("STRAPLINE_LONG") != "1", reason="minutes for each: make test-long")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_scenario_fails_without_it(name):
-    outcome = run_all([name], 1, Options(body="model"), bare=True)[0]
+    outcome = run_all([name], 1, Options(body="model", air="frames"), bare=True)[0]
     if outcome.verdict == "skipped":
         pytest.skip(outcome.reason)
     assert outcome.verdict == "failed", outcome.failures

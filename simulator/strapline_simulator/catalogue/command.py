@@ -1,28 +1,25 @@
 """`strapline run --all`: the catalogue, over processes, with its table, JUnit, JSON and pages."""
 
 import json
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import typer
-from rich.console import Console
 
-from strapline_protocol.errors import UserError
 from strapline_simulator.catalogue.junit import junit
 from strapline_simulator.catalogue.outcome import Outcome
 from strapline_simulator.catalogue.page import render_index
 from strapline_simulator.catalogue.progress import CatalogueView, as_json
 from strapline_simulator.catalogue.requirement_table import Line, table
 from strapline_simulator.catalogue.runner import run_all
+from strapline_simulator.destinations import STANDARD_OUTPUT, claim_file, write_json
 from strapline_simulator.simulation import Options
+from strapline_simulator.terminal import make_console
 
-_LOG_WIDTH = 160
 
-
-class Asked(NamedTuple):
+class CatalogueRun(NamedTuple):
     """What the command line asks of a catalogue run."""
 
     patterns: Sequence[str]
@@ -33,13 +30,11 @@ class Asked(NamedTuple):
     json_file: str | None = None
 
 
-def run_catalogue(asked: Asked) -> None:
+def run_catalogue(asked: CatalogueRun) -> NoReturn:
     """Run it, print it, write it. Raises `typer.Exit`: 0 where all passed, or without their stimulus all failed; else 1."""
     if asked.junit_file is not None:
-        _writable("--junit", asked.junit_file)
-    console = Console(stderr=asked.json_file == "-", highlight=False)
-    if not console.is_terminal:
-        console.width = _LOG_WIDTH
+        claim_file("--junit", asked.junit_file)
+    console = make_console(asked.json_file)
     with CatalogueView(console, time.monotonic) as view:
         outcomes = run_all(
             asked.patterns, asked.jobs, asked.options, bare=asked.without_stimulus, on_outcome=_shower(view, asked)
@@ -53,7 +48,7 @@ def run_catalogue(asked: Asked) -> None:
     raise typer.Exit(0 if all(outcome.well for outcome in outcomes) else 1)
 
 
-def _shower(view: CatalogueView, asked: Asked) -> Callable[[Outcome, float, float], None]:
+def _shower(view: CatalogueView, asked: CatalogueRun) -> Callable[[Outcome, float, float], None]:
     def show(outcome: Outcome, done: float, total: float) -> None:
         view.show(_judged(outcome) if asked.without_stimulus else outcome, done, total)
 
@@ -69,15 +64,7 @@ def _judged(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _writable(option: str, path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    except OSError as error:
-        raise UserError(f"{option} {path}: {error.strerror}; give a file that can be written") from None
-
-
-def _write(asked: Asked, outcomes: Sequence[Outcome], lines: Sequence[Line]) -> list[Path]:
+def _write(asked: CatalogueRun, outcomes: Sequence[Outcome], lines: Sequence[Line]) -> list[Path]:
     written = []
     text = json.dumps(as_json(outcomes, lines), indent=2, ensure_ascii=False) + "\n"
     folder = asked.options.folder
@@ -89,10 +76,7 @@ def _write(asked: Asked, outcomes: Sequence[Outcome], lines: Sequence[Line]) -> 
     if asked.junit_file is not None:
         asked.junit_file.write_text(junit(outcomes), encoding="utf-8")
         written.append(asked.junit_file)
-    if asked.json_file == "-":
-        sys.stdout.write(text)
-    elif asked.json_file is not None:
-        _writable("--json", Path(asked.json_file))
-        Path(asked.json_file).write_text(text, encoding="utf-8")
-        written.append(Path(asked.json_file))
+    write_json(asked.json_file, text)
+    if asked.json_file not in (None, STANDARD_OUTPUT):
+        written.append(Path(str(asked.json_file)))
     return written

@@ -17,6 +17,7 @@ from strapline_simulator.catalogue.digest import report_digest
 from strapline_simulator.catalogue.outcome import Outcome, Verdict, outcome_of
 from strapline_simulator.catalogue.selection import Chosen, choose, lacking
 from strapline_simulator.catalogue.stimulus import without_stimulus
+from strapline_simulator.report.folder import write_report
 from strapline_simulator.scenario import load_scenario
 from strapline_simulator.simulation import Options, Result, run_scenario
 
@@ -176,8 +177,5 @@ def _run(task: Task) -> Outcome:
 def _write(folder: Path | None, result: Result) -> str:
     if folder is None:
         return ""
-    from strapline_simulator.report import render_html
-
-    (folder / "report.json").write_text(result.report.to_json(), encoding="utf-8")
-    (folder / "report.html").write_text(render_html(result.report, result.story), encoding="utf-8")
-    return f"{folder.name}/report.html"
+    page, _ = write_report(folder, result.report, result.story)
+    return f"{folder.name}/{page.name}"

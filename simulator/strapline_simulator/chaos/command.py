@@ -7,12 +7,11 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from strapline_protocol.errors import UserError
+from strapline_simulator.destinations import write_json
 
 
 @contextmanager
@@ -153,12 +152,4 @@ def _sum_up(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write(told: dict[str, Any], json_file: str | None) -> None:
-    text = json.dumps(told, indent=1) + "\n"
-    if json_file == "-":
-        typer.echo(text, nl=False)
-    elif json_file is not None:
-        try:
-            Path(json_file).parent.mkdir(parents=True, exist_ok=True)
-            Path(json_file).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise UserError(f"--json {json_file}: {error.strerror}; give a file that can be written") from None
+    write_json(json_file, json.dumps(told, indent=1) + "\n")

@@ -12,6 +12,7 @@ import typer
 
 from strapline_protocol.errors import UserError
 from strapline_simulator.conform.outcome import Case
+from strapline_simulator.destinations import claim_file
 
 Bodies = Annotated[
     list[str] | None,
@@ -43,7 +44,7 @@ def conform(
         raise UserError("conform compares two bodies: give --on twice")
     bodies = asked[0], asked[1]
     if junit_file is not None:
-        _check_writable(junit_file)
+        claim_file("--junit", junit_file)
     cases = list(_run(scenario or [], bodies, _jobs(jobs, bodies), Options(seed=seed, air=air)))
     if junit_file is not None:
         _write_junit(junit_file, cases, bodies, seed)
@@ -117,14 +118,6 @@ def _show(case: Case) -> Case:
         for line in case.failures[1:]:
             typer.echo(f"      {line}".rstrip())
     return case
-
-
-def _check_writable(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    except OSError as error:
-        raise UserError(f"--junit {path}: {error.strerror}; give a file that can be written") from None
 
 
 def _write_junit(path: Path, cases: Sequence[Case], bodies: Sequence[str], seed: int | None) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from strapline_protocol.errors import UserError
+from strapline_simulator.destinations import write_file, write_json
 
 OUT = Path("out/energy.html")
 
@@ -26,25 +27,22 @@ def energy(
 
     Exit status: 0 where every profile with a goal reaches it, 1 where one does not, 2 for a mistake in what was asked.
     """
-    from rich.console import Console
-
     from strapline_simulator.energy.activity import count_activities
     from strapline_simulator.energy.boards import figures
     from strapline_simulator.energy.page import render_page
     from strapline_simulator.energy.table import rows_of, show
+    from strapline_simulator.terminal import make_console
 
     given = figures()
     for name, value, known in (("--board", board, given.boards), ("--profile", profile, given.profiles)):
         if value is not None and value not in known:
             raise UserError(f"{name} {value}: not known; choose one of {', '.join(known)}")
-    console = Console(stderr=json_file == "-", highlight=False)
-    if not console.is_terminal:
-        console.width = 160
+    console = make_console(json_file)
     with console.status("running the firmware through a day in each state"):
         activities = count_activities(on)
     rows = [row for row in rows_of(activities, given) if board in (None, row.board) and profile in (None, row.profile)]
     show(rows, activities, given, console)
-    _write(out, render_page(rows, given))
+    write_file("--out", out, render_page(rows, given))
     console.print(f"drawing: {out}")
     if json_file is not None:
         content: dict[str, Any] = {
@@ -52,17 +50,5 @@ def energy(
             "per_hour": {state: activity._asdict() for state, activity in activities.items()},
             "lives": [row.as_json() for row in rows],
         }
-        text = json.dumps(content, indent=2) + "\n"
-        if json_file == "-":
-            typer.echo(text, nl=False)
-        else:
-            _write(Path(json_file), text)
+        write_json(json_file, json.dumps(content, indent=2) + "\n")
     raise typer.Exit(1 if any(row.holds is False for row in rows) else 0)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; give a file that can be written") from None

@@ -13,8 +13,6 @@ OUT = Path("out/fleet")
 FALSE_ALERTS_LIMIT = 0.01
 """R29, per person-day."""
 
-_LOG_WIDTH = 160
-
 
 def fleet(
     tags: Annotated[int, typer.Option("--tags", min=1, help="How many tags.")] = 20,
@@ -46,11 +44,10 @@ def fleet(
 
     Exit status: 0 where no tamper was missed, no record lost, and false alerts are within the limit; 1 otherwise; 2 for a mistake.
     """
-    from rich.console import Console
-
     from strapline_simulator.fleet.outcome import Wanted, work_out
     from strapline_simulator.fleet.question import DEFAULT_MIX, Question, code_fingerprint, data_fingerprint, parse_mix
     from strapline_simulator.fleet.run import Means
+    from strapline_simulator.terminal import make_console
 
     question = Question(
         tags=tags,
@@ -64,9 +61,7 @@ def fleet(
         data=data_fingerprint(),
         code=code_fingerprint(),
     )
-    console = Console(stderr=json_file == "-", highlight=False)
-    if not console.is_terminal:
-        console.width = _LOG_WIDTH
+    console = make_console(json_file)
     try:
         summary = work_out(question, Means(jobs, dask), Wanted(out, false_alerts_limit, json_file), console)
     except KeyboardInterrupt:

@@ -4,10 +4,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import typer
 from rich.console import Console
 
-from strapline_protocol.errors import UserError
+from strapline_simulator.destinations import STANDARD_OUTPUT, write_file, write_json
 from strapline_simulator.fleet.folder import RunFolder
 from strapline_simulator.fleet.page import render_page
 from strapline_simulator.fleet.parquet import write_tables
@@ -42,23 +41,16 @@ def work_out(question: Question, means: Means, wanted: Wanted, console: Console)
 def _conclude(question: Question, folder: RunFolder, planned: list[Shard], wanted: Wanted, console: Console) -> Summary:
     summary = summarise(question, folder.results(planned), wanted.false_alerts_limit)
     text = summary.to_json()
+    write_file("--out", folder.path / "report.html", render_page(summary))
+    write_file("--out", folder.path / "fleet.json", text)
     written = [
-        _write(folder.path / "report.html", render_page(summary)),
-        _write(folder.path / "fleet.json", text),
+        folder.path / "report.html",
+        folder.path / "fleet.json",
         *write_tables(question, folder.results(planned), folder.path),
     ]
-    if wanted.json_file == "-":
-        typer.echo(text, nl=False)
-    elif wanted.json_file is not None:
-        written.append(_write(Path(wanted.json_file), text))
+    write_json(wanted.json_file, text)
+    if wanted.json_file not in (None, STANDARD_OUTPUT):
+        written.append(Path(str(wanted.json_file)))
     tell(summary, console)
     console.print("written: " + ", ".join(map(str, written)))
     return summary
-
-
-def _write(path: Path, text: str) -> Path:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; give a file that can be written") from None
-    return path

@@ -4,11 +4,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import typer
 
 from strapline_protocol.errors import UserError
+from strapline_simulator.destinations import write_file
 from strapline_simulator.mixes.mix import TAIL_S, mixed
 from strapline_simulator.mixes.shrink import shrink
 from strapline_simulator.scenario import Scenario, load_scenario
@@ -35,7 +36,7 @@ def seeds_of(text: str) -> range:
     return seeds
 
 
-def run_chaos(name: str, seeds: str, options: Options, shrink_to: Path | None) -> None:
+def run_chaos(name: str, seeds: str, options: Options, shrink_to: Path | None) -> NoReturn:
     """Run the mixes, tell of each, shrink the first that fails. Exit status 0 where all are sound, 1 where one is not."""
     scenario, failed = load_scenario(name), 0
     for seed in seeds_of(seeds):
@@ -83,10 +84,7 @@ def _seed(scenario: Scenario, options: Options) -> int:
 
 def _write(path: Path, scenario: Scenario, seed: int, judged: Judged, options: Options) -> None:
     small, runs = shrunk(scenario, seed, set(judged.wrong), options)
-    try:
-        path.write_text(render_scenario(small), encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"--shrink {path}: {error.strerror}; give a file that can be written") from None
+    write_file("--shrink", path, render_scenario(small))
     typer.echo(f"{len(small.steps)} steps are left after {runs} runs: strapline run {path}")
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from strapline_protocol.errors import UserError
+from strapline_simulator.destinations import STANDARD_OUTPUT, write_json
 
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?)(s|min|h)")
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
@@ -81,14 +82,9 @@ def _tell_keys(folder: Path, gateways: list[str]) -> None:
 
 def _conclude(summary: dict[str, Any], json_file: str | None) -> None:
     text = json.dumps(summary, indent=2) + "\n"
-    if json_file == "-":
-        typer.echo(text, nl=False)
+    write_json(json_file, text)
+    if json_file == STANDARD_OUTPUT:
         return
-    if json_file is not None:
-        try:
-            Path(json_file).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise UserError(f"--json {json_file}: {error.strerror}; give a file that can be written") from None
     for word, number in summary["failures"].items():
         typer.echo(f"connections: {number} × {word}")
     for ident, why in summary["troubles"].items():

@@ -10,8 +10,8 @@ from strapline_simulator.report import Story
 from strapline_simulator.scenario import Journey, Place, Scenario, Step
 from strapline_simulator.scenario.days import played_steps
 from strapline_simulator.scenario.meddling import Meddling
-from strapline_simulator.scenario.model import UpdateKind
 from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
+from strapline_simulator.scenario.updates import UpdateKind
 from strapline_simulator.script_centre import CentreSteps
 from strapline_simulator.script_dialogue import ScriptDialogue
 from strapline_simulator.script_faults import FaultSteps
@@ -221,9 +221,9 @@ class Script(LimbVerbs, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, World
 
     async def _do_broker_tampers(self, how: Meddling | Literal[False], _now: float) -> None:
         if how:
-            self._chain.tampering.begin(how.model_dump())
+            self._chain.broker.tampering.begin(how.model_dump())
         else:
-            self._chain.tampering.end()
+            self._chain.broker.tampering.end()
 
     async def _do_curfew(self, order: CurfewOrder, _now: float) -> None:
         self._dialogue.send_curfew(order)
@@ -241,7 +241,7 @@ class Script(LimbVerbs, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, World
         self._chain.update_tag(kind)
 
     async def _do_spoil_image(self, _yes: bool, _now: float) -> None:
-        self._chain.spoil_image()
+        self._chain.tag_life.spoil_image()
 
     async def _restart(self) -> None:
         now = self._chain.now_s()
@@ -265,7 +265,8 @@ class Script(LimbVerbs, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, World
     # What must be in the ledger.
 
     async def _do_new_keys(self, _yes: bool, now: float) -> None:
-        self._chain.rekey_tag()
+        self._chain.centre.rekey(TAG)
+        self._chain.centre_process.publish()
         at_home = distance_m(self.path.at(now), self.gateway_at(now)) < _BEYOND_REACH_M
         period_s = self._scenario.settings.get("beacon_period_s", Config.beacon_period_s)
         self._expect("rekeyed", now, now + (_CONTACT_S if at_home else period_s + _CONTACT_S), "the tag has new keys")

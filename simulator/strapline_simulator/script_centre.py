@@ -2,10 +2,10 @@
 
 from strapline_centre.centre import Centre
 from strapline_protocol.errors import UserError
-from strapline_simulator.chain import HOME, INGRESS, Chain
+from strapline_simulator.chain import CENTRE, HOME, INGRESS, Chain
 from strapline_simulator.scenario.centre import Acknowledgement, PartName
 
-_IDS = {"home": HOME, "ingress": INGRESS, "centre": "centre"}
+_IDS = {"home": HOME, "ingress": INGRESS, "centre": CENTRE}
 
 
 class CentreSteps:
@@ -28,19 +28,19 @@ class CentreSteps:
 
     async def _do_stop(self, part: PartName, _now: float) -> None:
         if part == "centre":
-            self._chain.kill_centre()
+            self._chain.centre_process.kill()
         elif part == "broker":
-            self._chain.outage.stop()
+            self._chain.broker.outage.stop()
         else:
-            self._chain.clients[_IDS[part]].drop()
+            self._chain.broker.cut(_IDS[part])
 
     async def _do_start(self, part: PartName, _now: float) -> None:
         if part == "centre":
-            await self._chain.start_centre()
+            await self._chain.centre_process.start()
         elif part == "broker":
-            self._chain.outage.start()
+            self._chain.broker.outage.start()
         else:
-            await self._chain.restore_line(_IDS[part])
+            await self._chain.broker.restore(_IDS[part])
 
 
 def _codes(centre: Centre) -> str:

@@ -4,7 +4,7 @@ import asyncio
 from random import Random
 from typing import Any
 
-from strapline_simulator.chain import HOME, INGRESS, Chain
+from strapline_simulator.chain import CENTRE, HOME, INGRESS, Chain
 from strapline_simulator.faults.receiver import FaultyUart
 from strapline_simulator.faults.sensors import SensorFault
 from strapline_simulator.scenario import Scenario
@@ -63,7 +63,7 @@ class FaultSteps:
         adapter.double, adapter.late, adapter.late_s = wanted.double, wanted.late, wanted.by
 
     async def _do_line_noise(self, how: LineNoise | bool, _now: float) -> None:
-        self._chain.lines.spoil(how.model_dump() if isinstance(how, LineNoise) else {})
+        self._chain.tag_lines.ways.spoil(how.model_dump() if isinstance(how, LineNoise) else {})
 
     async def _do_foreign_tag(self, there: bool, _now: float) -> None:
         if self._foreign is not None:
@@ -77,18 +77,18 @@ class FaultSteps:
     # The cellular line.
 
     async def _do_cell_delay(self, delay_s: float, _now: float) -> None:
-        self._chain.lines.delay_cellular(delay_s)
+        self._chain.tag_lines.ways.delay_cellular(delay_s)
 
     async def _do_modem(self, state: ModemState, _now: float) -> None:
         chain, self._modem = self._chain, state
-        chain.lines.kill_cellular(dead=state == "silent")
+        chain.tag_lines.ways.kill_cellular(dead=state == "silent")
         if state == "rejected":
-            chain.cellular.hang_up()
+            chain.tag_lines.cellular.hang_up()
         chain.tag.on_dial = self._dial
 
     def _dial(self, bearer: int) -> None:
         if self._modem == "well":
-            self._chain.cellular.dial()
+            self._chain.tag_lines.cellular.dial()
         elif self._modem == "rejected":
             asyncio.get_running_loop().call_later(_REFUSED_S, self._chain.tag.link_down, CELLULAR)
 
@@ -128,47 +128,45 @@ class FaultSteps:
     # The gateway.
 
     async def _do_gateway_clock(self, off_s: float, _now: float) -> None:
-        self._chain.clock_off_s[HOME] = off_s
+        self._chain.clocks.off_s[HOME] = off_s
 
     async def _do_gateway_disk(self, state: str, _now: float) -> None:
-        disk = self._chain.disks[HOME]
+        disk = self._chain.gateways.disks[HOME]
         if state == "full":
             disk.fill()
         else:
             disk.make_room()
 
     async def _do_gateway_device(self, what: Device, _now: float) -> None:
-        chain = self._chain
+        gateways = self._chain.gateways
         if what == "back_up":
-            chain.back_up_gateway(HOME)
+            gateways.back_up(HOME)
         elif what == "restart":
             await self._restart_gateway(HOME)
         else:
-            await {"restore": chain.restore_gateway, "swap": chain.swap_gateway, "damage": chain.damage_gateway}[what](
-                HOME
-            )
+            await {"restore": gateways.restore, "swap": gateways.swap, "damage": gateways.damage}[what](HOME)
 
     async def _do_ingress_restart(self, _yes: bool, _now: float) -> None:
         await self._restart_gateway(INGRESS)
 
     async def _restart_gateway(self, ident: str) -> None:
-        await self._chain.kill_gateway(ident)
+        await self._chain.gateways.kill(ident)
         await asyncio.sleep(_RESTART_S)
-        await self._chain.start_gateway(ident)
+        await self._chain.gateways.start(ident)
 
     # Broker and centre.
 
     async def _do_broker_queue(self, limit: int | bool, _now: float) -> None:
-        self._chain.limit_broker_queue(None if isinstance(limit, bool) else limit)
+        self._chain.broker.limit_queue(None if isinstance(limit, bool) else limit)
 
     async def _do_broker_forgets(self, away_s: float, _now: float) -> None:
-        self._chain.outage.stop()
-        self._chain.forget_broker()
+        self._chain.broker.outage.stop()
+        self._chain.broker.forget()
         await asyncio.sleep(away_s)
-        self._chain.outage.start()
+        self._chain.broker.outage.start()
 
     async def _do_centre_clock(self, off_s: float, _now: float) -> None:
-        self._chain.clock_off_s["centre"] = off_s
+        self._chain.clocks.off_s[CENTRE] = off_s
 
     async def _do_ledger_locked(self, share: float, _now: float) -> None:
-        self._chain.locked_ledger.share = share
+        self._chain.centre_process.locked_ledger.share = share

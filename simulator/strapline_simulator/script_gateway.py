@@ -82,11 +82,10 @@ class GatewaySteps:
 
     async def _do_gateway_line(self, up: bool, _now: float) -> None:
         self._house.watch.feed_line(asyncio.get_running_loop().time(), up)
-        client = self._chain.clients[HOME]
         if up:
-            await self._chain.restore_line(HOME)
+            await self._chain.broker.restore(HOME)
         else:
-            client.drop()
+            self._chain.broker.cut(HOME)
         self._changed()
 
     async def _do_gateway_case(self, which: str, _now: float) -> None:
@@ -101,11 +100,11 @@ class GatewaySteps:
 
     async def _do_gateway_schedule(self, _yes: bool, _now: float) -> None:
         chain = self._chain
-        values = chain.schedule.curfew(chain.utc())
+        values = chain.centre_process.schedule.curfew(chain.utc())
         revision = int(chain.utc().timestamp()) & 0x7FFFFFFF
         document = documents.pack_curfew(checked(Kind.CURFEW, (revision, *values)))
         chain.centre.desk.send_schedule(TAG, HOME, revision, document)
-        chain.publish_centre()
+        chain.centre_process.publish()
 
     # The air.
 

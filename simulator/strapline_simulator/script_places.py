@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from strapline_simulator.chain import Chain
+from strapline_simulator.chain import TAG, Chain
 from strapline_simulator.scenario import Scenario
 from strapline_simulator.world.shelter import NO_CELL_DBM, SHELTERS, STEP_S, STREET_DBM, Cell
 from strapline_simulator.world.sky import LogReceiver, Receiver
@@ -66,10 +66,12 @@ class PlaceSteps:
         self._false_place = place if isinstance(place, str) else None
 
     async def _do_zones(self, zones: tuple[Any, ...], now: float) -> None:
-        self._chain.set_zones([zone.record(self._scenario.places) for zone in zones])
+        self._chain.centre.set_zones(TAG, [zone.record(self._scenario.places) for zone in zones])
+        self._chain.centre_process.publish()
 
     async def _do_locate(self, within_s: float, now: float) -> None:
-        self._chain.locate_tag(round(within_s))
+        self._chain.centre.locate(TAG, round(within_s))
+        self._chain.centre_process.publish()
         self._expect("located", now, now + 180, "the order for a position is answered")
 
     def _set_sky(self, sky: str, now: float) -> None:
@@ -90,7 +92,7 @@ class PlaceSteps:
             now = self._chain.now_s()
             dbm = self._cell.dbm(now)
             self._sense("cell_dbm", dbm)
-            self._chain.cellular.set_coverage(dbm > NO_CELL_DBM)
+            self._chain.tag_lines.cellular.set_coverage(dbm > NO_CELL_DBM)
             if self._cell.settled(now):
                 return
             await asyncio.sleep(STEP_S)

@@ -146,8 +146,8 @@ class _Run:
             async with open_broker(self._options.broker) as broker:
                 chain = Chain(self._scenario, self._seed, body, broker, air=self._options.air)
                 async with chain:
-                    chain.on_entry = lambda entry: self._entered(chain, entry)
-                    chain.on_notification = lambda told: self._notified(chain, told)
+                    chain.centre_process.on_entry = lambda entry: self._entered(chain, entry)
+                    chain.centre_process.on_notification = lambda told: self._notified(chain, told)
                     if self._options.folder is not None:
                         trace = stack.enter_context(TraceWriter(self._options.folder / "trace.pcapng"))
                         trace_chain(chain, trace, keys=self._options.trace_keys)
@@ -160,7 +160,7 @@ class _Run:
                     await script.play(self._duration_s)
                     self._note_alerts(chain)
                     self._book = chain.ledger.alerts.all()
-                    self._witness.conclude(chain.ledger, [chain.centre_keys])
+                    self._witness.conclude(chain.ledger, [chain.centre_process.keys])
                     for task in tasks:
                         task.cancel()
                     measured = chain.tag.measure()
@@ -224,7 +224,7 @@ class _Run:
             self._watch(Happening(now, "alert", f"nobody has acknowledged: {told.step.role} is told"))
 
     def _evidence(self, chain: Chain, script: Script, measured: Mapping[str, Any]) -> Evidence:
-        self._boots_s = [round(at - chain.origin_s, 3) for at in chain.tag.boots]
+        self._boots_s = [round(at - chain.clocks.origin_s, 3) for at in chain.tag.boots]
         events = [
             Heard(event_name(e.fields["code"]), self._since_start_s(e), at)
             for at, e in self._entries
@@ -235,10 +235,10 @@ class _Run:
             gaps[source] += len(chain.ledger.gaps(source, journal))
         waits = {
             "the tag": measured.get("journal_waits", 0),
-            **{f"gateway {i}": len(box) for i, box in chain.outboxes.items()},
+            **{f"gateway {i}": len(box) for i, box in chain.gateways.outboxes.items()},
         }
         codes = [alert.code for alert in self._book]
-        dark = [(begin - chain.origin_s, end - chain.origin_s) for begin, end in chain.tag.dark]
+        dark = [(begin - chain.clocks.origin_s, end - chain.clocks.origin_s) for begin, end in chain.tag.dark]
         return Evidence(events, script.truths, codes, gaps, waits, chain.ledger.conflicts, dark)
 
     # The report.
@@ -249,7 +249,7 @@ class _Run:
     def _conclude(
         self, chain: Chain, script: Script, broker: str, measured: Mapping[str, Any], started: float
     ) -> Result:
-        self._boots_s = [round(at - chain.origin_s, 3) for at in chain.tag.boots]
+        self._boots_s = [round(at - chain.clocks.origin_s, 3) for at in chain.tag.boots]
         events = [self._event(at, entry) for at, entry in self._entries if entry.kind == "event"]
         fixes = [entry for _, entry in self._entries if entry.kind == "fix"]
         held = [Held(event.code, event.t_s) for event in events]
@@ -265,7 +265,7 @@ class _Run:
             Shown(a.code, self._seconds(a.raised_utc), self._since(a.over_utc), a.is_open, a.times) for a in standing
         ]
         notices = [self._notice(t, entry) for t, entry in self._entries if entry.kind == "notice"]
-        returns = [(_PARTS[name], at - chain.origin_s) for name, at in chain.outage.returns]
+        returns = [(_PARTS[name], at - chain.clocks.origin_s) for name, at in chain.broker.outage.returns]
         arrivals = [self._arrival(at, entry) for at, entry in self._entries]
         counts = [t for t, entry in self._entries if entry.kind == "fix"], len(unmet), chain.refused
         witness, wrong = self._witness, [str(one) for one in self._unsound]
@@ -284,8 +284,8 @@ class _Run:
         )
         latencies = [(e.code, e.t_s, self._alarm_latency(e, script)) for e in events if e.code in _ALARM_NAMES]
         self._tell_story(script, events, alerts, latencies)
-        accepted = sum(gateway.station.accepted for gateway in chain.gateways.values())
-        rejected = sum((gateway.station.rejected for gateway in chain.gateways.values()), Counter[str]())
+        accepted = sum(gateway.station.accepted for gateway in chain.gateways.all())
+        rejected = sum((gateway.station.rejected for gateway in chain.gateways.all()), Counter[str]())
         report = Report(
             schema=SCHEMA_VERSION,
             scenario=self._scenario.name,

@@ -65,9 +65,9 @@ def trace_chain(chain: Chain, trace: TraceWriter, *, keys: bool = False) -> None
     if isinstance(chain.air, Air):
         chain.air.on_hci = on_hci
     chain.air.on_advertisement = on_advertisement
-    chain.on_gatt = frames_of("air")
-    chain.cellular.tap = frames_of("cellular")
-    chain.on_mqtt = on_mqtt
+    chain.tag_lines.on_gatt = frames_of("air")
+    chain.tag_lines.cellular.tap = frames_of("cellular")
+    chain.broker.on_mqtt = on_mqtt
     chain.on_truth = on_truth
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from strapline_protocol.commands import CommandSealer
 from strapline_protocol.updates import Delivery, Manifest
 from strapline_simulator.quick_key import QuickKey
-from strapline_simulator.scenario.model import UpdateKind
+from strapline_simulator.scenario.updates import UpdateKind
 from strapline_tag.bench import BOARD
 from strapline_wire import manifest
 

@@ -33,7 +33,7 @@ class Witness:
         carry = chain.tag.on_advertise
 
         def advertise(address: bytes, data: bytes) -> None:
-            self.heard.append((asyncio.get_running_loop().time() - chain.origin_s, bytes(address)))
+            self.heard.append((asyncio.get_running_loop().time() - chain.clocks.origin_s, bytes(address)))
             carry(address, data)
 
         chain.tag.on_advertise = advertise

@@ -1,7 +1,6 @@
 """The gateway's process: the real gateway, station, outbox and relay, driven in lock step over a socket. It has no clock of its own."""
 
 import asyncio
-import hashlib
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ from strapline_gateway.station import Abandon, Connect, HangUp, Station, Transmi
 from strapline_protocol.keys import GatewayKeys
 from strapline_protocol.mqtt import MqttClient
 from strapline_simulator.chaos.trap import Trap
+from strapline_simulator.draw import Draw
 
 _TURNS = 6
 """Of the loop, until all that one thing brings about has been done: a drain, the commit after it, what is published then."""
@@ -120,7 +120,7 @@ class _Process:
 
     def _assemble(self, loop: LockStepLoop) -> tuple[Gateway, Outbox, Relay]:
         birth = self._birth
-        entropy = _Draw(birth.seed)
+        entropy = Draw(birth.seed)
         station = Station(int(birth.ident, 16), birth.tags, entropy, home=birth.home, now=birth.now)
         gateway = Gateway(station)
         gateway.add_links([_Link(self._perform)])
@@ -270,15 +270,3 @@ class _Link:
         """All links are this one's."""
         self._perform(event)
         return True
-
-
-class _Draw:
-    """Random bytes that are the same again for the same seed."""
-
-    def __init__(self, seed: str) -> None:
-        self._seed = seed
-        self._count = 0
-
-    def __call__(self, size: int) -> bytes:
-        self._count += 1
-        return hashlib.sha256(f"{self._seed}/{self._count}".encode()).digest()[:size]

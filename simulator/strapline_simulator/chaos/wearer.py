@@ -1,12 +1,12 @@
 """One real tag's firmware on the timeline, what happens to its wearer, and the truth: every record that its journal has taken."""
 
-import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from strapline_protocol.cipher import HostCipher
 from strapline_simulator.chaos.timeline import EPOCH_S, Timeline
+from strapline_simulator.draw import Draw
 from strapline_tag import outputs
 from strapline_tag.bench_flash import MemoryFlash
 from strapline_tag.config import Config
@@ -74,7 +74,7 @@ class Wearer:
         """Power is there, for the first time or again."""
         self.boots += 1
         self._booted_ms = self._timeline.now_ms
-        entropy = _Draw(f"{self._seed}/{self.ident}/{self.boots}")
+        entropy = Draw(f"{self._seed}/{self.ident}/{self.boots}")
         self.tag = Tag(self.secret, self._memory, entropy, HostCipher, self._flash, self._config)
         self._watch(self.tag.journal)
         self.tag.feed_strap(0, _WORN_OHM)
@@ -179,16 +179,6 @@ class Wearer:
             self.tag.feed_gnss(self._now_ms, _sentences(self._timeline.now_ms // 1000))
             self._timeline.after(1.0, self._locate, boot)
             self._carry_out()
-
-
-class _Draw:
-    def __init__(self, seed: str) -> None:
-        self._seed = seed
-        self._count = 0
-
-    def __call__(self, size: int) -> bytes:
-        self._count += 1
-        return hashlib.sha256(f"{self._seed}/{self._count}".encode()).digest()[:size]
 
 
 def _sentences(second: int) -> bytes:

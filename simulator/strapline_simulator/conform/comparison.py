@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from strapline_protocol.decode import Row
-from strapline_simulator.chain import TAG, Draw
+from strapline_simulator.chain import TAG
 from strapline_simulator.conform.reading import Reader
+from strapline_simulator.draw import tag_secret
 from strapline_simulator.report import Report
 from strapline_simulator.scenario import load_scenario
 from strapline_simulator.simulation import Options, run_scenario
@@ -40,7 +41,7 @@ def compare(path: str, bodies: tuple[str, str], options: Options) -> Comparison:
         run_scenario(scenario, options._replace(body=body, on_frame=passages.append)).report
         for body, passages in zip(bodies, heard, strict=True)
     ]
-    secret = Draw(scenario.seed if options.seed is None else options.seed, "secret")(16)
+    secret = tag_secret(scenario.seed if options.seed is None else options.seed)
     told = difference(bodies, heard, secret)
     frames, digests = [report.frames.sent for report in reports], [report.frames_digest for report in reports]
     if not told and digests[0] != digests[1]:

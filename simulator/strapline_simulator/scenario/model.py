@@ -31,6 +31,7 @@ from strapline_simulator.scenario.places import ShelterName, ZoneSpec
 from strapline_simulator.scenario.quantities import Moment, Seconds, day_and_time, seconds
 from strapline_simulator.scenario.radio import BodyBetween, RoomName
 from strapline_simulator.scenario.rows import Row, row_of
+from strapline_simulator.scenario.updates import UpdateKind
 from strapline_simulator.scenario.world import CellSpot, DayPart, Enclosure, Manner, TrackChoice
 from strapline_tag.config import Config
 
@@ -118,9 +119,6 @@ def _zone(name: str) -> str:
 def _window(text: str) -> str:
     window_of(text)
     return text
-
-
-UpdateKind = Literal["good", "unsigned", "wrong_key", "older", "wrong_board", "expired", "truncated", "flipped"]
 
 
 def _locate_within(duration_s: float) -> float:

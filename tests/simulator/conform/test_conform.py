@@ -7,9 +7,10 @@ import pytest
 
 from strapline_protocol.command import main
 from strapline_simulator.bodies import BODIES, ModelBody
-from strapline_simulator.chain import TAG, Draw
+from strapline_simulator.chain import TAG
 from strapline_simulator.conform.comparison import compare, difference
 from strapline_simulator.conform.reading import Reader
+from strapline_simulator.draw import tag_secret
 from strapline_simulator.scenario import load_scenario
 from strapline_simulator.simulation import Options, run_scenario
 from strapline_tag import bench
@@ -70,7 +71,7 @@ def test_bodies_that_agree_are_told_so(capfd):
 def test_a_body_that_falls_silent_differs_where_the_other_goes_on():
     heard = []
     report = run_scenario(load_scenario("strap-glitch"), OPTIONS._replace(body="model", on_frame=heard.append)).report
-    secret = Draw(load_scenario("strap-glitch").seed, "secret")(16)
+    secret = tag_secret(load_scenario("strap-glitch").seed)
     sent = [passage for passage in heard if passage.sent]
     assert len(sent) == report.frames.sent
     cut = heard[: heard.index(sent[-1])]
@@ -84,7 +85,7 @@ def test_every_frame_of_a_tag_that_gets_new_keys_is_read():
     heard = []
     scenario = load_scenario("new-keys")
     run_scenario(scenario, OPTIONS._replace(body="model", on_frame=heard.append))
-    reader = Reader(TAG, Draw(scenario.seed, "secret")(16))
+    reader = Reader(TAG, tag_secret(scenario.seed))
     kinds = set()
     for passage in heard:
         rows = {row.name: row.value for row in reader.read(passage)}

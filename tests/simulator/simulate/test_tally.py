@@ -3,8 +3,9 @@
 import pytest
 
 from strapline_protocol.codes import Kind
-from strapline_simulator.chain import TAG, Draw
+from strapline_simulator.chain import TAG
 from strapline_simulator.conform.reading import Opener
+from strapline_simulator.draw import tag_secret
 from strapline_simulator.scenario import load_scenario
 from strapline_simulator.simulate.tally import Tally
 from strapline_simulator.simulation import Options, run_scenario
@@ -18,7 +19,7 @@ def life():
     heard = []
     scenario = load_scenario("r02-alarm-on-a-lossy-link")
     report = run_scenario(scenario, Options(body="model", air="frames", on_frame=heard.append)).report
-    return heard, Draw(scenario.seed, "secret")(16), report.ledger.received
+    return heard, tag_secret(scenario.seed), report.ledger.received
 
 
 def counted(life, *, keep=lambda _opened: True, last=None):

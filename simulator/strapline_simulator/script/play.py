@@ -1,4 +1,4 @@
-"""The scenario's steps, carried out on the world; and what they make true, for the ledger to be held against."""
+"""The play: one scenario's steps in time, on one chain. A verb that has to do with one part of the world is in that part's file."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,14 +12,16 @@ from strapline_simulator.scenario.days import played_steps
 from strapline_simulator.scenario.meddling import Meddling
 from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
 from strapline_simulator.scenario.updates import UpdateKind
-from strapline_simulator.script_centre import CentreSteps
-from strapline_simulator.script_dialogue import ScriptDialogue
-from strapline_simulator.script_faults import FaultSteps
-from strapline_simulator.script_gateway import GatewaySteps
-from strapline_simulator.script_limb import STRAP_OHM, LimbVerbs
-from strapline_simulator.script_places import PlaceSteps
-from strapline_simulator.script_radio import RadioSteps
-from strapline_simulator.script_world import WorldSteps
+from strapline_simulator.script.centre import CentreSteps
+from strapline_simulator.script.dialogue import Dialogue
+from strapline_simulator.script.faults import FaultSteps
+from strapline_simulator.script.gateway import GatewaySteps
+from strapline_simulator.script.limb import STRAP_OHM, LimbSteps
+from strapline_simulator.script.monitoring import BEYOND_REACH_M, MonitoringTruths
+from strapline_simulator.script.places import PlaceSteps
+from strapline_simulator.script.radio import RadioSteps
+from strapline_simulator.script.wording import text_of
+from strapline_simulator.script.world import WorldSteps
 from strapline_simulator.world.sky import LogReceiver, Receiver
 from strapline_simulator.world.track import Track
 from strapline_simulator.world.truth import Truth
@@ -27,39 +29,20 @@ from strapline_simulator.world.wearer import Itinerary, Point, distance_m
 from strapline_tag.config import Config
 
 _KEY_ID = 0x00E1EC01
-_BEYOND_REACH_M = 60.0
 _CONTACT_S = 180.0
 """A tag at home is called on every two minutes, and then hears what waits for it; one that is away when it has something to say."""
-
-_LOCATION_STEP_S = 10.0
-
-_UNASKED_S = 120.0
-"""A base station calls so often on a tag that does not ask for more."""
 
 _RESTART_S = 1.0
 
 _ASKED_AGAIN_S = 10.0
 """After so long a person asks the centre again whose ledger did not answer."""
 
-_RADIO, _SATELLITE = 1, 2
-"""Settings of `mode`: without a receiver, without a base station."""
 
 _SAME_MOMENT_S = 0.001
 """So long a step waits for one of the same moment before it."""
 
-_TEXTS = {
-    "cut_strap": "the strap is cut",
-    "close_strap": "the strap is closed",
-    "take_off": "the tag is taken off",
-    "put_on": "the tag is put on",
-    "spoil_image": "a byte of the image that runs is worn out",
-    "new_keys": "the centre begins to give the tag new keys",
-    "curfew": "the centre sends the wearer's schedule",
-    "config": "the centre sends settings",
-}
 
-
-class Script(LimbVerbs, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, WorldSteps, FaultSteps):
+class Script(LimbSteps, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, WorldSteps, FaultSteps, MonitoringTruths):
     """Plays one scenario on one chain. `receiver` feeds the tag's UART; `observe(text)` hears of every step; the wearer follows `track`."""
 
     def __init__(
@@ -86,7 +69,7 @@ class Script(LimbVerbs, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, World
         self._begin_world(track)
         self._begin_faults(chain.seed)
         self._receiver = make_receiver(self)
-        self._dialogue = ScriptDialogue(scenario, chain)
+        self._dialogue = Dialogue(scenario, chain)
 
     async def play(self, duration_s: float) -> None:
         """From the tag's start to the end of the scenario."""
@@ -144,7 +127,7 @@ class Script(LimbVerbs, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, World
 
     async def _carry_out(self, step: Step) -> None:
         now = self._chain.now_s()
-        self._tell(now, self._text_of(step))
+        self._tell(now, text_of(step))
         while True:
             try:
                 return await getattr(self, f"_do_{step.verb}")(step.argument, self._chain.now_s())
@@ -156,45 +139,6 @@ class Script(LimbVerbs, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, World
         if self._chain.on_truth is not None:
             self._chain.on_truth(now, text)
         self.story.truths.append((now, text))
-
-    def _text_of(self, step: Step) -> str:
-        if step.go is not None:
-            return "goes home" if step.go.to == "home" else f"goes to {step.go.to}"
-        if step.open_strap is not None:
-            return f"the strap opens for {step.open_strap * 1000:g} ms"
-        if step.zones is not None:
-            return f"the centre sets {len(step.zones)} zones"
-        if step.locate is not None:
-            return f"the centre asks for a position within {step.locate:g} s"
-        if step.cell is not None:
-            return "cellular coverage is back" if step.cell else "no cellular coverage"
-        if step.message is not None:
-            return f"the centre sends words: {step.message.text}"
-        if step.present_key is not None:
-            return f"the electronic key {step.present_key}s the tag"
-        if step.power_cut is not None:
-            return f"the tag is without power for {step.power_cut:g} s"
-        if step.update is not None:
-            return f"the centre sends a firmware image: {step.update.replace('_', ' ')}"
-        if step.acknowledge is not None:
-            return f"{step.acknowledge.by} acknowledges {step.acknowledge.alert}: {step.acknowledge.note}"
-        if step.stop is not None or step.start is not None:
-            return f"{step.stop} ends without a word" if step.stop else f"{step.start} starts again"
-        if step.press_button is not None:
-            return "the wearer presses the button"
-        if step.broker_tampers is not None:
-            return "somebody meddles at the broker" if step.broker_tampers else "the broker is honest again"
-        if step.track is not None:
-            return f"the wearer follows the track {step.track.file}"
-        if step.enclose is not None:
-            return f"{step.enclose.shelter} closes around the tag over {step.enclose.within:g} s"
-        if step.gateway_goes is not None:
-            return f"the base station is carried: {step.gateway_goes.replace('_', ' ')}"
-        if step.room is not None:
-            return f"the wearer is in the {step.room.replace('_', ' ')}"
-        if step.body_between is not None:
-            return "the wearer's body is in the way" if step.body_between else "nothing is in the way"
-        return step.note or _TEXTS.get(step.verb) or f"{step.verb.replace('_', ' ')} {step.argument}"
 
     # The verbs.
 
@@ -267,67 +211,13 @@ class Script(LimbVerbs, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, World
     async def _do_new_keys(self, _yes: bool, now: float) -> None:
         self._chain.centre.rekey(TAG)
         self._chain.centre_process.publish()
-        at_home = distance_m(self.path.at(now), self.gateway_at(now)) < _BEYOND_REACH_M
+        at_home = distance_m(self.path.at(now), self.gateway_at(now)) < BEYOND_REACH_M
         period_s = self._scenario.settings.get("beacon_period_s", Config.beacon_period_s)
         self._expect("rekeyed", now, now + (_CONTACT_S if at_home else period_s + _CONTACT_S), "the tag has new keys")
 
     def _expect(self, code: str, earliest_s: float, latest_s: float, text: str, due_s: float | None = None) -> None:
         # On a live link everything is due within the 15 minutes of R07; alarms have their own bounds in the scenario.
         self.truths.append(Truth(code, earliest_s, latest_s, text, latest_s + 900 if due_s is None else due_s))
-
-    def _conclude(self, end_s: float) -> None:
-        steps = [t * _LOCATION_STEP_S for t in range(int(end_s / _LOCATION_STEP_S) + 1)]
-        self.story.track = [(t, *self.path.at(t)) for t in steps[::6]]
-        self._conclude_monitoring(end_s)
-
-    def _disarm(self, now: float) -> None:
-        self._conclude_monitoring(now)
-        self._armed_at = None
-
-    def _conclude_monitoring(self, end_s: float) -> None:
-        if self._armed_at is None:
-            return
-        self._conclude_limb(end_s)
-        steps = [t * _LOCATION_STEP_S for t in range(int(end_s / _LOCATION_STEP_S) + 1)]
-        period_s = self._scenario.settings.get("beacon_period_s", Config.beacon_period_s)
-        for k in range(1, int((end_s - self._armed_at) / period_s) + 1):
-            at = self._armed_at + k * period_s
-            self._expect("beacon", at - 0.001, at + 5, "the beacon is due")
-        for left, back in self._absences(steps, end_s):
-            self._expect_absence(left, back, end_s)
-
-    def _absences(self, steps: list[float], end_s: float) -> list[tuple[float, float]]:
-        absences: list[tuple[float, float]] = []
-        left: float | None = None
-        for t in steps:
-            out = distance_m(self.path.at(t), self.gateway_at(t)) > _BEYOND_REACH_M
-            if out and left is None:
-                left = t
-            elif not out and left is not None:
-                absences.append((left, t))
-                left = None
-        return absences if left is None else [*absences, (left, end_s)]
-
-    def _expect_absence(self, left: float, back: float, end_s: float) -> None:
-        silence_s = self._scenario.settings.get("home_silence_s", Config.home_silence_s)
-        noticed = left + _UNASKED_S + silence_s
-        mode = self._scenario.settings.get("mode", Config.mode)
-        if back <= noticed + 60 or (self._armed_at or 0) > left:
-            return
-        if mode != _SATELLITE:
-            self._expect("left_home", left, noticed + 15, "the wearer has left home")
-            if back < end_s:
-                self._expect("came_home", left, back + _UNASKED_S, "the wearer is home again")
-        if mode == _RADIO:
-            return
-        # A position each 3 min: any 4 min between have one. They travel with the next beacon, or when the tag is home again.
-        window_s = self._scenario.settings.get("away_fix_s", Config.away_fix_s) + 60
-        at = noticed + 60
-        while at + window_s <= back:
-            due = back + 900 if back < end_s else at + window_s + Config.beacon_period_s + 900
-            if not self._is_dark(at, at + window_s):
-                self._expect("fix", at, at + window_s, "a position is due", due)
-            at += window_s
 
 
 def _home(scenario: Scenario) -> Place:

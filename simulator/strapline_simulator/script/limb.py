@@ -36,7 +36,7 @@ _BALANCE_C = (30.5, 38.5)
 _STEADY_S = 8.0
 
 
-class LimbVerbs:
+class LimbSteps:
     """The part of a script that is about the limb. `_expect` and the rest of the world are the script's."""
 
     _scenario: Scenario

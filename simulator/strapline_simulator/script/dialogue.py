@@ -16,7 +16,7 @@ _OTHER = 0x6A7E0BAD
 _QUIET_S = 60.0
 
 
-class ScriptDialogue:
+class Dialogue:
     """For one chain."""
 
     def __init__(self, scenario: Scenario, chain: Chain) -> None:

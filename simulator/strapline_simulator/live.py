@@ -11,8 +11,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
+from strapline_simulator.run_notes import Happening
 from strapline_simulator.scenario import Scenario
-from strapline_simulator.simulation import Happening, Result
+from strapline_simulator.simulation import Result
 
 _STYLES = {"body": "dim", "world": "cyan", "centre": "green", "alert": "bold red"}
 _LABELS = {"body": "body", "world": "wearer", "centre": "centre", "alert": "ALERT"}

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from strapline_simulator.scenario import Scenario, schema, shipped_scenarios
 from strapline_simulator.scenario.examples import EXAMPLES
 from strapline_simulator.scenario.expectation import CONDITIONS
-from strapline_simulator.scenario.model import Verb
+from strapline_simulator.scenario.step import Verb
 
 FILE = Path(__file__).parents[2] / "docs" / "scenario.schema.json"
 

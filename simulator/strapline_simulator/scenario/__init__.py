@@ -2,6 +2,8 @@
 
 from strapline_simulator.scenario.expectation import Expectation
 from strapline_simulator.scenario.loader import load_scenario, shipped_scenarios
-from strapline_simulator.scenario.model import Journey, Place, Scenario, Step
+from strapline_simulator.scenario.model import Scenario
+from strapline_simulator.scenario.sections import Place
+from strapline_simulator.scenario.step import Journey, Step
 
 __all__ = ["Expectation", "Journey", "Place", "Scenario", "Step", "load_scenario", "shipped_scenarios"]

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from strapline_centre.alerts import CODES
 from strapline_centre.escalation import STEPS
+from strapline_simulator.scenario.strict import Strict
 
 ClientName = Literal["home", "ingress", "centre"]
 PartName = Literal[ClientName, "broker"]
@@ -39,10 +40,8 @@ def _words(text: str) -> str:
     return text
 
 
-class Acknowledgement(BaseModel):
+class Acknowledgement(Strict):
     """Somebody has looked at the open alerts of one code, and says so."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     alert: AlertCode = Field(description="the alert's code")
     by: Role = Field(default="primary", description="in which role")

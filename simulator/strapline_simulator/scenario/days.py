@@ -5,8 +5,9 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from strapline_simulator.scenario.model import Journey, Scenario, Step
+from strapline_simulator.scenario.model import Scenario
 from strapline_simulator.scenario.orders import DAYS
+from strapline_simulator.scenario.step import Journey, Step
 from strapline_simulator.scenario.world import DayPart, parse_clock, parse_span
 
 

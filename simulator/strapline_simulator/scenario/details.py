@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from strapline_protocol.codes import EventCode, Kind, Refusal
+from strapline_simulator.scenario.strict import Strict
 
 
 class Part(NamedTuple):
@@ -84,10 +85,8 @@ PARTS: Mapping[EventCode, tuple[Part, ...]] = {
 """What the number of an event means; codes that are not here have none."""
 
 
-class Span(BaseModel):
+class Span(Strict):
     """From, to, or both."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     at_least: int | None = None
     at_most: int | None = None

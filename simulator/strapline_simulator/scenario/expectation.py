@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from strapline_protocol.definitions import EventCode
 from strapline_simulator.scenario.centre import AlertCode, AlertOrAny, ClientName, Role
@@ -12,6 +12,7 @@ from strapline_simulator.scenario.details import DETAIL, Detail, check_detail
 from strapline_simulator.scenario.gateway import NoticeName
 from strapline_simulator.scenario.misplaced import MisplacedError
 from strapline_simulator.scenario.quantities import Seconds
+from strapline_simulator.scenario.strict import Strict
 
 _MOMENTS = ("after", "within", "count", "at_least")
 _WINDOW = ("after", "within")
@@ -54,20 +55,16 @@ def _code(name: str) -> str:
 Code = Annotated[str, AfterValidator(_code)]
 
 
-class Rhythm(BaseModel):
+class Rhythm(Strict):
     """The shortest and the longest time between two heartbeats, and by how much they differ at least."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     shortest: Seconds
     longest: Seconds
     spread: Seconds = 0.0
 
 
-class Expectation(BaseModel):
+class Expectation(Strict):
     """Something that must hold at the end: exactly one of the first group, some with conditions of the second."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     event: Code | None = Field(default=None, description="an event of this code is at the centre")
     never: Code | None = Field(default=None, description="no event of this code is at the centre")

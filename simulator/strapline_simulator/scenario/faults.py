@@ -3,11 +3,12 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from strapline_simulator.faults.adapter import AdapterState
 from strapline_simulator.faults.receiver import ReceiverState
 from strapline_simulator.scenario.quantities import Seconds, seconds
+from strapline_simulator.scenario.strict import Strict
 
 __all__ = [
     "AdapterState",
@@ -44,11 +45,7 @@ Offset = Annotated[
 """A difference of time with its sign, in seconds."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LineNoise(_Strict):
+class LineNoise(Strict):
     """Shares of all pieces of bytes between tag and gateways, both ways, over Bluetooth and cellular."""
 
     flip: float = _SHARE
@@ -57,7 +54,7 @@ class LineNoise(_Strict):
     double: float = _SHARE
 
 
-class Reports(_Strict):
+class Reports(Strict):
     """How the base station's host reports advertisements: shares that come twice, or up to `by` late (and so out of order)."""
 
     double: float = _SHARE
@@ -65,7 +62,7 @@ class Reports(_Strict):
     by: Seconds = Field(default=5.0)
 
 
-class SensorOrder(_Strict):
+class SensorOrder(Strict):
     """A sensor of the tag that does not say what is there."""
 
     of: Literal["strap", "skin", "ambient", "motion", "battery", "receiver", "modem", "radio", "flash"]
@@ -100,7 +97,7 @@ class SensorOrder(_Strict):
         return self
 
 
-class BlockOrder(_Strict):
+class BlockOrder(Strict):
     """A block of the flash that holds the tag's journal."""
 
     block: int = Field(ge=0, le=1023)

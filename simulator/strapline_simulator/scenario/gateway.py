@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from strapline_protocol.notices import NoticeCode
+from strapline_simulator.scenario.strict import Strict
 from strapline_simulator.scenario.world import Span
 
 Handling = Literal["bump", "carried"]
@@ -22,10 +23,8 @@ def _notice(name: str) -> str:
 NoticeName = Annotated[str, AfterValidator(_notice)]
 
 
-class BaseStation(BaseModel):
+class BaseStation(Strict):
     """How the base station at home is set up."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     reach: Reach | None = Field(
         default=None, description="a tag further off counts as away; without it: whoever is heard is here"

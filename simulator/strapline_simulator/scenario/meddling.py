@@ -1,14 +1,14 @@
 """What steps may say of somebody dishonest at the broker."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from strapline_simulator.scenario.strict import Strict
 
 _SHARE = Field(default=0.0, ge=0, le=1)
 
 
-class Meddling(BaseModel):
+class Meddling(Strict):
     """Shares of all messages between gateways and centre, in both directions."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     alter: float = _SHARE
     drop: float = _SHARE

@@ -3,11 +3,12 @@
 from datetime import datetime, time
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from strapline_protocol.codes import RANGES, Setting, Window
 from strapline_protocol.curfews import Once, Weekly
 from strapline_simulator.scenario.quantities import Seconds
+from strapline_simulator.scenario.strict import Strict
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -15,11 +16,7 @@ DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Say = Literal["may_leave", "must_leave", "stay_home"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class WeeklyOrder(_Strict):
+class WeeklyOrder(Strict):
     """A window of each week."""
 
     window: Say
@@ -49,7 +46,7 @@ def _times_of(text: str) -> tuple[time, time]:
     return begins, ends
 
 
-class OnceOrder(_Strict):
+class OnceOrder(Strict):
     """A window that comes once."""
 
     window: Say
@@ -69,7 +66,7 @@ class OnceOrder(_Strict):
         return Once(Window[self.window.upper()], self.begins, self.ends)
 
 
-class CurfewOrder(_Strict):
+class CurfewOrder(Strict):
     """The wearer's windows, and these besides."""
 
     weekly: tuple[WeeklyOrder, ...] = ()
@@ -87,16 +84,16 @@ def _known(values: dict[str, int]) -> dict[str, int]:
     return values
 
 
-class ConfigOrder(_Strict):
+class ConfigOrder(Strict):
     """Settings, and which gateways are home."""
 
-    settings: Annotated[dict[str, int], AfterValidator(_known)] = {}
+    settings: Annotated[dict[str, int], AfterValidator(_known)] = Field(default={})
     homes: tuple[Literal["home", "other"], ...] = Field(
         default=(), description="the base station, or one that is not there; none: any that says so"
     )
 
 
-class MessageOrder(_Strict):
+class MessageOrder(Strict):
     """Words for the wearer."""
 
     text: str = Field(min_length=1, max_length=320)

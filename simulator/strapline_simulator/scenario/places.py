@@ -3,19 +3,18 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from strapline_protocol.codes import Rule
+from strapline_simulator.scenario.strict import Strict
 
 ShelterName = Literal["street", "indoors", "lift", "metro", "car_park", "bath", "foil"]
 
 _Corner = tuple[Annotated[float, Field(ge=-85, le=85)], Annotated[float, Field(ge=-180, le=180)]]
 
 
-class ZoneSpec(BaseModel):
+class ZoneSpec(Strict):
     """A circle around a place, or a polygon of corners (latitude, longitude in degrees)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: int = Field(ge=0, le=0xFFFF)
     rule: Literal["stay_in", "stay_out"]

@@ -19,7 +19,8 @@ from strapline_protocol.definitions import EventCode
 from strapline_protocol.notices import NoticeCode
 from strapline_simulator.scenario.examples import EXAMPLES
 from strapline_simulator.scenario.expectation import ALL_CONDITIONS, CONDITIONS
-from strapline_simulator.scenario.model import Scenario, Verb
+from strapline_simulator.scenario.model import Scenario
+from strapline_simulator.scenario.step import Verb
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 """What editors' YAML servers read best."""

@@ -3,21 +3,18 @@
 from datetime import time
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from strapline_simulator.scenario.limb import Activity, Clothing, Surroundings
 from strapline_simulator.scenario.orders import DAYS, Day
 from strapline_simulator.scenario.places import ShelterName
 from strapline_simulator.scenario.quantities import Seconds
+from strapline_simulator.scenario.strict import Strict
 
 Manner = Literal["foot", "ride"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TrackSpec(_Strict):
+class TrackSpec(Strict):
     """A recorded track: a file beside the scenario, or a name of STRAPLINE_DATA/tracks or of the shipped ones."""
 
     file: str = Field(min_length=1, description="FILE.csv or FILE.gpx")
@@ -36,14 +33,14 @@ def _named(value: Any) -> Any:
 TrackChoice = Annotated[TrackSpec, BeforeValidator(_named, json_schema_input_type=str | TrackSpec)]
 
 
-class Enclosure(_Strict):
+class Enclosure(Strict):
     """A shelter that closes slowly around the tag."""
 
     shelter: ShelterName
     within: Seconds
 
 
-class CellSpot(_Strict):
+class CellSpot(Strict):
     """Around a place the network's level is another one."""
 
     around: str
@@ -70,7 +67,7 @@ def parse_clock(text: str) -> time:
 Clock = Annotated[str, AfterValidator(_clock)]
 
 
-class DayPart(_Strict):
+class DayPart(Strict):
     """From this time of day on the wearer does so, on these days, until the next part."""
 
     at: Clock

@@ -7,18 +7,17 @@ the same report (but for times of the clock on the wall) and the same trace, to 
 import argparse
 import hashlib
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from strapline_simulator.catalogue.digest import report_digest
 from strapline_simulator.catalogue.random_scenario import random_scenario
 from strapline_simulator.simulation import Options, run_scenario
+from strapline_simulator.workers import worker_pool
 
 _HASH_SEEDS = ("0", "4711")
 _JOBS = (1, 2)
@@ -38,7 +37,7 @@ def run_digests(numbers: Sequence[int], runs: int, jobs: int, body: str, air: st
     if jobs == 1:
         found = [run_digest(*task) for task in tasks]
     else:
-        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        with worker_pool(jobs) as pool:
             found = list(pool.map(run_digest, *zip(*tasks, strict=True)))
     digests: dict[int, list[str]] = {number: [] for number in numbers}
     for (number, _, _), digest in zip(tasks, found, strict=True):

@@ -1,14 +1,10 @@
 """Scenarios over processes. Each run is whole and alone: how many go at once changes nothing in what comes of them."""
 
-import multiprocessing
 import os
-import signal
-import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +16,7 @@ from strapline_simulator.catalogue.stimulus import without_stimulus
 from strapline_simulator.report.folder import write_report
 from strapline_simulator.scenario import load_scenario
 from strapline_simulator.simulation import Options, Result, run_scenario
+from strapline_simulator.workers import worker_pool
 
 _START_S = 900.0
 """Starting a chain costs about as much as so many simulated seconds."""
@@ -85,13 +82,8 @@ def _outcomes(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[str, Outcome]]
     lost: list[Task] = []
     while waiting or lost:
         together, batch = (jobs, waiting) if waiting else (1, [lost.pop(0)])
-        with _pool(together) as pool:
+        with worker_pool(together) as pool:
             yield from _through(pool, batch, together, lost if together > 1 else None)
-
-
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    # "spawn": a process that was forked would share this one's sockets and event loops.
-    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=begin_worker)
 
 
 def _through(
@@ -100,39 +92,23 @@ def _through(
     """Until all of `waiting` have gone through, or the pool is broken: what ran then goes to `lost`, to be tried alone."""
     running: dict[Future[Outcome], Task] = {}
     broken = False
-    try:
-        while running or (waiting and not broken):
-            while waiting and not broken and len(running) < jobs:
-                try:
-                    running[pool.submit(run_task, waiting[0])] = waiting[0]
-                    del waiting[0]
-                except BrokenProcessPool:
-                    broken = True
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                task = running.pop(future)
-                broken = broken or isinstance(future.exception(), BrokenProcessPool)
-                if not broken:
-                    yield task.path, future.result()
-                elif lost is not None:
-                    lost.append(task)
-                else:
-                    yield task.path, _unfinished(task, "error", ("the process that ran it was ended from outside",))
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def begin_worker() -> None:
-    """Interrupts are the parent's, and where it is killed, nobody is left behind."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
-
-
-def _end_with_the_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
+    while running or (waiting and not broken):
+        while waiting and not broken and len(running) < jobs:
+            try:
+                running[pool.submit(run_task, waiting[0])] = waiting[0]
+                del waiting[0]
+            except BrokenProcessPool:
+                broken = True
+        finished, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in finished:
+            task = running.pop(future)
+            broken = broken or isinstance(future.exception(), BrokenProcessPool)
+            if not broken:
+                yield task.path, future.result()
+            elif lost is not None:
+                lost.append(task)
+            else:
+                yield task.path, _unfinished(task, "error", ("the process that ran it was ended from outside",))
 
 
 def run_task(task: Task) -> Outcome:

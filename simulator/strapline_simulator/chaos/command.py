@@ -2,16 +2,15 @@
 
 import json
 import logging
-import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 
 from strapline_simulator.destinations import write_json
+from strapline_simulator.workers import worker_pool
 
 
 @contextmanager
@@ -80,7 +79,7 @@ def _results(seeds: Sequence[int], jobs: int) -> Iterator[dict[str, Any]]:
     if workers <= 1:
         yield from map(_one, seeds)
         return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with worker_pool(workers) as pool:
         yield from pool.map(_one, seeds)
 
 

@@ -1,9 +1,8 @@
 """`strapline conform`: the same scenarios on two bodies, frame by frame."""
 
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ import typer
 from strapline_protocol.errors import UserError
 from strapline_simulator.conform.outcome import Case
 from strapline_simulator.destinations import claim_file
+from strapline_simulator.workers import worker_pool
 
 Bodies = Annotated[
     list[str] | None,
@@ -84,15 +84,10 @@ def _outcomes(paths: Sequence[str], run: Callable[[str], Case], jobs: int) -> It
     if jobs == 1:
         yield from map(run, paths)
         return
-    from strapline_simulator.catalogue.runner import begin_worker
-
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), begin_worker) as pool:
+    with worker_pool(jobs) as pool:
         waiting: list[Future[Case]] = [pool.submit(run, path) for path in paths]
-        try:
-            for future in as_completed(waiting):
-                yield future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        for future in as_completed(waiting):
+            yield future.result()
 
 
 def _case(path: str, *, bodies: tuple[str, str], options: "object") -> Case:

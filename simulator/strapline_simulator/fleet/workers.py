@@ -3,19 +3,15 @@
 A worker that dies takes its shard with it, and the shard runs again. Whoever stops the run leaves no process behind.
 """
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import Connection
 from typing import Any
 
 from strapline_protocol.errors import UserError
 from strapline_simulator.fleet.question import Question, Shard
 from strapline_simulator.fleet.spec import HomeResult
+from strapline_simulator.workers import worker_pool
 
 Work = Callable[[Question, Shard], list[HomeResult]]
 """A function of a module, which workers can import."""
@@ -54,29 +50,11 @@ def run_in_processes(work: Work, question: Question, shards: Sequence[Shard], jo
 
 
 def _in_one_pool(work: Work, question: Question, shards: Sequence[Shard], jobs: int) -> Iterator[Done]:
-    context = multiprocessing.get_context("spawn")  # a fork would take this process's threads and locks along
-    theirs, ours = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(min(jobs, len(shards)), context, _end_with, (theirs,))
-    try:
+    with worker_pool(min(jobs, len(shards))) as pool:
         running: dict[Future[list[HomeResult]], Shard] = {pool.submit(work, question, shard): shard for shard in shards}
         while running:
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 yield running.pop(future), future.result()
-    finally:
-        ours.close()  # who is still at work ends now
-        pool.shutdown(wait=True, cancel_futures=True)
-        theirs.close()
-
-
-def _end_with(theirs: Connection) -> None:
-    """In each worker: Ctrl-C is the first process's to decide on, and where that is gone, nobody wants the result."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        theirs.poll(None)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def run_on_dask(work: Work, question: Question, shards: Sequence[Shard], address: str) -> Iterator[Done]:

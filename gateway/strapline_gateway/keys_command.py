@@ -7,7 +7,8 @@ import typer
 
 from strapline_gateway.config import Config, read_config
 from strapline_gateway.options import Configuration
-from strapline_gateway.tag_keys import give_to_owner, replace_private
+from strapline_gateway.tag_keys import give_to_owner
+from strapline_protocol.durable import replace_private
 from strapline_protocol.errors import UserError
 from strapline_protocol.link_key import (
     AWAITED,

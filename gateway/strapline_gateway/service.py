@@ -15,8 +15,8 @@ from strapline_gateway.assembly import Assembly
 from strapline_gateway.config import Config, read_config
 from strapline_gateway.look import Look, pages
 from strapline_gateway.senses import Senses
-from strapline_gateway.tag_keys import replace_private
 from strapline_protocol import service_logs as logs
+from strapline_protocol.durable import replace_private
 from strapline_protocol.errors import UserError
 from strapline_protocol.link_key import GOING, LinkKey, is_awaiting, text_of_keys
 from strapline_protocol.local_control import ControlServer

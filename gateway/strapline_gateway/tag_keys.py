@@ -3,13 +3,12 @@
 import hashlib
 import json
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from strapline_gateway.status import TagStatus
 from strapline_protocol import keyring
-from strapline_protocol.durable import sync_folder, write_new
+from strapline_protocol.durable import replace_private
 from strapline_protocol.errors import UserError
 from strapline_protocol.keys import GatewayKeys
 from strapline_protocol.private_file import read_private
@@ -123,16 +122,6 @@ def give_to_owner(file: Path) -> None:
     owner = file.resolve().parent.stat()
     if os.geteuid() == 0 and owner.st_uid != 0:
         os.chown(file, owner.st_uid, owner.st_gid)
-
-
-def replace_private(path: Path, text: str) -> None:
-    """Write a file for the owner's eyes, at once and whole; OSError."""
-    beside = path.with_name(path.name + ".new")
-    with suppress(FileNotFoundError):
-        beside.unlink()
-    write_new(beside, text.encode(), 0o600)
-    beside.replace(path)
-    sync_folder(path.parent)
 
 
 def _root(keys: GatewayKeys) -> str:

@@ -21,3 +21,12 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def replace_private(path: Path, text: str) -> None:
+    """Write a file for the owner's eyes, at once and whole; OSError."""
+    beside = path.with_name(path.name + ".new")
+    beside.unlink(missing_ok=True)  # what a cut left there
+    write_new(beside, text.encode(), 0o600)
+    beside.replace(path)
+    sync_folder(path.parent)

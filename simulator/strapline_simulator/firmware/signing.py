@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pyhsslms
 
 from strapline_boot import lms
-from strapline_protocol.durable import sync_folder, write_new
+from strapline_protocol.durable import replace_private, sync_folder, write_new
 from strapline_protocol.errors import UserError
 from strapline_protocol.keyring import locked
 from strapline_protocol.updates import Manifest, SignedImage
@@ -170,12 +170,7 @@ def _read(path: Path) -> _Key:
 
 def _store(path: Path, key: _Key) -> None:
     data = {"format": FORMAT, **{name: getattr(key, name).hex() for name in _SIZES}, "next": key.next}
-    path = path.resolve()  # a link stays a link
-    beside = path.with_name(path.name + ".new")
-    beside.unlink(missing_ok=True)  # what a cut left there
-    write_new(beside, (json.dumps(data, indent=1) + "\n").encode(), 0o600)
-    beside.replace(path)
-    sync_folder(path.parent)
+    replace_private(path.resolve(), json.dumps(data, indent=1) + "\n")  # a link stays a link
 
 
 # The ledger.

@@ -1,14 +1,15 @@
 """The JSON Schema of `fleet.json`, generated from the model: `python -m strapline_simulator.fleet.schema [--check]`."""
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from strapline_simulator.fleet.summary import Summary
+from strapline_simulator.generated import parser_for, write_or_check
 from strapline_simulator.report.schema import DIALECT
 
+_MODULE = "strapline_simulator.fleet.schema"
 SCHEMA_PATH = Path(__file__).with_name("fleet.schema.json")
 
 
@@ -21,16 +22,8 @@ def render_schema() -> str:
 
 def main(arguments: Sequence[str] | None = None, path: Path = SCHEMA_PATH) -> int:
     """Write the schema, or with `--check` compare it; gives the exit code, 1 on drift."""
-    parser = argparse.ArgumentParser(prog="python -m strapline_simulator.fleet.schema", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if the file is not up to date")
-    rendered = render_schema()
-    if not parser.parse_args(arguments).check:
-        path.write_text(rendered, encoding="utf-8")
-        return 0
-    if path.is_file() and path.read_text(encoding="utf-8") == rendered:
-        return 0
-    print(f"{path.name} differs from the model: run `python -m strapline_simulator.fleet.schema`", file=sys.stderr)
-    return 1
+    asked = parser_for(_MODULE, __doc__).parse_args(arguments)
+    return write_or_check(path, render_schema(), f"python -m {_MODULE}", check=asked.check)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The JSON Schema of `report.json`, generated from the model: `python -m strapline_simulator.report.schema [--check]`."""
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -8,9 +7,11 @@ from pathlib import Path
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from strapline_simulator.generated import parser_for, write_or_check
 from strapline_simulator.report.model import Report
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_MODULE = "strapline_simulator.report.schema"
 SCHEMA_PATH = Path(__file__).with_name("report.schema.json")
 
 
@@ -30,16 +31,8 @@ def render_schema() -> str:
 
 def main(arguments: Sequence[str] | None = None, path: Path = SCHEMA_PATH) -> int:
     """Write the schema, or with `--check` compare it; gives the exit code, 1 on drift."""
-    parser = argparse.ArgumentParser(prog="python -m strapline_simulator.report.schema", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if the file is not up to date")
-    rendered = render_schema()
-    if not parser.parse_args(arguments).check:
-        path.write_text(rendered, encoding="utf-8")
-        return 0
-    if path.is_file() and path.read_text(encoding="utf-8") == rendered:
-        return 0
-    print(f"{path.name} differs from the model: run `python -m strapline_simulator.report.schema`", file=sys.stderr)
-    return 1
+    asked = parser_for(_MODULE, __doc__).parse_args(arguments)
+    return write_or_check(path, render_schema(), f"python -m {_MODULE}", check=asked.check)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ It says what can be said of one part at a time. What several parts must agree on
 loader checks.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -17,11 +16,13 @@ from strapline_centre.alerts import CODES
 from strapline_centre.escalation import STEPS
 from strapline_protocol.definitions import EventCode
 from strapline_protocol.notices import NoticeCode
+from strapline_simulator.generated import parser_for, write_or_check
 from strapline_simulator.scenario.examples import EXAMPLES
 from strapline_simulator.scenario.expectation import ALL_CONDITIONS, CONDITIONS
 from strapline_simulator.scenario.model import Scenario
 from strapline_simulator.scenario.step import Verb
 
+_MODULE = "strapline_simulator.scenario.schema"
 DIALECT = "http://json-schema.org/draft-07/schema#"
 """What editors' YAML servers read best."""
 
@@ -95,19 +96,10 @@ def _rule(claim: str) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the file, or with `--check` compare it; gives the exit code, 1 on drift."""
-    parser = argparse.ArgumentParser(prog="python -m strapline_simulator.scenario.schema", description=__doc__)
+    parser = parser_for(_MODULE, __doc__)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if the file is not up to date")
     asked = parser.parse_args(arguments)
-    rendered = render_schema()
-    if not asked.check:
-        asked.file.write_text(rendered, encoding="utf-8")
-        return 0
-    if asked.file.is_file() and asked.file.read_text(encoding="utf-8") == rendered:
-        return 0
-    told = f"{asked.file} differs from the model: run `python -m strapline_simulator.scenario.schema {asked.file}`"
-    print(told, file=sys.stderr)
-    return 1
+    return write_or_check(asked.file, render_schema(), f"python -m {_MODULE} {asked.file}", check=asked.check)
 
 
 if __name__ == "__main__":

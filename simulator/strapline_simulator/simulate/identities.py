@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 from typing import NamedTuple
 
+from strapline_protocol.durable import replace_private
 from strapline_protocol.errors import UserError
 from strapline_protocol.keyring import is_tag_id, locked, successor
 from strapline_protocol.keys import centre_keys, gateway_keys
@@ -89,12 +90,8 @@ def _read(path: Path) -> list[Identity]:
 
 def _write(path: Path, everybody: list[Identity]) -> None:
     held = {one.tag: {"secret": one.secret.hex(), "lives": one.lives} for one in everybody}
-    new = path.with_suffix(".new")
     try:
-        new.unlink(missing_ok=True)
-        new.touch(0o600)
-        new.write_text(json.dumps(held), encoding="utf-8")
-        new.replace(path)
+        replace_private(path, json.dumps(held))
     except OSError as error:
         raise UserError(f"--keys {path.parent}: {error.strerror}; give a folder that can be written") from None
 

@@ -128,7 +128,7 @@ def test_a_file_that_can_not_be_replaced_leaves_the_one_that_is_there(keys, tmp_
     def full(*_arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("strapline_gateway.tag_keys.write_new", full)
+    monkeypatch.setattr("strapline_protocol.durable.write_new", full)
     with pytest.raises(OSError, match="No space"):
         keys.keep(generation(2), 2)
     assert json.loads((tmp_path / NEXT_FILE).read_text()) == before

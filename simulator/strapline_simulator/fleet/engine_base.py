@@ -63,12 +63,13 @@ class Base:
         self.post: Post
         self.units: dict[str, TagUnit] = {}
         self.on_ring: Callable[[str], None] = _nobody
+        self.before_timer: Callable[[float], None] = _nothing
         self._random = Random(f"{seed}/air-{ident}")
         self._is_crowd = len(enrolled) >= _SEVERAL
         self._lines: dict[int, Line] = {}
         self._calling: deque[tuple[TagUnit, str]] = deque()
         """Calls that wait for the radio, which makes one connection at a time; the first is under way."""
-        self._call_number = self._connecting = 0
+        self._call_number = 0
         self._armed_ms: int | None = None
 
     # The radio.
@@ -89,11 +90,6 @@ class Base:
             wearer.mean_dbm, wearer.settles_s = mean, now_s
         return mean
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a connection stands or is under way, or something waits for the centre that can be sent."""
-        return bool(self._lines or self._calling or self._connecting) or (self.post.connected and self.post.waiting > 0)
-
     def reaches(self, unit: TagUnit) -> bool:
         return self.is_on and self.rssi_dbm(unit) is not None
 
@@ -109,7 +105,6 @@ class Base:
         if calling and calling[0] == (unit, name):
             calling.popleft()
             self._call_number += 1
-            self._connecting += 1
             self.agenda.after(BLE_LATENCY_MS, self._connected, unit)
         now_s = self.agenda.now_ms / 1000
         before = self.station.accepted
@@ -147,7 +142,6 @@ class Base:
             self._next_call()
 
     def _connected(self, unit: TagUnit) -> None:
-        self._connecting -= 1
         if self.is_on:
             self.calls += 1
             Line(self, unit, out.BLE)
@@ -233,6 +227,7 @@ class Base:
             return
         self._armed_ms = None
         if self.is_on:
+            self.before_timer(self.agenda.now_ms / 1000)
             self.station.handle_timer(self.agenda.now_ms / 1000)
             self.drain()
             self.arm()
@@ -240,6 +235,10 @@ class Base:
 
 def _nobody(_tag: str) -> None:
     """Nobody pages modems."""
+
+
+def _nothing(_now_s: float) -> None:
+    """Nobody is folded."""
 
 
 def _end(line: Line) -> None:

@@ -46,6 +46,8 @@ class Home:
         for tag in spec.tags:
             self._make_tag(tag)
         self.folder = Folder(self, self._seed) if spec.fold else None
+        if self.folder is not None:
+            self.base.before_timer = self.folder.keep_air
         self.base.post.connect()
         self.ingress.post.connect()
         self.centre.start()
@@ -77,6 +79,8 @@ class Home:
         base = Base(self.agenda, name, keys, self._seed, self._utc_s, home=home)
 
         def command(tag: str, sealed: bytes) -> None:
+            if (unit := base.units.get(tag)) is not None:
+                unit.unfold()
             base.station.send_command(tag, sealed, self.agenda.now_ms / 1000)
             base.drain()
 
@@ -103,11 +107,14 @@ class Home:
     def _enter_life(self, unit: TagUnit, left: Iterator[Stimulus]) -> None:
         """One stimulus after the other: a month of them need not all stand in the agenda."""
         stimulus = next(left, None)
+        unit.next_stimulus_ms = 1 << 62
         if stimulus is not None:
+            unit.next_stimulus_ms = round(stimulus.t_s * 1000)
             self.agenda.at(round(stimulus.t_s * 1000), self._happen, (unit, stimulus, left))
 
     def _happen(self, what: tuple[TagUnit, Stimulus, Iterator[Stimulus]]) -> None:
         unit, stimulus, left = what
+        unit.unfold()
         carry_out(self, unit, stimulus)
         unit.arm()
         self._enter_life(unit, left)
@@ -117,9 +124,9 @@ class Home:
     def heartbeat(self, unit: TagUnit, address: bytes, frame: bytes) -> None:
         self.base.hear(unit, address, frame)
 
-    def spoke(self) -> None:
+    def spoke(self, unit: TagUnit) -> None:
         if self.folder is not None:
-            self.folder.consider()
+            self.folder.consider(unit)
 
     def dial(self, unit: TagUnit) -> None:
         self.modems[unit.ident].dial()
@@ -173,6 +180,8 @@ class Home:
             self.base.post.keep(list(notices))
         is_on = house.mains or house.percent(now_s) > 0
         if is_on != self.base.is_on:
+            for unit in self.units:
+                unit.unfold()
             self.base.switch(on=is_on)
             self._connect()
         is_at_rest = house.mains and house.percent(now_s) >= 100 and house.watch.next_deadline() is None

@@ -93,7 +93,7 @@ class Line:
             del self.unit.lines[self.bearer]
             self.base.line_closed(self)
             self.unit.feed(self.unit.tag.feed_link_down, self.bearer)
-            self.unit.around.spoke()
+            self.unit.around.spoke(self.unit)
 
 
 class Modem:

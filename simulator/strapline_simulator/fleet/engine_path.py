@@ -53,23 +53,22 @@ class Path:
         return self._metres(here, (lat, lon)) / max(arrives_s - now_s, 0.001)
 
     @property
-    def is_one_leg(self) -> bool:
-        """Whether the wearer goes straight and evenly to where the way ends."""
-        return len(self._legs) == 1
+    def leg_until_s(self) -> float:
+        """When the wearer is where this leg leads; of the moment that `at` was asked for last."""
+        return self._legs[0][0] if self._legs else self.until_s
 
     def comes_near_s(self, now_s: float, metres: float, step_s: float = 10.0) -> float:
-        """The last moment, to the step, at which the wearer is still sure to be further from home than so many metres."""
-        at_s = now_s
-        while at_s < self.until_s:
-            legs = self._legs
-            span_s, ahead_s = legs[0][0] - self.since_s, min(at_s + step_s, self.until_s) - self.since_s
+        """The last moment on this leg, to the step, at which the wearer is still sure to be further from home than so many metres."""
+        until_s, at_s, legs = self.leg_until_s, now_s, self._legs
+        while at_s < until_s:
+            span_s, ahead_s = until_s - self.since_s, min(at_s + step_s, until_s) - self.since_s
             share = ahead_s / span_s
             lat = self.here[0] + share * (legs[0][1] - self.here[0])
             lon = self.here[1] + share * (legs[0][2] - self.here[1])
             if self._metres((lat, lon), self.home) <= metres:
                 return at_s
             at_s += step_s
-        return self.until_s
+        return until_s
 
     def from_home_m(self, now_s: float) -> float:
         return self._metres(self.at(now_s), self.home)

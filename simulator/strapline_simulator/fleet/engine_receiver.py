@@ -11,6 +11,8 @@ from strapline_simulator.world.wearer import Point
 _EPHEMERIS_S = 2 * 3600.0
 """As in `world.sky`: after a longer rest the start is cold again."""
 
+_NEVER_MS = 1 << 62
+
 
 class AgendaReceiver(Receiver):
     """Of one tag."""
@@ -24,6 +26,7 @@ class AgendaReceiver(Receiver):
         super().__init__(utc, where, lambda data: unit.feed(unit.tag.feed_gnss, data), random)
         self._unit = unit
         self._power_number = 0
+        self._is_skipping = False
         self._powered_s = 0.0
         self._fixed_s = float("-inf")
         self.speed_m_s = lambda: max(0.2, wearer.path.speed_m_s(agenda.now_ms / 1000))
@@ -32,17 +35,38 @@ class AgendaReceiver(Receiver):
         agenda = self._unit.agenda
         self._power_number += 1
         self._powered_s = agenda.now_ms / 1000
+        self._is_skipping = False
         if on:
-            agenda.at((agenda.now_ms // 1000 + 1) * 1000, self._speak, self._power_number)
+            self._next_second()
+
+    def first_fix_ms(self) -> int:
+        """No earlier than that it tells a position, unless the sky changes."""
+        need_s = self._start_s() * SKIES[self._unit.wearer.sky].slower
+        return _NEVER_MS if need_s == float("inf") else int((self._powered_s + need_s) * 1000)
+
+    def _start_s(self) -> float:
+        return HOT_START_S if self._unit.agenda.now_ms / 1000 - self._fixed_s < _EPHEMERIS_S else COLD_START_S
+
+    def resume(self) -> None:
+        """The tag is no longer folded: it is told again that there is no position yet."""
+        if self._is_skipping:
+            self._is_skipping = False
+            self._next_second()
+
+    def _next_second(self) -> None:
+        agenda = self._unit.agenda
+        agenda.at((agenda.now_ms // 1000 + 1) * 1000, self._speak, self._power_number)
 
     def _speak(self, number: int) -> None:
         if number != self._power_number:
             return
         agenda, self.sky = self._unit.agenda, self._unit.wearer.sky
         now_s = agenda.now_ms / 1000
-        start_s = HOT_START_S if now_s - self._fixed_s < _EPHEMERIS_S else COLD_START_S
-        has_fix = now_s - self._powered_s >= start_s * SKIES[self.sky].slower
+        has_fix = now_s - self._powered_s >= self._start_s() * SKIES[self.sky].slower
+        if not has_fix and self._unit.folded is not None:
+            self._is_skipping = True
+            return
         if has_fix:
             self._fixed_s = now_s
-        agenda.after(1000, self._speak, number)
+        self._next_second()
         self._emit(self._sentences(has_fix, now_s))

@@ -24,8 +24,17 @@ class Surroundings(Protocol):
 
     def receiver(self, unit: "TagUnit", *, on: bool) -> None: ...
 
-    def spoke(self) -> None:
+    def spoke(self, unit: "TagUnit") -> None:
         """A tag has said what it had to say."""
+
+
+class Passage(Protocol):
+    """A stretch of a tag's life that is not lived through (`fold`)."""
+
+    end_ms: int
+    is_home: bool
+
+    def settle(self, now_ms: int) -> None: ...
 
 
 class TagLine(Protocol):
@@ -44,10 +53,12 @@ class TagUnit:
         "agenda",
         "around",
         "config",
+        "folded",
         "heartbeats",
         "ident",
         "lines",
         "made_ms",
+        "next_stimulus_ms",
         "sampler",
         "spec",
         "tag",
@@ -78,6 +89,9 @@ class TagUnit:
         self.heartbeats = 0
         self.made_ms: list[int] = []
         """When each record of the journal was made, by sequence."""
+        self.folded: Passage | None = None
+        """What goes on now; anything that reaches the tag ends it first."""
+        self.next_stimulus_ms = 1 << 62
         self._due = -1
         self.arm()
 
@@ -85,14 +99,33 @@ class TagUnit:
 
     def arm(self) -> None:
         """After anything that may have brought the next deadline forward."""
+        if self.folded is not None:
+            return
         due = min(self.tag.next_deadline(), self.sampler.next_deadline())
         if due != self._due:
             self._due = due = max(due, self.agenda.now_ms)
             self.agenda.at(due, self._fire, due)
 
+    def fold(self, passage: Passage) -> None:
+        """Pass over what comes until its end, or until something else happens to the tag."""
+        self.folded = passage
+        self._due = passage.end_ms
+        self.agenda.at(passage.end_ms, self._fire, passage.end_ms)
+
+    def unfold(self) -> None:
+        """Before anything reaches the tag, or is asked of it."""
+        if self.folded is not None:
+            passage, self.folded = self.folded, None
+            passage.settle(self.agenda.now_ms)
+            self._due = -1
+            self.arm()
+
     def _fire(self, due: int) -> None:
         """All that is due up to the agenda's next call; a call that was entered for another moment is none any more."""
         if due != self._due:
+            return
+        if self.folded is not None:
+            self.unfold()
             return
         agenda, tag, sampler, wearer = self.agenda, self.tag, self.sampler, self.wearer
         heap, until_ms = agenda.heap, agenda.until_ms
@@ -116,7 +149,10 @@ class TagUnit:
                 tick(due)
                 if tag.has_outputs():
                     self.carry_out()
-                    self.around.spoke()
+                    self.around.spoke(self)
+                    if self.folded is not None:
+                        self._note_made()
+                        return
                     sample_due = sample_next()
                 due_now = tag_next()
             due = min(sample_due, due_now)
@@ -136,6 +172,7 @@ class TagUnit:
 
     def feed(self, into: Callable[..., None], *arguments: Any) -> None:
         """Something reaches the tag now: one of its `feed_…`."""
+        self.unfold()
         into(self.agenda.now_ms, *arguments)
         self._note_made()
         if self.tag.has_outputs():

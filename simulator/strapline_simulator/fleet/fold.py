@@ -1,38 +1,41 @@
 # ruff: noqa: SLF001 - folding is the one place that knows a tag's and a station's insides; its tests hold it to their own word
 """Quiet stretches worked out instead of lived through: nothing in the world changes, nothing waits, nobody has anything to say.
 
-A stretch ends before whatever comes next: an entry of the agenda, a deadline of the tag that is more than its next heartbeat or call, a
-movement that would be told. Then tag and station are what they would be, but for what is drawn: in which millisecond the next heartbeat
-comes, and how long ago the last call was. That is why times that hang on a call may differ, by BOUND_S at most, and why they cannot be the
-same: the draws of the heartbeats that were not made are not made either.
+A stretch ends before whatever comes next: a stimulus, a deadline of the tag that is more than its next heartbeat or call, a movement that
+would be told; and with anything else that reaches the tag. Then tag and station are what they would be, but for what is drawn: in which
+millisecond the next heartbeat comes, and how long ago the last call was. That is why times that hang on a call may differ, by BOUND_S at
+most, and why they cannot be the same: the draws of the heartbeats that were not made are not made either.
 """
 
 from collections.abc import Iterator
 from copy import copy
 from random import Random
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
 from strapline_gateway.calls import CONTACT_PERIOD_S
 from strapline_simulator.fleet.agenda import Agenda
 from strapline_simulator.fleet.engine_base import Base
-from strapline_simulator.fleet.engine_centre import CentreUnit
-from strapline_simulator.fleet.engine_post import Post
+from strapline_simulator.fleet.engine_receiver import AgendaReceiver
 from strapline_simulator.fleet.engine_tag import TagUnit
+from strapline_simulator.fleet.fold_advance import advance_broadcast, advance_samples
 from strapline_simulator.fleet.fold_motion import MotionFold
 from strapline_simulator.world.radio import PATH_LOSS_EXPONENT, RSSI_AT_1_M_DBM, SENSITIVITY_DBM
 
 BOUND_S = 150.0
 """From a call that was due each 120 s, with its heartbeats and tries, to what follows from its absence."""
 
-_WORTH_MS = 15_000
+_WORTH_MS, _WORTH_SEEKING_MS = 15_000, 5_000
 _SURE_DB = 10.0
 """So far above or below what the radio hears at all, five times the fading, nobody is at the edge of its reach."""
 
 _BEYOND_M = 10 ** ((RSSI_AT_1_M_DBM - SENSITIVITY_DBM + _SURE_DB) / (10 * PATH_LOSS_EXPONENT))
 """So far away nothing is heard of a tag."""
 
-_ASK_HEARTBEATS = 2.4
-"""Quick heartbeats for each call that a tag asks for: as counted in unfolded hours."""
+_ASK_HEARTBEATS, _QUICK_MS = 2.4, 1000
+"""Quick heartbeats for each call that a tag asks for: as counted in unfolded hours. They come instead of those of their time."""
+
+_BEGUN = 0.4
+"""A stretch begins behind a heartbeat: so much of one fewer comes in it than in any stretch of its length (renewal theory)."""
 
 _LOOK_AHEAD_S, _LOOK_STEP_S, _NEAR_C = 1800.0, 20.0, 0.6
 """How temperatures are tried out: in no such step does the gap change by more than that while it is as small."""
@@ -42,14 +45,29 @@ _LEAST_PERCENT = 12
 """Below it the battery's ladder and its sagging voltage are lived through."""
 
 
-_IDLE = (Post.publish_due, CentreUnit._look)
-"""With nothing to publish the one does nothing; of the other the centre itself says when it has something to do."""
+class Fold:
+    """A stretch of one tag's life that is being passed over: until its end, or until something reaches the tag before."""
 
+    __slots__ = ("_folder", "_motion", "end_ms", "is_home", "start_ms", "unit")
 
-class _Stretch(NamedTuple):
-    unit: TagUnit
-    is_home: bool
-    motion: MotionFold
+    def __init__(
+        self, folder: "Folder", unit: TagUnit, span: tuple[int, int], motion: MotionFold, *, home: bool
+    ) -> None:
+        self._folder = folder
+        self.unit = unit
+        self.start_ms, self.end_ms = span
+        self._motion = motion
+        self.is_home = home
+
+    def settle(self, now_ms: int) -> None:
+        """The tag as it would be now."""
+        unit, end_ms = self.unit, min(now_ms, self.end_ms)
+        motion, walked = self._motion, -(-end_ms // 1000)
+        if motion.second != walked:
+            motion = motion_fold(unit)
+            motion.walk(walked)
+        motion.settle()
+        self._folder.advance(self, motion, end_ms)
 
 
 class Folded(Protocol):
@@ -57,13 +75,12 @@ class Folded(Protocol):
 
     agenda: Agenda
     base: Base
-    ingress: Base
-    centre: CentreUnit
+    receivers: dict[str, AgendaReceiver]
     units: list[TagUnit]
 
 
 class Folder:
-    """Of one home: all of its tags at once, or none."""
+    """Of one home: tag by tag. Whatever reaches a tag ends its stretch first, so nothing else need be foreseen."""
 
     def __init__(self, home: Folded, seed: str) -> None:
         self._home = home
@@ -71,54 +88,41 @@ class Folder:
         self.heartbeats = 0
         """Worked out, and not built."""
         self.accepted = 0
-        self._wait_ms = 0
         self._cold: dict[str, tuple[float, float, float]] = {}
         """By tag: when its surroundings changed, when its skin may come near to them, and how far ahead that was tried out."""
 
-    def consider(self) -> None:
-        """Fold from now on, where that is allowed and worth it."""
-        home = self._home
-        now_ms = home.agenda.now_ms
-        if now_ms < self._wait_ms or home.base.is_busy or home.ingress.is_busy:
+    def consider(self, unit: TagUnit) -> None:
+        """Fold this tag from now on, where that is allowed and worth it."""
+        now_ms = self._home.agenda.now_ms
+        if not _is_tag_quiet(unit):
             return
-        end_ms = self._next_call_ms()
-        if end_ms - now_ms < _WORTH_MS:
-            self._wait_ms = end_ms
+        is_home = self._is_home(unit, now_ms)
+        if is_home is None or not self._is_station_quiet(unit, is_home=is_home):
             return
-        stretches = []
-        for unit in home.units:
-            stretch, end_ms = self._stretch(unit, now_ms, end_ms)
-            if stretch is None or end_ms - now_ms < _WORTH_MS:
-                return
-            stretches.append(stretch)
-        seconds = end_ms // 1000
-        for stretch in stretches:
-            seconds = min(seconds, stretch.motion.walk(seconds))
-        end_ms = min(end_ms, seconds * 1000)
-        if end_ms - now_ms >= _WORTH_MS:
-            self._fold(stretches, now_ms, end_ms)
+        worth_ms = now_ms + (_WORTH_SEEKING_MS if unit.tag._positioning.power else _WORTH_MS)
+        end_ms = min(self._home.agenda.until_ms, unit.next_stimulus_ms, *self._deadlines_ms(unit, now_ms, is_home))
+        if end_ms < worth_ms or (end_ms := min(end_ms, self._warm_until_ms(unit, now_ms))) < worth_ms:
+            return
+        motion = motion_fold(unit)
+        end_ms = min(end_ms, motion.walk(end_ms // 1000) * 1000)
+        if end_ms >= worth_ms:
+            self._begin(Fold(self, unit, (now_ms, end_ms), motion, home=is_home))
 
-    def _next_call_ms(self) -> int:
-        """When the agenda has something to do that is neither a tag's nor a station's clock, nor void."""
-        home = self._home
-        own = {*map(id, home.units), id(home.base), id(home.ingress)}
-        times = [
-            at
-            for at, _, call, _ in home.agenda.heap
-            if id(getattr(call, "__self__", None)) not in own and getattr(call, "__func__", None) not in _IDLE
-        ]
-        return min([home.agenda.until_ms, home.centre.next_ms, *times])
+    def _begin(self, fold: Fold) -> None:
+        fold.unit.fold(fold)
+        if fold.is_home:
+            station, end_s = self._home.base.station, fold.end_ms / 1000
+            enrolled = station._tags[fold.unit.ident]
+            enrolled.heard_at = enrolled.near_at = end_s
+            station._presence._deadlines.set(enrolled, end_s + station._presence._patience_s(enrolled))
+
+    def keep_air(self, now_s: float) -> None:
+        """Tags that are folded at home are heard: their common silence is none."""
+        air = self._home.base.station._air
+        if air._silence_due is not None and any(unit.folded and unit.folded.is_home for unit in self._home.units):
+            air._heard_at, air._silence_due = now_s, now_s + 30.0
 
     # May it?
-
-    def _stretch(self, unit: TagUnit, now_ms: int, end_ms: int) -> tuple[_Stretch | None, int]:
-        is_home = self._is_home(unit, now_ms)
-        if is_home is None or not _is_tag_quiet(unit) or not self._is_station_quiet(unit, is_home=is_home):
-            return None, end_ms
-        warm_ms = self._warm_until_ms(unit, now_ms)
-        deadlines = [end_ms, warm_ms, *_deadlines_ms(unit, now_ms, is_home=is_home)]
-        motion = MotionFold(unit.tag.motion, unit.wearer.moves(), unit.sampler._second_at // 1000)
-        return _Stretch(unit, is_home, motion), min(deadlines)
 
     def _warm_until_ms(self, unit: TagUnit, now_ms: int) -> int:
         """So long skin and surroundings stay apart. Until they have settled that is tried out, once for each change of them."""
@@ -136,10 +140,11 @@ class Folder:
     def _is_home(self, unit: TagUnit, now_ms: int) -> bool | None:
         """Whether every heartbeat may be heard, or none can; None where neither is sure."""
         wearer, base = unit.wearer, self._home.base
+        if unit.ident not in base.station._tags:
+            return False
         if wearer.path.is_under_way(now_ms / 1000):
-            is_far = wearer.path.is_one_leg and wearer.path.from_home_m(now_ms / 1000) > _BEYOND_M
-            return False if is_far else None
-        if not base.is_on or unit.ident not in base.station._tags:
+            return False if wearer.path.from_home_m(now_ms / 1000) > _BEYOND_M else None
+        if not base.is_on:
             return False
         mean = base.mean_dbm(unit) - wearer.damping_db
         if abs(mean - SENSITIVITY_DBM) < _SURE_DB:
@@ -156,47 +161,38 @@ class Folder:
             return enrolled.present and enrolled.offset_s is not None and not (unit.tag.away and unit.tag.armed)
         return not enrolled.present and (unit.tag.away or not unit.tag.armed)
 
+    def _deadlines_ms(self, unit: TagUnit, now_ms: int, is_home: bool) -> Iterator[int]:
+        """What is more than the next heartbeat, or than a call."""
+        yield from _deadlines_ms(unit, now_ms, is_home=is_home, has_station=unit.ident in self._home.base.station._tags)
+        if unit.tag._positioning.power:
+            yield self._home.receivers[unit.ident].first_fix_ms()
+
     # Do it.
 
-    def _fold(self, stretches: list[_Stretch], now_ms: int, end_ms: int) -> None:
-        home = self._home
-        home.agenda.now_ms = end_ms
-        for stretch in stretches:
-            motion = stretch.motion
-            if motion.second > end_ms // 1000:  # another tag's stretch was shorter
-                motion = MotionFold(
-                    stretch.unit.tag.motion, stretch.unit.wearer.moves(), stretch.unit.sampler._second_at // 1000
-                )
-                motion.walk(end_ms // 1000)
-            motion.settle()
-            count = self._advance(stretch, now_ms, end_ms)
-            self.heartbeats += count
-            if stretch.is_home:
-                self.accepted += round(count * _HEARD_SHARE)
-        air = home.base.station._air
-        if air._silence_due is not None:
-            air._heard_at, air._silence_due = end_ms / 1000, end_ms / 1000 + 30.0
-        for unit in home.units:
-            unit.arm()
-        home.base.arm()
-
-    def _advance(self, stretch: _Stretch, now_ms: int, end_ms: int) -> int:
-        unit, tag = stretch.unit, stretch.unit.tag
-        period_s = _call_period_s(unit)
-        _advance_samples(unit, end_ms)
+    def advance(self, fold: Fold, motion: MotionFold, end_ms: int) -> None:
+        """What of the stretch lies before this moment has happened."""
+        unit, tag = fold.unit, fold.unit.tag
+        advance_samples(unit, motion, end_ms)
         broadcast, config = tag._broadcast, unit.config
-        count = 2 * (end_ms - now_ms) // (config.heartbeat_shortest_ms + config.heartbeat_longest_ms)
-        if stretch.is_home and tag.armed:
-            count += round((end_ms - now_ms) / 1000 / period_s * _ASK_HEARTBEATS)
-        _advance_broadcast(broadcast, count, end_ms)
-        broadcast.due = end_ms + 1 + self._random.randrange(config.heartbeat_longest_ms)
-        if stretch.is_home:
+        count = 0
+        if broadcast.due < end_ms:
+            span_ms, mean_ms = end_ms - fold.start_ms, (config.heartbeat_shortest_ms + config.heartbeat_longest_ms) / 2
+            wanted = span_ms / mean_ms - _BEGUN
+            if fold.is_home and tag.armed:
+                wanted += span_ms / 1000 / _call_period_s(unit) * _ASK_HEARTBEATS * max(0.0, 1 - _QUICK_MS / mean_ms)
+            count = max(0, round(wanted))
+            broadcast.due = end_ms + 1 + self._random.randrange(config.heartbeat_longest_ms)
+        advance_broadcast(broadcast, count, end_ms)
+        self.heartbeats += count
+        if fold.is_home:
+            period_s = _call_period_s(unit)
             called_ms = max(end_ms - self._random.randrange(round(period_s * 1000)), tag._presence._heard)
             tag._presence._heard = tag.reached_at = called_ms
             tag._presence.asked = None
+            self.accepted += round(count * _HEARD_SHARE)
             self._advance_station(unit, called_ms / 1000, end_ms / 1000)
         tag._stale = True
-        return int(count)
+        self._home.receivers[unit.ident].resume()
 
     def _advance_station(self, unit: TagUnit, called_s: float, end_s: float) -> None:
         station = self._home.base.station
@@ -209,7 +205,8 @@ class Folder:
         enrolled.told_alarm = None
         presence = station._presence
         presence._deadlines.set(enrolled, end_s + presence._patience_s(enrolled))
-        station.resume({unit.ident: broadcast.slot.index})
+        if station._pseudonyms.newest(unit.ident) != broadcast.slot.index:
+            station.resume({unit.ident: broadcast.slot.index})
         station._pseudonyms.heard(unit.ident, broadcast.slot.pseudonym, end_s)
 
 
@@ -224,16 +221,26 @@ def _call_period_s(unit: TagUnit) -> float:
 
 def _is_tag_quiet(unit: TagUnit) -> bool:
     tag, wearer = unit.tag, unit.wearer
-    positioning, strap, sky = tag._positioning, tag.strap, tag._positioning._sky
-    if unit.lines or len(tag.journal) or tag._broadcast._burst or tag._presence.asked is not None:
+    if unit.lines or tag._broadcast._burst or tag._presence.asked is not None:
         return False
-    if positioning.power or positioning._interval_ms is not None or positioning._request is not None:
-        return False
+    if len(tag.journal) and (tag.journal.alarms or not tag.away):
+        return False  # what waits for the next beacon tells nobody anything while nobody hears it
+    strap = tag.strap
     if strap._folded or (strap._odd_samples and not strap._altered) or strap.is_open != wearer.strap_open:
         return False
-    if sky._moved or sky._warned_at is not None or wearer.jam or wearer.faults:
+    if tag.strap_ohm != wearer.strap_ohm or wearer.jam or wearer.faults or tag.skin._wet != tag.situation.immersed:
         return False
-    return tag._bearers.next_deadline() is None and tag.dialogue.next_deadline() is None and _is_housing_quiet(unit)
+    return _is_sky_quiet(unit) and _is_housing_quiet(unit)
+
+
+def _is_sky_quiet(unit: TagUnit) -> bool:
+    positioning = unit.tag._positioning
+    sky = positioning._sky
+    if positioning._request is not None or positioning._silent_at is not None or sky._warned_at is not None:
+        return False
+    if positioning._interval_ms is not None and sky._drop_db:
+        return False
+    return sky._jam_at is None and sky._cell_dbm == unit.wearer.coverage.dbm(unit.agenda.now_ms / 1000)
 
 
 def _is_housing_quiet(unit: TagUnit) -> bool:
@@ -271,26 +278,22 @@ def _cold_span_s(unit: TagUnit, now_s: float) -> tuple[float, float]:
     return end_s, end_s
 
 
-def _is_settled(unit: TagUnit, now_s: float) -> bool:
-    """Whether in no minute the gap closes as it does off the body, so that only its being there matters."""
-    heat = unit.wearer.heat
-    skin_c, ambient_c, goal_c = heat.skin_c(now_s), heat.ambient_c(now_s), heat._limb_goal(now_s)
-    left = abs(skin_c - goal_c) + abs(heat._limb_c - goal_c) + abs(ambient_c - heat.around_c)
-    return left * 100 < unit.config.relaxing_percent * abs(skin_c - ambient_c) * 0.8
-
-
-def _deadlines_ms(unit: TagUnit, now_ms: int, *, is_home: bool) -> Iterator[int]:
+def _deadlines_ms(unit: TagUnit, now_ms: int, *, is_home: bool, has_station: bool) -> Iterator[int]:
     """Of the tag: what is more than its next heartbeat, or than a call."""
     tag = unit.tag
-    for part in (tag._beacon, tag._curfew):
+    for part in (tag._beacon, tag._curfew, tag._positioning, tag._bearers, tag.dialogue):
         due = part.next_deadline()
         if due is not None:
             yield due
     if is_home:
         clock = tag.clock
         yield now_ms if clock._answered_at is None else clock._answered_at + unit.config.time_refresh_s * 1000
+    if tag._positioning._interval_ms is not None:
+        yield _unwarned_until_ms(unit)
     wearer = unit.wearer
-    if wearer.path.is_under_way(now_ms / 1000):
+    if wearer.path.is_under_way(now_ms / 1000) and not has_station:
+        yield int(wearer.path.leg_until_s * 1000)
+    elif wearer.path.is_under_way(now_ms / 1000):
         yield int(wearer.path.comes_near_s(now_ms / 1000, _BEYOND_M) * 1000)
     percent, drain = wearer.battery.percent(now_ms / 1000), wearer.battery.drain_per_h
     if percent < _LEAST_PERCENT:
@@ -303,80 +306,12 @@ def _deadlines_ms(unit: TagUnit, now_ms: int, *, is_home: bool) -> Iterator[int]
         yield now_ms
 
 
-def _advance_samples(unit: TagUnit, end_ms: int) -> None:
-    """The sampler's clocks go on, and what counts its samples has counted them."""
-    sampler, tag, config, wearer = unit.sampler, unit.tag, unit.config, unit.wearer
-    seconds = _passed(sampler._second_at, 1000, end_ms)
-    sampler._second_at += seconds * 1000
-    sampler._strap_at += _passed(sampler._strap_at, config.strap_sample_ms, end_ms) * config.strap_sample_ms
-    housing = tag.housing
-    housing._wait_s = [max(0, wait_s - seconds) for wait_s in housing._wait_s]
-    housing._calm = -1
-    minutes = _passed(sampler._battery_at, 60_000, end_ms)
-    if minutes:
-        sampler._battery_at += minutes * 60_000
-        wearer.now_s = (sampler._battery_at - 60_000) / 1000
-        battery = wearer.battery_percent
-        _advance_skin(unit, end_ms)
-        wearer.now_s = end_ms / 1000
-        tag.feed_battery(sampler._battery_at - 60_000, battery, wearer.battery_mv)
-    else:
-        _advance_skin(unit, end_ms)
-    sky = tag._positioning._sky
-    sky._minute_at += _passed(sky._minute_at, 60_000, end_ms) * 60_000
-    sampler._due = min(sampler._strap_at, sampler._second_at, sampler._skin_at, sampler._battery_at)
+def _unwarned_until_ms(unit: TagUnit) -> int:
+    """So long nobody can have moved long enough without a position."""
+    sky = unit.tag._positioning._sky
+    minutes = -(-unit.config.no_fix_motion_s // 60) - sky._moved
+    return int(sky._minute_at + (minutes - 1) * 60_000)
 
 
-def _passed(first_ms: int, period_ms: int, end_ms: int) -> int:
-    """How many of these moments lie before the end."""
-    return max(0, -(-(end_ms - first_ms) // period_ms))
-
-
-def _advance_skin(unit: TagUnit, end_ms: int) -> None:
-    sampler, skin, wearer = unit.sampler, unit.tag.skin, unit.wearer
-    period_ms = unit.config.skin_sample_ms
-    count = _passed(sampler._skin_at, period_ms, end_ms)
-    while count and not _is_settled(unit, sampler._skin_at / 1000):
-        wearer.now_s = sampler._skin_at / 1000
-        unit.tag.feed_skin(sampler._skin_at, wearer.skin_centi_c, wearer.ambient_centi_c)
-        sampler._skin_at += period_ms
-        count -= 1
-    if not count:
-        return
-    passed_s = count * (period_ms // 1000)
-    sampler._skin_at += count * period_ms
-    last_s = (sampler._skin_at - period_ms) / 1000
-    _skip_heat(wearer.heat, last_s)
-    wearer.now_s = last_s
-    unit.tag.skin_centi_c = skin_now = wearer.skin_centi_c
-    skin._minute_s = (skin._minute_s + passed_s) % 60
-    if not unit.tag.armed:
-        return
-    skin._before, skin._falls = skin_now, 0
-    skin._alike_s = skin._still_s = 0
-    excuse_s = skin._excuse_s
-    skin._excuse_s = max(0, excuse_s - passed_s)
-    warm_s = passed_s - excuse_s
-    if warm_s > 0 and not unit.tag.situation.charging:
-        skin._off = False
-        skin._warm_s += warm_s
-    elif warm_s > 0:
-        skin._warm_s = 0
-
-
-def _skip_heat(heat: Any, now_s: float) -> None:
-    """Temperatures that have settled only follow the day: two minutes of it are enough to be where they are then."""
-    if now_s - heat._now > 600:
-        heat._now = now_s - 120
-        heat._limb_c = heat._inner_c = heat._limb_goal(heat._now)
-        heat._outer_c = heat.around_c
-
-
-def _advance_broadcast(broadcast: Any, count: int, end_ms: int) -> None:
-    broadcast._counter += count
-    while broadcast._counter > broadcast._reserved:
-        broadcast._reserved += 4096
-        broadcast._memory.put("counter", broadcast._reserved)
-    broadcast._quick = 0
-    while end_ms >= broadcast._slot_ends:
-        broadcast._enter(broadcast.slot.index + 1, broadcast._slot_ends)
+def motion_fold(unit: TagUnit) -> MotionFold:
+    return MotionFold(unit.tag.motion, unit.wearer.moves(), unit.sampler._second_at // 1000)

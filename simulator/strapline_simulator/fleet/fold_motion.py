@@ -20,6 +20,9 @@ class MotionFold:
         self._feeds, self._travelled, self._still = motion._feeds, motion._travelled, motion._still
         self._moving, self._resting = situation.moving, situation.resting
         self._last = motion._x, motion._y, motion._z
+        self._began_moving = self._moving
+        self._changes: list[tuple[int, bool]] = []
+        """Of moving: from which second's feed on."""
 
     def walk(self, end: int) -> int:
         """Up to this second at most; gives where it stopped: at the second whose feed would tell something."""
@@ -27,11 +30,26 @@ class MotionFold:
             if not self._feeds and (self._skip(end) or self._window(end)):
                 continue
             state = self._feeds, self._travelled, self._still, self._moving, self._resting, self._last
+            was_moving = self._moving
             if not self._feed():
                 self._feeds, self._travelled, self._still, self._moving, self._resting, self._last = state
                 break
+            self._note(self.second, was_moving)
             self.second += 1
         return self.second
+
+    def _note(self, second: int, was_moving: bool) -> None:
+        if self._moving != was_moving:
+            self._changes.append((second, self._moving))
+
+    def moving_at(self, second: int) -> bool:
+        """Behind the feed of this second, which has been walked."""
+        moving = self._began_moving
+        for since, is_moving in self._changes:
+            if since > second:
+                break
+            moving = is_moving
+        return moving
 
     def _skip(self, end: int) -> bool:
         """Windows without any movement, all at once, as long as the tag does not come to rest by them."""
@@ -41,9 +59,10 @@ class MotionFold:
         windows = quiet_s // _WINDOW
         if windows <= 0:
             return False
+        was_moving, self._moving = self._moving, False
+        self._note(self.second + _WINDOW - 1, was_moving)
         self.second += windows * _WINDOW
         self._still += windows * _WINDOW
-        self._moving = False
         return True
 
     def _quiet_s(self) -> int:
@@ -68,7 +87,9 @@ class MotionFold:
             self.second, self._last = state
             return False
         self.second = stop
-        self._moving, self._still = is_moving, 0 if is_moving else self._still + _WINDOW
+        was_moving, self._moving = self._moving, is_moving
+        self._note(stop - 1, was_moving)
+        self._still = 0 if is_moving else self._still + _WINDOW
         return True
 
     def _moving_seconds(self, stop: int) -> range:

@@ -41,7 +41,7 @@ test-bluez: setup ## Try Bluetooth at length: against the stand-in for BlueZ, th
 	@echo "== Linux and bluetoothd in QEMU" && STRAPLINE_BLUEZ=qemu $(BIN)/pytest -n 0 tests/bluez $(ARGS)
 
 test-long: setup ## Run what takes minutes each: a week on a board's heap, long scenarios on both bodies, all without their stimulus
-	@env STRAPLINE_LONG=1 $(BIN)/pytest -n auto --dist worksteal tests/simulator/test_week.py tests/simulator/test_row_scenarios.py tests/simulator/test_two_airs.py tests/simulator/catalogue tests/broker/test_nats_cluster.py $(ARGS)
+	@env STRAPLINE_LONG=1 $(BIN)/pytest -n auto --dist worksteal tests/simulator/test_week.py tests/simulator/test_row_scenarios.py tests/simulator/test_two_airs.py tests/simulator/catalogue tests/simulator/fleet/test_fold.py tests/broker/test_nats_cluster.py $(ARGS)
 
 check: setup ## Check format, lint, types, layers and generated files; no tests
 	@echo "== ruff format" && $(BIN)/ruff format --check --output-format concise .

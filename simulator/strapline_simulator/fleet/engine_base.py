@@ -90,6 +90,11 @@ class Base:
             wearer.mean_dbm, wearer.settles_s = mean, now_s
         return mean
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a connection stands or is being made, or something waits for the centre that can be sent."""
+        return bool(self._lines or self._calling) or (self.post.connected and self.post.waiting > 0)
+
     def reaches(self, unit: TagUnit) -> bool:
         return self.is_on and self.rssi_dbm(unit) is not None
 

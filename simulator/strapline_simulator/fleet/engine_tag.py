@@ -177,6 +177,7 @@ class TagUnit:
         self._note_made()
         if self.tag.has_outputs():
             self.carry_out()
+            self.around.spoke(self)
         self.arm()
 
     def carry_out(self) -> None:

@@ -94,7 +94,8 @@ print([run_home(spec).digest for spec in (specs if {order} else specs[::-1])][::
 
 def test_the_digest_knows_neither_hash_seed_nor_order_nor_process():
     def digests(hash_seed, order):
-        environment = os.environ | {"PYTHONHASHSEED": str(hash_seed)}
+        # By where this process finds the modules: pytest adds folders of its own, and so may who runs it.
+        environment = os.environ | {"PYTHONHASHSEED": str(hash_seed), "PYTHONPATH": os.pathsep.join(sys.path)}
         command = [sys.executable, "-c", _DIGESTS.replace("{order}", str(order))]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120).stdout
 

@@ -130,7 +130,8 @@ class Script(LimbSteps, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, World
         self._tell(now, text_of(step))
         while True:
             try:
-                return await getattr(self, f"_do_{step.verb}")(step.argument, self._chain.now_s())
+                await getattr(self, f"_do_{step.verb}")(step.argument, self._chain.now_s())
+                return
             except LedgerDownError:  # nothing was done: whoever wants it of the centre asks again
                 await asyncio.sleep(_ASKED_AGAIN_S)
 

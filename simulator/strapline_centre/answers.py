@@ -1,11 +1,12 @@
 """What a running centre answers to its own commands: alerts, acknowledgements, messages to wearers, how things stand. Plain JSON values."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from strapline_centre.alert_rows import Alert, StepRow
+from strapline_centre.beside import beside
 from strapline_centre.centre import Centre
 from strapline_centre.database import LedgerDownError
 from strapline_centre.ledger import Entry
@@ -41,7 +42,7 @@ class Answers:
     def handlers(self) -> Handlers:
         asked: dict[str, Callable[[dict[str, Any]], Any]] = {
             "status": lambda _asked: self.status(),
-            "alerts": lambda asked: alerts_json(self._centre.ledger, open_only=bool(asked.get("open"))),
+            "alerts": self._alerts,
             "ack": self._acknowledge,
             "message": self._message,
             "locate": self._locate,
@@ -51,6 +52,14 @@ class Answers:
             "rekey": lambda asked: {"generation": self._centre.rekey(self._tag(asked))},
         }
         return {name: self._guarded(handler) for name, handler in asked.items()}
+
+    def beside(self, alert: Alert) -> list[Alert]:
+        """What else was told about then that may have deafened the tag that is said to be away, or its gateways."""
+        centre = self._centre
+        return beside(alert, centre.alerts.alerts, centre.gateways_of(alert.subject))
+
+    def _alerts(self, asked: dict[str, Any]) -> list[dict[str, Any]]:
+        return alerts_json(self._centre.ledger, open_only=bool(asked.get("open")), others=self.beside)
 
     def _guarded(self, handler: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
         def answer(asked: dict[str, Any]) -> Any:
@@ -118,7 +127,7 @@ class Answers:
             "rejected": dict(sorted(centre.rejected.items())),
             "gateways": [self._gateway(gateway) for gateway in centre.gateways],
             "tags": [self._tag_status(tag) for tag in centre.tags],
-            "alerts": [alert_json(alert) for alert in centre.alerts.open],
+            "alerts": [alert_json(alert, self.beside(alert)) for alert in centre.alerts.open],
             "newest": list(self._newest),
         }
 
@@ -148,17 +157,26 @@ class Answers:
         return None if at is None else round(self._centre.now() - at, 1)
 
 
-def alerts_json(ledger: Any, *, open_only: bool) -> list[dict[str, Any]]:
-    """Alerts with their steps, as plain values; from a ledger, whether a centre works on it or not."""
+def alerts_json(
+    ledger: Any, *, open_only: bool, others: Callable[[Alert], list[Alert]] = lambda _alert: []
+) -> list[dict[str, Any]]:
+    """Alerts with their steps, as plain values; from a ledger, whether a centre works on it or not.
+
+    What stands beside one, only a centre knows.
+    """
     alerts = ledger.alerts.open() if open_only else ledger.alerts.all()
     steps: dict[int, list[StepRow]] = {}
     for step in ledger.alerts.steps():
         steps.setdefault(step.alert, []).append(step)
-    return [{**alert_json(alert), "steps": [step_json(step) for step in steps.get(alert.id, [])]} for alert in alerts]
+    return [
+        {**alert_json(alert, others(alert)), "steps": [step_json(step) for step in steps.get(alert.id, [])]}
+        for alert in alerts
+    ]
 
 
-def alert_json(alert: Alert) -> dict[str, Any]:
-    values = alert._asdict() | {"last_utc": alert.last, "open": alert.is_open}
+def alert_json(alert: Alert, others: Sequence[Alert] = ()) -> dict[str, Any]:
+    told = [{"id": other.id, "code": other.code, "subject": other.subject} for other in others]
+    values = alert._asdict() | {"last_utc": alert.last, "open": alert.is_open, "beside": told}
     return {name: utc_text(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 

@@ -6,20 +6,23 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 
+from strapline_centre.alert_rows import Alert
 from strapline_centre.answers import alert_json, step_json
+from strapline_centre.beside import beside_words
 from strapline_centre.sentry import Notification
 
 _LOG = logging.getLogger(__name__)
 
 
-async def tell(notification: Notification, command: Sequence[str], limit_s: float) -> str:
-    """Tell of one; gives what came of it, for the record. A program that fails is no reason to stop."""
+async def tell(notification: Notification, command: Sequence[str], limit_s: float, beside: Sequence[Alert] = ()) -> str:
+    """Tell of one, and of what else was told about then; gives what came of it. A program that fails is no reason to stop."""
     alert, step = notification
     about = {"alert": alert.id, "code": alert.code, "subject": alert.subject, "role": step.role, "step": step.number}
-    _LOG.warning("alert for %s: %s", step.role, alert.text, extra=about)
+    more = beside_words((other.code, other.subject) for other in beside)
+    _LOG.warning("alert for %s: %s%s", step.role, alert.text, more, extra=about)
     if not command:
         return "logged"
-    text = json.dumps({"alert": alert_json(alert), "step": step_json(step)})
+    text = json.dumps({"alert": alert_json(alert, beside), "step": step_json(step)})
     outcome = await _run(command, text.encode(), limit_s)
     if outcome != "told":
         _LOG.error("the hook has told nobody: %s", outcome, extra=about)

@@ -149,7 +149,7 @@ class _Process:
     async def _tell(self, notification: Notification) -> None:
         hook = self._config.hook
         async with self._hooks:
-            outcome = await tell(notification, hook.command, hook.limit_s)
+            outcome = await tell(notification, hook.command, hook.limit_s, self._answers.beside(notification.alert))
         self._service.told(notification, outcome)
 
     def _stalled(self, stood_s: float) -> None:

@@ -188,6 +188,10 @@ class Telling:
     def _root(self, tag: str) -> str:
         return root_of(self._persons[tag].keys)
 
+    def gateways_of(self, tag: str) -> tuple[str, ...]:
+        """Those that have this tag's keys; none for a tag that is unknown here."""
+        return self._gateways_of(tag) if tag in self._persons else ()
+
     def _gateways_of(self, tag: str) -> tuple[str, ...]:
         chosen = self._persons[tag].gateways
         return self._gateways if chosen is None else chosen

@@ -7,6 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from strapline_centre.beside import beside_words
+
 _ROWS = 15
 """Of each table; who wants all of them asks with --json."""
 
@@ -27,11 +29,16 @@ def _word(text: str, *, good: bool) -> tuple[str, str]:
     return text, "green" if good else "bold red"
 
 
+def _what(alert: dict[str, Any]) -> str:
+    words: str = alert["text"] + beside_words((one["code"], one["subject"]) for one in alert["beside"])
+    return words
+
+
 def _alerts(alerts: list[dict[str, Any]]) -> Table:
     table = _table(f"Open alerts: {len(alerts)}", "id", "since", "about", "what", "times", "")
     for alert in alerts[:_ROWS]:
         over = f"over since {alert['over_utc']}" if alert["over_utc"] else ""
-        row = (str(alert["id"]), alert["raised_utc"], alert["subject"], alert["text"], str(alert["times"]), over)
+        row = (str(alert["id"]), alert["raised_utc"], alert["subject"], _what(alert), str(alert["times"]), over)
         table.add_row(*map(Text, row), style="" if over else "bold red")
     return _more(table, alerts)
 
@@ -94,6 +101,6 @@ def alert_lines(alerts: Iterable[dict[str, Any]]) -> Table:
             state = f"part of {alert['merged_into']}"
         elif alert["over_utc"]:
             state = f"open; over since {alert['over_utc']}"
-        about = (alert["raised_utc"], alert["subject"], alert["code"], alert["text"], str(alert["times"]))
+        about = (alert["raised_utc"], alert["subject"], alert["code"], _what(alert), str(alert["times"]))
         table.add_row(str(alert["id"]), *map(Text, (*about, told, state)))
     return table

@@ -44,7 +44,7 @@ class MotionFold:
 
     def moving_at(self, second: int) -> bool:
         """Behind the feed of this second, which has been walked."""
-        moving = self._began_moving
+        moving: bool = self._began_moving
         for since, is_moving in self._changes:
             if since > second:
                 break

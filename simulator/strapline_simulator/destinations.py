@@ -28,6 +28,18 @@ def claim_file(option: str, path: Path) -> None:
         raise _no_file(option, path, error) from None
 
 
+def require_writable(option: str, path: Path) -> None:
+    """A file can be there, before the run whose result would be lost; nothing is left behind. Raises `UserError`."""
+    existed = path.exists()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
+        if not existed:
+            path.unlink()
+    except OSError as error:
+        raise _no_file(option, path, error) from None
+
+
 def write_file(option: str, path: Path, text: str) -> None:
     """With the folders that it stands in. Raises `UserError`."""
     try:

@@ -9,6 +9,8 @@ import jsonschema
 import pytest
 
 import strapline_simulator.report
+from strapline_protocol.errors import UserError
+from strapline_simulator.run.command import run
 
 SCHEMA = Path(strapline_simulator.report.__file__).parent / "report.schema.json"
 STRAPLINE = Path(sys.executable).parent / "strapline"
@@ -61,7 +63,7 @@ def _yaml(tmp_path, text):
 HEAD = "title: Bad\nstart: 2026-03-02T22:00:00+01:00\nduration: 2min\n"
 
 MISTAKES = {
-    "unknown scenario": (lambda _: ["run", "no-such-thing"], ["no-such-thing", "strap-cut"]),
+    "unknown scenario": (lambda _: ["run", "strap-cutt"], ["strap-cutt", "did you mean strap-cut"]),
     "missing file": (lambda _: ["run", "nowhere.yaml"], ["nowhere.yaml", "no such file"]),
     "broken YAML": (lambda p: ["run", _yaml(p, "title: [unclosed\nstart: x\n")], ["bad.yaml:", "not YAML"]),
     "unknown key": (
@@ -103,3 +105,25 @@ def test_a_users_mistake_is_one_line_that_names_place_and_mend(mistake, tmp_path
     assert len(lines) == 1, done.stderr
     assert done.stdout == ""
     assert all(word in lines[0] for word in words), lines[0]
+
+
+@pytest.mark.parametrize(
+    ("names", "asked", "words"),
+    [
+        (["nonsense"], {}, "lists the shipped ones"),
+        (["."], {}, "add --all"),
+        (["strap-cut"], {"json_file": "/proc/nothing/x.json"}, "--json /proc/nothing/x.json"),
+        (["strap-cut"], {"chaos_mix": "1", "shrink": Path("/proc/nothing/x")}, "--shrink /proc/nothing/x"),
+        (["strap-cut"], {"chaos_mix": "1", "without_stimulus": True}, "--without-stimulus"),
+        (["strap-cut"], {"chaos_mix": "1", "json_file": "-"}, "--json"),
+        (["strap-cut"], {"chaos_mix": "1", "every": True}, "--chaos is for one scenario"),
+        (["strap-cut"], {"trace_keys": True, "every": True}, "--trace-keys"),
+        (["strap-cut"], {"every": True, "on": "qemu:nowhere.elf"}, "nowhere.elf"),
+        (["strap-cut"], {"every": True, "air": "wifi"}, "'wifi' is no air"),
+        (["strap-cut"], {"every": True, "json_file": "/proc/nothing/x.json"}, "--json /proc/nothing/x.json"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_runs(names, asked, words, capsys):
+    with pytest.raises(UserError, match=words):
+        run(names, **{"on": "model", "air": "frames"} | asked)
+    assert capsys.readouterr().out == ""

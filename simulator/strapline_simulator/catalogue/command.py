@@ -8,12 +8,15 @@ from typing import NamedTuple, NoReturn
 
 import typer
 
+from strapline_simulator.airs import require_air
+from strapline_simulator.bodies import require_body
 from strapline_simulator.catalogue.junit import junit
 from strapline_simulator.catalogue.outcome import Outcome
 from strapline_simulator.catalogue.page import render_index
 from strapline_simulator.catalogue.progress import CatalogueView, as_json
 from strapline_simulator.catalogue.requirement_table import Line, table
 from strapline_simulator.catalogue.runner import run_all
+from strapline_simulator.catalogue.selection import choose
 from strapline_simulator.destinations import STANDARD_OUTPUT, claim_file, write_json
 from strapline_simulator.simulation import Options
 from strapline_simulator.terminal import make_console
@@ -32,8 +35,13 @@ class CatalogueRun(NamedTuple):
 
 def run_catalogue(asked: CatalogueRun) -> NoReturn:
     """Run it, print it, write it. Raises `typer.Exit`: 0 where all passed, or without their stimulus all failed; else 1."""
+    require_body(asked.options.body)
+    require_air(asked.options.air)
+    choose(asked.patterns)
     if asked.junit_file is not None:
         claim_file("--junit", asked.junit_file)
+    if asked.json_file is not None and asked.json_file != STANDARD_OUTPUT:
+        claim_file("--json", Path(asked.json_file))
     console = make_console(asked.json_file)
     with CatalogueView(console, time.monotonic) as view:
         outcomes = run_all(

@@ -14,6 +14,7 @@ from strapline_simulator.catalogue.requirement_table import Line
 STYLES = {"passed": "green", "failed": "bold red", "error": "bold red", "skipped": "yellow"}
 _SHOWN_NAMES = 3
 _TEXT_WIDTH = 56
+_GAP = 2
 
 
 class CatalogueView:
@@ -56,7 +57,7 @@ class CatalogueView:
     def conclude(self, outcomes: Sequence[Outcome], lines: Sequence[Line]) -> None:
         """The table of requirements, and all in one line."""
         self._console.print()
-        self._console.print(_table(lines))
+        self._console.print(_table(lines, self._console.width))
         self._console.print(Text(summary_words(outcomes), style="bold"))
         self._console.print(
             Text(
@@ -74,19 +75,32 @@ def _result_line(outcome: Outcome) -> Text:
     return line
 
 
-def _table(lines: Sequence[Line]) -> Table:
-    shown = Table(box=None, pad_edge=False)
-    shown.add_column("row", no_wrap=True)
-    shown.add_column("requirement", no_wrap=True, overflow="ellipsis", max_width=_TEXT_WIDTH)
-    shown.add_column("verdict", no_wrap=True)
-    shown.add_column("scenarios", no_wrap=True, overflow="ellipsis")
-    for line in lines:
+def _table(lines: Sequence[Line], width: int) -> Table:
+    verdicts = [_short_verdict(line) for line in lines]
+    widest = max(map(len, verdicts), default=0)
+    left = max(width - len("R01") - widest - 3 * _GAP, 2)
+    text_width = min(_TEXT_WIDTH, left // 2)
+    # Widths are said here: where rich shares out too little room, whole columns go.
+    shown = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
+    shown.add_column("row", no_wrap=True, width=len("R01"))
+    shown.add_column("requirement", no_wrap=True, overflow="ellipsis", width=text_width)
+    shown.add_column("verdict", no_wrap=True, width=widest)
+    shown.add_column("scenarios", no_wrap=True, overflow="ellipsis", max_width=left - text_width)
+    for line, verdict in zip(lines, verdicts, strict=True):
         style = {"passed": "green", "failed": "bold red"}.get(line.verdict, "yellow")
-        shown.add_row(line.requirement.row, line.requirement.text, Text(line.words, style=style), _names(line))
+        shown.add_row(line.requirement.row, line.requirement.text, Text(verdict, style=style), _names(line))
     return shown
 
 
+def _short_verdict(line: Line) -> str:
+    return line.words if line.scenarios and not line.requirement.whole else line.verdict
+
+
 def _names(line: Line) -> str:
+    if line.verdict == "elsewhere":
+        return f"by {line.requirement.elsewhere}"
+    if line.requirement.whole:
+        return "the catalogue as a whole"
     bad = [outcome.name for outcome in line.scenarios if not outcome.well]
     names = bad or [outcome.name for outcome in line.scenarios]
     more = len(names) - _SHOWN_NAMES

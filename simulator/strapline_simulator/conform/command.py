@@ -37,12 +37,17 @@ def conform(
 
     Exit status: 0 where all frames are the same, 1 where one is not, 2 for a mistake in what was asked.
     """
+    from strapline_simulator.airs import require_air
+    from strapline_simulator.bodies import require_body
     from strapline_simulator.simulation import Options
 
     asked = tuple(on or ("model", "micropython"))
     if len(asked) != 2:
         raise UserError("conform compares two bodies: give --on twice")
     bodies = asked[0], asked[1]
+    require_air(air)
+    for body in bodies:
+        require_body(body)
     if junit_file is not None:
         claim_file("--junit", junit_file)
     cases = list(_run(scenario or [], bodies, _jobs(jobs, bodies), Options(seed=seed, air=air)))

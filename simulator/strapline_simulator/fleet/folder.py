@@ -64,7 +64,8 @@ class RunFolder:
     def _hold_to_question(self) -> None:
         manifest = self.path / _MANIFEST
         asked = {"format": FORMAT, **question_to_json(self._question)}
-        if not manifest.exists():
+        # Of a run that did nothing yet, as after a cluster's name that was mistyped, nothing is lost.
+        if not manifest.exists() or not any(self._shards.glob("*.jsonl")):
             _write_whole(manifest, json.dumps(asked, indent=2) + "\n")
             return
         try:

@@ -3,6 +3,7 @@
 A worker that dies takes its shard with it, and the shard runs again. Whoever stops the run leaves no process behind.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -76,11 +77,16 @@ def run_on_dask(work: Work, question: Question, shards: Sequence[Shard], address
             client.cancel(list(running))
 
 
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss)://(\[[^\]]+\]|[^:/\s]+):\d{1,5}")
+
+
 def _client(address: str) -> Any:
     try:
         from distributed import Client
     except ModuleNotFoundError:
         raise UserError("--dask needs Dask: pip install 'strapline[fleet]'") from None
+    if not _ADDRESS.fullmatch(address):  # Dask itself would try for long, and end with a traceback
+        raise UserError(f"--dask {address}: no address of a scheduler; write one such as tcp://127.0.0.1:8786")
     try:
         connect: Any = Client
         return connect(address, timeout=ANSWER_S, set_as_default=False)

@@ -8,7 +8,7 @@ import typer
 from strapline_protocol.errors import UserError
 from strapline_simulator.catalogue.command import CatalogueRun, run_catalogue
 from strapline_simulator.catalogue.stimulus import without_stimulus
-from strapline_simulator.destinations import make_folder, write_json
+from strapline_simulator.destinations import STANDARD_OUTPUT, make_folder, require_writable, write_json
 from strapline_simulator.gnss_log import Epoch, read_gnss_log
 from strapline_simulator.live import LiveView
 from strapline_simulator.mixes.command import run_chaos
@@ -31,6 +31,8 @@ def run_all(asked: Asked) -> NoReturn:
 
 def run_mixes(asked: Asked, seeds: str) -> NoReturn:
     """One scenario under mixes of faults."""
+    if asked.shrink is not None:
+        require_writable("--shrink", asked.shrink)
     run_chaos(asked.scenarios[0], seeds, _options(asked), asked.shrink)
 
 
@@ -42,6 +44,8 @@ def run_one(asked: Asked) -> NoReturn:
     epochs = _epochs(scenario, asked.gnss_log)
     if asked.folder is not None:
         make_folder("--out", asked.folder)
+    if asked.json_file is not None and asked.json_file != STANDARD_OUTPUT:
+        require_writable("--json", Path(asked.json_file))
     view = LiveView(scenario, asked.body, asked.broker, make_console(asked.json_file))
     options = _options(asked)._replace(
         broker=asked.broker,

@@ -1,5 +1,6 @@
 """Scenario files: found, read, and checked with line numbers."""
 
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -25,8 +26,10 @@ def load_scenario(name: str) -> Scenario:
     path = _find(name)
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error.__class__.__name__}); give a YAML file") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; give a YAML file that can be read") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: is no text in UTF-8; give a YAML file") from None
     return _scenario(path, text)
 
 
@@ -56,8 +59,16 @@ def _find(name: str) -> Path:
     if path.suffix in (".yaml", ".yml") and path.is_file():
         return path
     if path.suffix in (".yaml", ".yml"):
-        raise UserError(f"{name}: no such file; give a scenario file, or one of {', '.join(shipped)}")
-    raise UserError(f"{name}: no such scenario; choose one of {', '.join(shipped)}, or give a file ending in .yaml")
+        raise UserError(f"{name}: no such file; {_meant(path.stem, shipped)}")
+    if path.is_dir():
+        raise UserError(f"{name} is a folder: add --all to run all in it, or name one of its files")
+    raise UserError(f"{name}: no such scenario; {_meant(name, shipped)}, or give a file ending in .yaml")
+
+
+def _meant(name: str, shipped: dict[str, Path]) -> str:
+    near = get_close_matches(name, shipped, n=3) or [known for known in shipped if name and name in known][:3]
+    listing = "`strapline scenarios` lists the shipped ones"
+    return f"did you mean {', '.join(near)}? {listing}" if near else listing
 
 
 def _plain(value: Any) -> Any:

@@ -51,8 +51,12 @@ def show(
     from strapline_simulator.traces.show import line_of
 
     selection = Selection(interface or (), tag or (), gateway or (), kind or (), start, until)
+    shown = 0
     for reading in selected(file, key_box(file, key or ()), selection):
         typer.echo(line_of(reading))
+        shown += 1
+    if not shown:
+        typer.echo(f"{file}: no packet" + (" of that choice" if selection != Selection() else ""), err=True)
 
 
 @trace.command()

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from strapline_gateway.serial_port import SerialPort
@@ -16,6 +17,7 @@ from strapline_wire import frames, seal
 
 _TURN_S = 0.02
 _WELCOME_LIMIT_S = 30.0
+_REACH_LIMIT_S = 5.0
 
 
 class Outcome(NamedTuple):
@@ -45,6 +47,26 @@ def check_link(text: str) -> Serial | Tcp:
     address = parse(text)
     assert not isinstance(address, Ble)
     return address
+
+
+async def require_link(address: Serial | Tcp) -> None:
+    """UserError where nobody is there: told at once, and not when the first connection's time has come."""
+    if isinstance(address, Serial):
+        _require_port(address.port)
+        return
+    host = address.host or "127.0.0.1"
+    try:
+        async with asyncio.timeout(_REACH_LIMIT_S):
+            _, writer = await asyncio.open_connection(host, address.port)
+    except OSError as error:  # TimeoutError is one
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error) or "no answer"
+        raise UserError(f"{host}:{address.port}: {why}; does the gateway listen there?") from None
+    writer.close()
+
+
+def _require_port(port: str) -> None:
+    if port.startswith("/") and not Path(port).exists():
+        raise UserError(f"{port}: no such port; `strapline boards` lists what is on USB")
 
 
 class LinkReplay:

@@ -102,6 +102,7 @@ async def _to_link(asked: Asked, stepper: Stepper) -> tuple[list[str], bool]:
         )
     sent = [record for one in found.conversations for record in records_of(one)]
     expected = records_published(readings) & {bytes(record) for record in sent}
+    await link_replay.require_link(address)
     link = link_replay.LinkReplay(address, asked.plan, stepper)
     if not asked.plan.verify:
         came, missing = await link.run(found.conversations), list[bytes]()

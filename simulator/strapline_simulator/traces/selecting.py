@@ -74,10 +74,17 @@ def span_s(text: str) -> float:
     return sum(float(number) * unit for number, unit in zip(found.groups(), _UNITS_S, strict=True) if number)
 
 
+_HEAD_BYTES = 12
+"""By so many a pcapng file can be told."""
+
+
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
     """What is wrong with a file, in one line."""
     try:
+        with path.open("rb") as file:
+            if len(file.read(_HEAD_BYTES)) < _HEAD_BYTES:
+                raise ValueError(f"{path} is not a readable trace: it is empty, or ends before its first header")
         yield
     except OSError as error:
         mend = "name a trace, such as trace.pcapng of `strapline run --out`"

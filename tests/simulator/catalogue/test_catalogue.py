@@ -1,7 +1,9 @@
 """The catalogue over processes: the same outcomes however many run at once, faults told and not passed on, and what is written of it."""
 
+import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,12 +12,15 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from rich.console import Console
 
 from strapline_protocol.command import main
 from strapline_protocol.errors import UserError
 from strapline_simulator.catalogue import Outcome, run_all
 from strapline_simulator.catalogue.junit import junit
+from strapline_simulator.catalogue.outcome import outcome_of
 from strapline_simulator.catalogue.page import render_index
+from strapline_simulator.catalogue.progress import CatalogueView
 from strapline_simulator.catalogue.requirement_table import requirements, table
 from strapline_simulator.catalogue.selection import choose, lacking
 from strapline_simulator.scenario import load_scenario, shipped_scenarios
@@ -260,3 +265,17 @@ def _runs(pid):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+@pytest.mark.parametrize("width", [80, 120, 160])
+def test_the_table_keeps_rows_and_verdicts_in_a_narrow_terminal(width):
+    plain = Options(body="model")
+    outcomes = [outcome_of(one.scenario, one.path, plain, "passed", wall_s=1.0) for one in choose(["r0*", "gnss-log"])]
+    console = Console(width=width, file=io.StringIO(), highlight=False)
+    CatalogueView(console, lambda: 0.0).conclude(outcomes, table(outcomes))
+    shown = [line for line in console.file.getvalue().splitlines() if re.match(r"R\d\d  ", line)]
+    assert [line[:3] for line in shown] == [requirement.row for requirement in requirements()]
+    assert all(
+        re.search(r"  (passed: (\d+) of \2|passed|elsewhere|not run|not built)  ", line + "  ") for line in shown
+    )
+    assert max(map(len, shown)) <= width

@@ -47,8 +47,8 @@ def test_a_shard_that_is_not_whole_is_run_again(tmp_path, cut):
 
 
 def test_another_question_is_told_with_the_difference(tmp_path):
-    with RunFolder(tmp_path, ASKED):
-        pass
+    with RunFolder(tmp_path, ASKED) as folder:
+        keep(folder, (0,))
     with (
         pytest.raises(UserError, match=r"seed 1, not 2\); give another folder"),
         RunFolder(tmp_path, ASKED._replace(seed=2)),
@@ -71,7 +71,19 @@ def test_a_folder_that_cannot_be_is_told(tmp_path):
         pass
 
 
+def test_a_run_that_did_nothing_leaves_the_folder_free(tmp_path):
+    with RunFolder(tmp_path, ASKED):
+        pass
+    other = ASKED._replace(seed=2)
+    with RunFolder(tmp_path, other):
+        pass
+    with RunFolder(tmp_path, other) as folder:
+        assert folder.done() == set()
+
+
 def test_a_damaged_manifest_is_told(tmp_path):
+    with RunFolder(tmp_path, ASKED) as folder:
+        keep(folder, (0,))
     (tmp_path / "question.json").write_text("{")
     with pytest.raises(UserError, match="damaged"), RunFolder(tmp_path, ASKED):
         pass

@@ -82,7 +82,7 @@ def test_filters_by_interface_kind_tag_gateway_and_time(run_with_keys):
     assert len(early) + len(late) == len(heartbeats)
     assert early
     assert late
-    assert lines("show", run_with_keys, "--tag", "7a900002") == []
+    assert lines("show", run_with_keys, "--tag", "7a900002") == [f"{run_with_keys}: no packet of that choice"]
     assert {"6a7e00ce"} == {
         found.group(1)
         for line in lines("show", run_with_keys, "--gateway", "6a7e00ce")
@@ -180,6 +180,7 @@ def test_a_track_holds_each_position_once(run_with_keys, tmp_path):
     [
         (["show", "nowhere"], "No such file"),
         (["show", "TEXT"], "not a readable trace"),
+        (["show", "/dev/null"], "not a readable trace: it is empty"),
         (["show", "TRACE", "--interface", "ether"], "one of air"),
         (["show", "TRACE", "--start", "soon"], "no time in a trace"),
         (["show", "TRACE", "--key", "TEXT"], "keys"),

@@ -18,7 +18,10 @@ def without_stimulus(scenario: Scenario) -> Scenario:
 def _without(scenario: Scenario) -> tuple[Step, ...]:
     away = [index for index, step in enumerate(scenario.steps) if step.stimulus] or _last_named(scenario)
     if not away:
-        raise UserError(f"scenario {scenario.name}: no step is marked `stimulus: true`, and no expectation names one")
+        raise UserError(
+            f"scenario {scenario.name}: no expectation names a step: mark what it is about with `stimulus: true`, "
+            "or say `quiet: true` where nobody must be told"
+        )
     return tuple(_emptied(step) if index in away else step for index, step in enumerate(scenario.steps))
 
 

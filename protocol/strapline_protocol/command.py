@@ -28,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except UserError as error:
         typer.echo(f"strapline: {error}", err=True)
         sys.exit(2)
+    except KeyboardInterrupt:  # while parts are still being imported: later each command ends in its own way
+        sys.exit(130)
 
 
 def _run(arguments: list[str]) -> None:

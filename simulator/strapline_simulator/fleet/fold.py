@@ -10,7 +10,7 @@ most, and why they cannot be the same: the draws of the heartbeats that were not
 from collections.abc import Iterator
 from copy import copy
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 from strapline_gateway.calls import CONTACT_PERIOD_S
 from strapline_simulator.fleet.agenda import Agenda
@@ -35,7 +35,7 @@ _ASK_HEARTBEATS, _QUICK_MS = 2.4, 1000
 """Quick heartbeats for each call that a tag asks for: as counted in unfolded hours. They come instead of those of their time."""
 
 _BEGUN = 0.4
-"""A stretch begins behind a heartbeat: so much of one fewer comes in it than in any stretch of its length (renewal theory)."""
+"""Behind a heartbeat so much of one fewer comes than in any stretch of that length (renewal theory)."""
 
 _LOOK_AHEAD_S, _LOOK_STEP_S, _NEAR_C = 1800.0, 20.0, 0.6
 """How temperatures are tried out: in no such step does the gap change by more than that while it is as small."""
@@ -176,12 +176,13 @@ class Folder:
         broadcast, config = tag._broadcast, unit.config
         count = 0
         if broadcast.due < end_ms:
-            span_ms, mean_ms = end_ms - fold.start_ms, (config.heartbeat_shortest_ms + config.heartbeat_longest_ms) / 2
-            wanted = span_ms / mean_ms - _BEGUN
+            mean_ms = (config.heartbeat_shortest_ms + config.heartbeat_longest_ms) / 2
+            wanted = 1 - _BEGUN + (end_ms - broadcast.due) / mean_ms
             if fold.is_home and tag.armed:
-                wanted += span_ms / 1000 / _call_period_s(unit) * _ASK_HEARTBEATS * max(0.0, 1 - _QUICK_MS / mean_ms)
+                calls = (end_ms - fold.start_ms) / 1000 / _call_period_s(unit)
+                wanted += calls * _ASK_HEARTBEATS * max(0.0, 1 - _QUICK_MS / mean_ms)
             count = max(0, round(wanted))
-            broadcast.due = end_ms + 1 + self._random.randrange(config.heartbeat_longest_ms)
+            broadcast.due = end_ms + 1 + self._left_ms(config)
         advance_broadcast(broadcast, count, end_ms)
         self.heartbeats += count
         if fold.is_home:
@@ -193,6 +194,12 @@ class Folder:
             self._advance_station(unit, called_ms / 1000, end_ms / 1000)
         tag._stale = True
         self._home.receivers[unit.ident].resume()
+
+    def _left_ms(self, config: Any) -> int:
+        """Of the pause between two heartbeats that somebody looks into: the longer one is, the likelier that it is looked into."""
+        shortest, longest = config.heartbeat_shortest_ms, config.heartbeat_longest_ms
+        pause_ms = (shortest**2 + self._random.random() * (longest**2 - shortest**2)) ** 0.5
+        return int(self._random.random() * pause_ms)
 
     def _advance_station(self, unit: TagUnit, called_s: float, end_s: float) -> None:
         station = self._home.base.station

@@ -10,6 +10,8 @@ import time
 import jsonschema
 import pytest
 
+from strapline_protocol.command import main
+from strapline_simulator.fleet import question
 from strapline_simulator.fleet.schema import render_schema
 
 _MAIN = """
@@ -43,7 +45,7 @@ SMALL = ("--tags", "4", "--hours", "0.2", "--tampers", "0", "--mix", "home-rf")
 
 
 @pytest.mark.slow
-def test_a_run_of_two_processes_that_was_stopped_ends_as_a_whole_one_of_one(tmp_path):
+def test_a_run_of_two_processes_that_was_stopped_ends_as_a_whole_one_of_one(tmp_path, monkeypatch, capsys):
     tiny = _environment(STRAPLINE_TEST_SHARD_TAG_HOURS="0.2")
     command = _command(tmp_path, *SMALL, "--jobs", "2", "--out", "run")
     first = subprocess.Popen(command, cwd=tmp_path, env=tiny, stdout=subprocess.PIPE, text=True, process_group=0)
@@ -55,17 +57,25 @@ def test_a_run_of_two_processes_that_was_stopped_ends_as_a_whole_one_of_one(tmp_
         first.kill()
         first.wait()
     assert (first.returncode, "ask the same again" in said) == (130, True)
-    resumed = fleet(tmp_path, *SMALL, "--jobs", "1", "--out", "run", environment=tiny)
-    assert (resumed.returncode, "goes on: " in resumed.stdout, "passed" in resumed.stdout) == (0, True, True), (
-        resumed.stderr
-    )
-    whole = fleet(tmp_path, *SMALL, "--jobs", "1", "--out", "whole", "--json", "-")
-    told = json.loads(whole.stdout)
+    # The rest is asked here: a process of its own for each would only load the same modules again.
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(question, "FULL_SHARD_TAG_HOURS", 0.2)
+    resumed = _ask(capsys, *SMALL, "--jobs", "1", "--out", "run")
+    assert ("goes on: " in resumed, "passed" in resumed) == (True, True)
+    monkeypatch.setattr(question, "FULL_SHARD_TAG_HOURS", 240.0)
+    told = json.loads(_ask(capsys, *SMALL, "--jobs", "1", "--out", "whole", "--json", "-"))
     jsonschema.validate(told, json.loads(render_schema()))
     assert told["digest"] == _digest(tmp_path / "run")
     assert told["heartbeats"]["sent"] > 400
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"fleet.json", "report.html", "alerts.parquet", "tampers.parquet", "homes.parquet"} <= names
+
+
+def _ask(capsys, *arguments):
+    with pytest.raises(SystemExit) as left:
+        main(["fleet", *arguments])
+    assert left.value.code == 0
+    return capsys.readouterr().out
 
 
 def _digest(folder):

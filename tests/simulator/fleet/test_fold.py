@@ -108,7 +108,7 @@ def test_a_folded_life_comes_out_the_same(life):
 
 def test_the_next_heartbeat_after_a_fold_is_taken_and_its_counter_was_never_used():
     specs = [
-        home(tag("7a900001", "home-rf", (600.0, "motion", "still")), hours=30, fold=fold) for fold in (False, True)
+        home(tag("7a900001", "home-rf", (600.0, "motion", "still")), hours=12, fold=fold) for fold in (False, True)
     ]
     whole, folded = map(run_home, specs)
     assert folded.heartbeats_folded > 100 * folded.heartbeats_sent

@@ -86,8 +86,8 @@ def test_a_curfew_is_taken_and_broken():
 _DIGESTS = """
 from strapline_simulator.fleet.home import run_home
 from fleet_homes import home, tag
-cut = (2400.0, "cut_strap", True)
-specs = [home(tag("7a900001", "home-rf", cut), hours=1, number=n, fold=fold) for n in (1, 2) for fold in (False, True)]
+cut = (1800.0, "cut_strap", True)
+specs = [home(tag("7a900001", "home-rf", cut), hours=0.6, number=n, fold=fold) for n in (1, 2) for fold in (False, True)]
 print([run_home(spec).digest for spec in (specs if {order} else specs[::-1])][::{order} or -1])
 """
 

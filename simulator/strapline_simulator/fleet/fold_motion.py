@@ -20,7 +20,7 @@ class MotionFold:
         self._feeds, self._travelled, self._still = motion._feeds, motion._travelled, motion._still
         self._moving, self._resting = situation.moving, situation.resting
         self._last = motion._x, motion._y, motion._z
-        self._began_moving = self._moving
+        self._began_moving = bool(self._moving)
         self._changes: list[tuple[int, bool]] = []
         """Of moving: from which second's feed on."""
 

@@ -53,15 +53,15 @@ def operators() -> dict[str, Any]:
     return {name: made() for name, made in sorted(classes.items()) if not made.arguments()}
 
 
-def mutants_of(module: str) -> list[Mutant]:
-    """All that can be made of a module, but for those in annotations, which do nothing."""
-    return list(_mutants_in(module, source_of(module)))
+def mutants_of(module: str, names: Sequence[str] = ()) -> list[Mutant]:
+    """All that can be made of a module by the operators of these names (none: by all), but for those in annotations, which do nothing."""
+    return list(_mutants_in(module, source_of(module), names or list(operators())))
 
 
-def _mutants_in(module: str, source: str) -> Iterator[Mutant]:
+def _mutants_in(module: str, source: str, names: Sequence[str]) -> Iterator[Mutant]:
     places, rows, tree = Places(source), source.splitlines(), get_ast(source)
-    for name, operator in operators().items():
-        finder = _Finder(operator)
+    for name in names:
+        finder = _Finder(operators()[name])
         finder.walk(tree)
         for occurrence, (line, column) in enumerate(finder.found):
             if not places.is_type(line, column):

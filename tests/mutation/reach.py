@@ -11,13 +11,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mutation.drawing import Mutant
-from mutation.forking import Tell, in_children
+from mutation.forking import Tell, in_children, limit_cpu
 from mutation.modules import MODULES, path_of, source_of
 from mutation.replacing import Finder, forget_project
 from mutation.statements import Places, names_of
 
+_LONGEST_S = 300.0
+"""Processor time of one scenario."""
+
 RUN = "strapline_simulator.catalogue.runner"
-_PACKAGES = ("strapline_tag", "strapline_wire", "strapline_protocol", "strapline_gateway", "strapline_simulator", "strapline_centre")
+_PACKAGES = (
+    "strapline_tag",
+    "strapline_wire",
+    "strapline_protocol",
+    "strapline_gateway",
+    "strapline_simulator",
+    "strapline_centre",
+)
 
 
 class Reached(NamedTuple):
@@ -75,6 +85,7 @@ def reached_by(
 
 def _look(name: str, key: str, finder: Finder) -> Callable[[Tell], None]:
     def work(tell: Tell) -> None:
+        limit_cpu(_LONGEST_S)
         for hits in finder.hits.values():
             hits[:] = bytes(len(hits))
         began = time.process_time()
@@ -92,7 +103,11 @@ def run(name: str) -> tuple[bool, str, str]:
     task = runner.Task(name, runner.Options(body="model", air="frames"))
     outcome = runner.run_task(task)
     wrong = outcome.failures[0] if outcome.failures else ""
-    return outcome.verdict == "passed", outcome.digest, f"crash: {_last(wrong)}" if outcome.verdict == "error" else wrong
+    return (
+        outcome.verdict == "passed",
+        outcome.digest,
+        f"crash: {_last(wrong)}" if outcome.verdict == "error" else wrong,
+    )
 
 
 def _last(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mutation.drawing import Mutant, mutated
 from mutation.forking import Said, Tell, limit_cpu
@@ -23,7 +23,7 @@ class Verdict(NamedTuple):
     by: str = ""
     """The scenario that noticed; empty where the module cannot even be imported."""
     how: str = ""
-    passed: dict[str, str] = {}
+    passed: dict[str, str] = {}  # noqa: RUF012 - of a tuple, and never changed
     """The scenarios that noticed nothing, and their keys."""
     differs: tuple[str, ...] = ()
     """Those of them whose reports are not the same as without the mutant."""
@@ -78,7 +78,3 @@ def verdict(mutant: Mutant, scenarios: Sequence[Reached], said: Said) -> Verdict
 
 def _ended(code: int) -> str:
     return "time" if code == -27 else f"crash: ended with {code}"
-
-
-def row_of(verdict: Verdict) -> dict[str, Any]:
-    return verdict._asdict()

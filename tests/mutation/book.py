@@ -34,6 +34,8 @@ class Book:
     def known(self, mutant: Mutant, scenarios: Sequence[Reached]) -> Verdict | None:
         """The verdict, where it still holds."""
         row = self._row(mutant)
+        if not scenarios:
+            return Verdict(mutant.ident, killed=False)
         if row is None or (not row.verdict.killed and self.left(mutant, scenarios)):
             return None
         keys = {one.name: one.key for one in scenarios}
@@ -41,13 +43,9 @@ class Book:
         return row.verdict if still else None
 
     def left(self, mutant: Mutant, scenarios: Sequence[Reached]) -> list[Reached]:
-        """Those that have not seen it yet; first the one that noticed it when something was different."""
+        """Those that have not seen it yet."""
         row = self._row(mutant)
-        if row is None:
-            return list(scenarios)
-        last = row.verdict.by
-        unseen = [one for one in scenarios if row.verdict.passed.get(one.name) != one.key]
-        return sorted(unseen, key=lambda one: one.name != last)
+        return [one for one in scenarios if row is None or row.verdict.passed.get(one.name) != one.key]
 
     def note(self, mutant: Mutant, verdict: Verdict, scenarios: Sequence[Reached]) -> Verdict:
         """Gives it together with what was known before."""

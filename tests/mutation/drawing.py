@@ -78,10 +78,21 @@ def draw(modules: Sequence[str], runs: int, seed: int) -> list[Mutant]:
     while places and len(drawn) < runs:
         at = random.randrange(len(places))
         here = by_place[places[at]]
-        drawn.append(here.pop(random.randrange(len(here))))
+        mutant = here.pop(random.randrange(len(here)))
+        if _compiles(mutated(mutant, source_of(mutant.module))):
+            drawn.append(mutant)
         if not here:
             del places[at]
     return drawn
+
+
+def _compiles(source: str) -> bool:
+    """`-1` may become `not 1`, which not every place takes: that is no program."""
+    try:
+        compile(source, "a mutant", "exec")
+    except SyntaxError:
+        return False
+    return True
 
 
 def mutated(mutant: Mutant, source: str) -> str:

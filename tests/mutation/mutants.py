@@ -10,6 +10,7 @@ import importlib
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -64,19 +65,38 @@ def judge(mutants: Sequence[Mutant], reach: Reach, book: Book, jobs: int) -> dic
     found = {ident: book.known(mutant, scenarios[ident]) for ident, mutant in by_ident.items()}
     left = {ident: book.left(by_ident[ident], scenarios[ident]) for ident, known in found.items() if known is None}
     verdicts = {ident: known for ident, known in found.items() if known is not None}
+    noticing = Noticing()
+    for ident, known in verdicts.items():
+        noticing.note(by_ident[ident], known)
     importlib.import_module(RUN)  # everything that is not ours is imported once
     forget_project()
     began = time.monotonic()
-    for ident, said in in_children(_works(by_ident, left), jobs):
+    for ident, said in in_children(_works(by_ident, left, noticing), jobs):
         new = verdict(by_ident[ident], left[ident], said)
         verdicts[ident] = book.note(by_ident[ident], new, scenarios[ident])
+        noticing.note(by_ident[ident], new)
         _say(f"{len(verdicts)} of {len(mutants)}, {time.monotonic() - began:.0f} s: {_line(verdicts[ident])}")
     return verdicts
 
 
-def _works(mutants: dict[str, Mutant], left: dict[str, list[Reached]]) -> Iterator[tuple[str, Callable[[Tell], None]]]:
+class Noticing:
+    """Which scenarios have noticed mutants of which module: they are asked first about the next one."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def note(self, mutant: Mutant, verdict: Verdict) -> None:
+        self._counts[mutant.module, verdict.by] += 1
+
+    def first(self, mutant: Mutant, scenarios: Sequence[Reached]) -> list[Reached]:
+        return sorted(scenarios, key=lambda one: one.cpu_s / (1 + self._counts[mutant.module, one.name]))
+
+
+def _works(
+    mutants: dict[str, Mutant], left: dict[str, list[Reached]], noticing: Noticing
+) -> Iterator[tuple[str, Callable[[Tell], None]]]:
     for ident, scenarios in left.items():
-        yield ident, trial(mutants[ident], scenarios)
+        yield ident, trial(mutants[ident], noticing.first(mutants[ident], scenarios))
 
 
 def _line(verdict: Verdict) -> str:

@@ -8,6 +8,8 @@ ON ?= micropython
 ARGS ?=
 # How many inputs `make fuzz` feeds; `make chaos` runs 300 seeds where nobody says how many.
 RUNS ?= 10000000
+# Which mutants `make mutants` draws.
+SEED ?= 1
 # The Python that the virtual environment is made of; the first of these that is 3.11 or newer and has venv, unless you name one.
 PYTHON ?=
 PYTHONS := python3.14 python3.13 python3.12 python3.11 python3
@@ -19,7 +21,7 @@ WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
 STAMP := .venv/set-up
 UV := uv==0.13.9
 
-.PHONY: help demo test test-long test-bluez check bench fuzz prove chaos catalogue determinism docs format generate lock setup clean
+.PHONY: help demo test test-long test-bluez check bench fuzz prove chaos catalogue determinism mutants docs format generate lock setup clean
 
 help: ## Say what can be made (this list)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +74,9 @@ catalogue: setup ## Run every shipped scenario on ON=micropython, and once more 
 
 determinism: setup ## Run 50 random scenarios twelve times each: the same seed must give the same bytes
 	@$(BIN)/python -m strapline_simulator.catalogue.determinism $(ARGS)
+
+mutants: setup ## Change the deciding modules at 200 random places: a scenario must notice; RUNS=50 SEED=2 for others, goes on where it stopped
+	@nice $(BIN)/python tests/mutation/mutants.py --runs $(if $(filter file,$(origin RUNS)),200,$(RUNS)) --seed $(SEED) $(ARGS)
 
 docs: setup ## Build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

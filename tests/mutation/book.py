@@ -29,7 +29,11 @@ class Book:
         if file.exists():
             for line in file.read_text(encoding="utf-8").splitlines():
                 row: dict[str, Any] = json.loads(line)
-                self._rows[row["verdict"]["ident"]] = _Row(Verdict(**row["verdict"]), row["source"], row["key"])
+                self._rows[row["verdict"]["ident"]] = _Row(
+                    Verdict(**{**row["verdict"], "differs": tuple(row["verdict"]["differs"])}),
+                    row["source"],
+                    row["key"],
+                )
 
     def known(self, mutant: Mutant, scenarios: Sequence[Reached]) -> Verdict | None:
         """The verdict, where it still holds."""

@@ -34,6 +34,9 @@ RUNS = 200
 
 def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
+    if asked.markdown:
+        print(markdown(explanations().values()))
+        return 0
     reached = reached_by(asked.scenario, asked.out / "reach.jsonl", asked.jobs, _say)
     failing = [one.name for one in reached.values() if not one.passed]
     if failing:
@@ -54,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--module", action="append", help="only this one; may be repeated")
     parser.add_argument("--scenario", action="append", default=[], help="only those that match; may be repeated")
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "mutants")
-    parser.add_argument("--markdown", action="store_true", help="print the survivors as a table for docs/mutants.md")
+    parser.add_argument("--markdown", action="store_true", help="print explained.toml as a table for docs/mutants.md")
     return parser
 
 
@@ -117,11 +120,9 @@ def _conclude(fates: list[Fate], asked: argparse.Namespace, explains_nothing: Se
     noticed = [fate.change for fate in fates if fate.verdict.killed and fate.explanation]
     for one in noticed:
         print(f"explained.toml: a scenario notices this one, it needs no explanation: {one}")
-    if asked.markdown:
-        print(markdown(fates))
     head = as_json(fates, asked.seed)
     asked.out.mkdir(parents=True, exist_ok=True)
-    whole = {**head, "survivors_and_killed": rows_as_json(fates)}
+    whole = {**head, "each": rows_as_json(fates)}
     (asked.out / "mutants.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(head))
     too_many = head["unexplained"] > MOST_UNEXPLAINED * len(fates)

@@ -1,7 +1,7 @@
 """What came of the mutants, for people and for programs."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rich.table import Table
@@ -82,17 +82,13 @@ def rows_as_json(fates: Sequence[Fate]) -> list[Mapping[str, Any]]:
     ]
 
 
-def markdown(fates: Sequence[Fate]) -> str:
-    """The survivors as a table for the documentation."""
-    rows = ["| module | change | kind | why it may stay |", "|---|---|---|---|"]
-    for fate in sorted(fates, key=lambda fate: fate.mutant):
-        if not fate.verdict.killed:
-            why = fate.explanation.why if fate.explanation else ""
-            old, new = _apart(fate.mutant.text, fate.change.becomes)
-            rows.append(
-                f"| `{fate.mutant.module.replace('strapline_', '')}` | `{old}` → `{new}` | {fate.word} | {why} |"
-            )
-    return "\n".join(row.replace("||", "\\|\\|") for row in rows)
+def markdown(known: Iterable[Explanation]) -> str:
+    """All explanations as a table for the documentation."""
+    rows = ["| module | what changes | kind | why it may stay |", "|---|---|---|---|"]
+    for change, kind, why in sorted(known):
+        old, new = _apart(change.line, change.becomes)
+        rows.append(f"| `{change.module.replace('strapline_', '')}` | `{old}` → `{new}` | {kind} | {why} |")
+    return "\n".join(rows)
 
 
 _WIDE = 28
@@ -102,4 +98,5 @@ def _apart(old: str, new: str) -> tuple[str, str]:
     """The two lines round the place where they differ."""
     first = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
     at = max(0, first - _WIDE)
-    return tuple(f"{'…' if at else ''}{text[at : first + _WIDE]}".replace("|", "\\|") for text in (old, new))  # type: ignore[return-value]
+    before, after = (f"{'…' if at else ''}{text[at : first + _WIDE]}".replace("|", "\\|") for text in (old, new))
+    return before, after

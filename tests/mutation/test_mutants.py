@@ -1,6 +1,5 @@
 """Mutants: what is drawn, what runs, and what the command makes of it."""
 
-import ast
 import json
 import subprocess
 import sys
@@ -9,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from mutation import explained
+from mutation.book import Book
 from mutation.drawing import Mutant, difference, draw, mutants_of, operators
 from mutation.explained import Change, explanations, stale
 from mutation.forking import Said
-from mutation.modules import MODULES, path_of, source_of
+from mutation.modules import source_of
 from mutation.reach import Reached
 from mutation.statements import HITS, Places, names_of, probed
-from mutation.trial import verdict
+from mutation.trial import Verdict, verdict
 
 COMMAND = Path(explained.__file__).with_name("mutants.py")
 STRAP = "strapline_tag.strap"
@@ -83,11 +83,6 @@ def test_a_constant_is_looked_for_where_it_is_used() -> None:
     assert [user.lineno for user in places.lines_with("OTHER")] == [8]
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_every_deciding_module_can_be_marked(module: str) -> None:
-    assert HITS in ast.unparse(probed(source_of(module), str(path_of(module))))
-
-
 MUTANT = Mutant(STRAP, "AddNot", 0, 1, 0, "if x:")
 SCENARIOS = [Reached(name, f"key of {name}", 0.1, "", passed=True, lines={}) for name in ("a", "b")]
 PASSED = {"passed": True, "same": True, "how": ""}
@@ -111,6 +106,31 @@ def test_a_verdict_follows_from_what_the_child_said(
     assert (found.killed, found.by, found.how) == (killed, by, how)
 
 
+def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
+    other = MUTANT._replace(line=2)
+    book = Book(tmp_path / "verdicts.jsonl")
+    assert book.left(MUTANT, SCENARIOS) == SCENARIOS
+    book.note(MUTANT, Verdict(MUTANT.ident, killed=True, by="b", how="late"), SCENARIOS)
+    book.note(other, Verdict(other.ident, killed=False, passed={"a": "key of a"}), SCENARIOS)
+    again = Book(tmp_path / "verdicts.jsonl")
+    assert again.known(MUTANT, SCENARIOS) == Verdict(MUTANT.ident, killed=True, by="b", how="late")
+    assert again.known(other, SCENARIOS) is None
+    assert again.left(other, SCENARIOS) == SCENARIOS[1:]
+
+
+def test_a_scenario_that_was_changed_is_asked_again(tmp_path: Path) -> None:
+    changed = [SCENARIOS[0], SCENARIOS[1]._replace(key="another")]
+    book = Book(tmp_path / "verdicts.jsonl")
+    book.note(MUTANT, Verdict(MUTANT.ident, killed=True, by="b", how="late"), SCENARIOS)
+    assert book.known(MUTANT, changed) is None
+
+
+def test_what_no_scenario_executes_survives(tmp_path: Path) -> None:
+    found = Book(tmp_path / "verdicts.jsonl").known(MUTANT, [])
+    assert found is not None
+    assert not found.killed
+
+
 def test_every_explanation_is_of_a_mutant_that_can_be_made() -> None:
     known = list(explanations())
     assert stale(known) == []
@@ -128,16 +148,13 @@ def _command(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(words, check=False, capture_output=True, text=True, timeout=300)
 
 
-def test_the_command_tells_noticed_ones_from_others_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_the_command_tells_noticed_ones_from_others_and_touches_no_file(tmp_path: Path) -> None:
     before = source_of(STRAP)
     asked = ["--module", STRAP, "--scenario", "strap-cut", "--out", str(tmp_path), "--seed", "3", "--runs", "5"]
-    first = _command(*asked)
-    head = json.loads(first.stdout.splitlines()[-1])
-    assert head["mutants"] == 5, first.stderr
+    done = _command(*asked)
+    head = json.loads(done.stdout.splitlines()[-1])
+    assert head["mutants"] == 5, done.stderr
     assert 0 < head["killed"] < 5
-    rows = json.loads((tmp_path / "mutants.json").read_text())["survivors_and_killed"]
+    rows = json.loads((tmp_path / "mutants.json").read_text())["each"]
     assert {row["by"] for row in rows if row["verdict"] == "killed"} == {"strap-cut"}
-    again = _command(*asked)
-    assert again.stdout == first.stdout
-    assert not again.stderr  # all is known: nothing has run
     assert source_of(STRAP) == before

@@ -7,13 +7,13 @@ import pytest
 
 from real_micropython import interpreter
 from strapline_protocol.codes import EventCode
-from strapline_simulator import simulation
 from strapline_simulator.board.body import VirtualBoard, compile_product
 from strapline_simulator.board.chips.radio import RefusedError
 from strapline_simulator.board.process import HARD_RESET, WDT_RESET
 from strapline_simulator.board.wiring import Wiring
 from strapline_simulator.bodies import make_body
 from strapline_simulator.body_error import BodyError
+from strapline_simulator.run_notes import RunNotes
 from strapline_simulator.scenario import load_scenario
 from strapline_simulator.simulation import Options, run_scenario
 from strapline_tag import bench, outputs, storage
@@ -111,7 +111,7 @@ def test_silent_chips_are_no_crash(board, bits):
 @pytest.mark.parametrize("silent, failed", [((), 0), (("skin", "motion", "gnss"), 0b0011010)])
 def test_silent_chips_are_told_by_the_check_before_arming(monkeypatch, silent, failed):
     interpreter()
-    found, wire, entered = [], Wiring._wire, simulation._Run._entered
+    found, wire, entered = [], Wiring._wire, RunNotes._entered
 
     def wire_without(self):
         wire(self)
@@ -124,7 +124,7 @@ def test_silent_chips_are_told_by_the_check_before_arming(monkeypatch, silent, f
         entered(self, chain, entry)
 
     monkeypatch.setattr(Wiring, "_wire", wire_without)
-    monkeypatch.setattr(simulation._Run, "_entered", noted)
+    monkeypatch.setattr(RunNotes, "_entered", noted)
     assert run_scenario(load_scenario("strap-cut"), Options(body="virtual-board")).passed
     assert found == [failed]
 

@@ -196,6 +196,7 @@ class TagPair:
         """The wearer moves all the time: nothing rests."""
         self.jam, self.cell_dbm = 0, -85
         self.vibrated: list[tuple[int, int]] = []
+        self.shown: list[tuple[int, bytes]] = []
         self.sampler = Sampler(self.tag, self, self.config, 0) if sampling else None
 
     # Time.
@@ -326,6 +327,8 @@ class TagPair:
             self.disconnect(fields[0])
         elif kind == out.VIBRATE:
             self.vibrated.append((self.now, fields[0]))
+        elif kind == out.SHOW:
+            self.shown.append((self.now, fields[0]))
         elif kind == out.RESTART:
             self.restarts.append(self.now)
         else:

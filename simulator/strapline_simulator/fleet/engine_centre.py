@@ -1,7 +1,7 @@
 """The centre of one home: the reference centre's own rules on a ledger in memory, and a duty desk that looks at each alert in time."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from strapline_centre.centre import Centre, Limits, Person
@@ -34,7 +34,7 @@ class CentreUnit:
         entropy: Callable[[int], bytes],
     ) -> None:
         self._agenda = agenda
-        self._start = start
+        self._start = start.astimezone(UTC)  # sums of local times jump with the clocks
         self.ledger = MemoryLedger()
         self.posts: dict[str, Post] = {}
         self.on_entry: Callable[[Entry], None] = _ignore

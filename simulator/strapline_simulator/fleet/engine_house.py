@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -56,7 +56,8 @@ class Home:
         return hashlib.sha256(f"strapline/{self._seed}/{purpose}".encode()).digest()[:size]
 
     def utc(self) -> datetime:
-        return self.spec.start + timedelta(milliseconds=self.agenda.now_ms)
+        # In UTC: sums of local times jump with the clocks.
+        return self.spec.start.astimezone(UTC) + timedelta(milliseconds=self.agenda.now_ms)
 
     def _utc_s(self) -> float:
         return self._start_s + self.agenda.now_ms / 1000

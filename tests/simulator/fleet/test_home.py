@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -34,6 +36,15 @@ def test_an_ordinary_day_out_is_told_and_alerts_nobody():
     assert result.records["left_home"] == result.records["came_home"] == 1
     assert result.records["fix"] > 30
     assert result.missing == 0
+
+
+def test_the_clocks_change_under_a_wearer_who_is_out_and_nobody_is_told():
+    """A start in local time, an hour before the clocks of Berlin are put forward."""
+    way = ((1800.0, "go", (*TOWN, 600.0)), (7200.0, "go", (*HOME, 600.0)))
+    start = datetime(2026, 3, 29, 1, 0, tzinfo=ZoneInfo("Europe/Berlin"))
+    told = run_home(home(tag("00000101", "two-piece", *way), hours=4.0)._replace(start=start))
+    assert told.records["fix"] > 5
+    assert [alert.code for alert in told.alerts if alert.code != "left_home"] == []
 
 
 def test_a_cut_away_from_home_comes_by_the_cellular_line():

@@ -262,8 +262,6 @@ class Bench:
         figures["journal_ident"] = self._tag.journal.ident
         figures["gnss_sentences"] = self._tag.parser.sentences
         figures["gnss_broken"] = self._tag.parser.broken
-        figures["records"] = self._tag.journal.newest
-        figures["records_waiting"] = len(self._tag.journal)
         figures["moving"] = self._tag.situation.moving
         figures["resting"] = self._tag.situation.resting
         return figures

@@ -52,8 +52,11 @@ class _Flash:
             if argument == self._dead:
                 raise OSError(5)
             if self._through(1):
-                self._put(argument * self._block_size, b"\xff" * self._block_size)
+                self._blank(argument * self._block_size)
         return 0
+
+    def _blank(self, start):
+        self._put(start, b"\xff" * self._block_size)
 
     def _through(self, count):
         # How many bytes of a write get there before power sags.
@@ -113,13 +116,9 @@ class SparseFlash(_Flash):
                 page = self._pages[number] = bytearray(b"\xff" * _PAGE)
             page[place] = data[at]
 
-    def ioctl(self, op, argument):
-        if op == _ERASE:
-            first = argument * self._block_size // _PAGE
-            for number in range(first, first + self._block_size // _PAGE):
-                self._pages.pop(number, None)
-            return 0
-        return super().ioctl(op, argument)
+    def _blank(self, start):
+        for number in range(start // _PAGE, (start + self._block_size) // _PAGE):
+            self._pages.pop(number, None)
 
 
 class FileFlash(_Flash):

@@ -52,9 +52,8 @@ class Journal:
         self._low = [0] * blocks  # its head's sequence
         self._fill = [1] * blocks  # slots that are used up; 0 where it is known to be blank
         self._count = [0] * blocks  # records that wait
-        self._bad = (
-            set()
-        )  # blocks that do not keep what is written, until the next start; none is what others are copied into
+        # Blocks that do not keep what is written, until the next start; none is what others are copied into.
+        self._bad = set()
         self._order = []  # blocks in use, oldest first; what is new goes to the last
         self._next = self._waiting = self._unmarked = self._serial = 0
         self.ident = noted >> 32

@@ -118,9 +118,8 @@ class Sky:
         if self._anchor and not step:
             then, lat, lon, before = self._anchor
             step = distance(lat, lon, position.lat_e7, position.lon_e7) // 90
-            fastest = max(
-                _SPOOF_M_S, min(_FLIES_M_S, max(before, speed) // 80)
-            )  # it may have been a quarter faster in between
+            # In between it may have been a quarter faster than the receiver measured.
+            fastest = max(_SPOOF_M_S, min(_FLIES_M_S, max(before, speed) // 80))
             if step <= _SLACK_M + (now - then) // 1000 * fastest:
                 step = 0
         self._anchor = (now, position.lat_e7, position.lon_e7, speed)

@@ -12,9 +12,8 @@ _OUTER = int.from_bytes(b"\x5c" * _BLOCK, "big")
 def hmac_sha256(key: bytes, message: bytes) -> bytes:
     if len(key) > _BLOCK:
         key = sha256(key).digest()
-    number = int.from_bytes(
-        key + bytes(_BLOCK - len(key)), "big"
-    )  # as one: a loop over bytes costs more than the hashes
+    # As one number: a loop over the bytes costs more than the hashes.
+    number = int.from_bytes(key + bytes(_BLOCK - len(key)), "big")
     inner = sha256((number ^ _INNER).to_bytes(_BLOCK, "big"))
     inner.update(message)
     outer = sha256((number ^ _OUTER).to_bytes(_BLOCK, "big"))

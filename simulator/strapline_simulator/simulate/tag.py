@@ -86,14 +86,14 @@ class SimulatedTag:
 
     def rest(self) -> None:
         """What it makes from now on counts no more; what it has goes on its way."""
-        self._final = self._measured("records")
+        self._final = self._measured("journal_newest")
         self._tally.close_at(self._final)
 
     def records(self) -> tuple[int, int]:
         """(all that it has made, those of them without a receipt), as it says itself."""
         if self._final is not None:
             return self._final, self._final - self._tally.acknowledged
-        return self._measured("records"), self._measured("records_waiting")
+        return self._measured("journal_newest"), self._measured("journal_waits")
 
     def _measured(self, name: str) -> int:
         told: dict[str, Any] = self._node.measure()

@@ -254,7 +254,8 @@ class Journal:
     def _room(self) -> int:
         # Slots. One block stays free, to copy into.
         order = self._order
-        room = (len(self._low) - len(self._bad) - len(order) - 1) * (self._slots - 1)
+        lost = len([block for block in self._bad if block not in order])  # those in use are among these
+        room = (len(self._low) - lost - len(order) - 1) * (self._slots - 1)
         return room + self._slots - self._fill[order[-1]] if order else room
 
     def _thin(self, stamp: bytes) -> bool:

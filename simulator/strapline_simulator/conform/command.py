@@ -1,6 +1,7 @@
 """`strapline conform`: the same scenarios on two bodies, frame by frame."""
 
 import os
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from functools import partial
@@ -105,6 +106,8 @@ def _case(path: str, *, bodies: tuple[str, str], options: "object") -> Case:
         found = compare(path, bodies, options)
     except (BodyError, UserError) as error:
         return Case(path, failures=(str(error),))
+    except Exception:  # noqa: BLE001 - the top of a worker's task: a fault of ours is one scenario's result
+        return Case(path, failures=("the run ended with a fault of its own", *traceback.format_exc().splitlines()))
     return Case(path, failures=found.told, digest=found.digests[0], wall_s=found.wall_s)
 
 

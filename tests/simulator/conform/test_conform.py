@@ -101,6 +101,26 @@ def test_another_time_of_the_same_frames_is_no_difference(altered, monkeypatch):
     assert found.digests[0] == found.digests[1]
 
 
+class Crashing(ModelBody):
+    """A body whose driver has a fault, once the tag is armed."""
+
+    def request(self, message):
+        if message[0] == bench.KEY:
+            raise RuntimeError("a fault of ours")
+        return super().request(message)
+
+
+def test_a_run_that_crashes_is_one_difference_and_the_others_go_on(monkeypatch, capfd):
+    monkeypatch.setitem(BODIES, "crashing", Crashing)
+    names = ("strap-glitch", "strap-cut")
+    status, out = strapline(capfd, "conform", *names, "--on", "model", "--on", "crashing", "--jobs", "1")
+    assert status == 1
+    assert [line.split()[:2] for line in out.splitlines() if line.startswith("DIFF")] == [
+        ["DIFF", f"{n}:"] for n in names
+    ]
+    assert "RuntimeError: a fault of ours" in out
+
+
 @pytest.mark.parametrize("bodies", [["model"], ["model", "model", "micropython"]])
 def test_it_takes_two_bodies(capfd, bodies):
     given = [word for body in bodies for word in ("--on", body)]

@@ -196,7 +196,10 @@ class AmqttBroker:
         amqtt = _AmqttServer(BrokerConfig({"default": ListenerConfig(ListenerType.EXTERNAL)}, plugins=plugins))
         await amqtt.start()
 
+        accepted: set[asyncio.StreamWriter] = set()
+
         async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted.add(writer)
             await amqtt.external_connected(StreamReaderAdapter(reader), StreamWriterAdapter(writer), "default")
 
         listening = await asyncio.start_server(serve_one, "127.0.0.1", 0)
@@ -206,6 +209,9 @@ class AmqttBroker:
         listening.close()
         async with asyncio.timeout(STOP_LIMIT_S):
             await amqtt.shutdown()
+        for writer in accepted:  # amqtt leaves one open whose client came, or went, while it was closing
+            writer.transport.abort()
+        await asyncio.sleep(0)  # aborted transports close their sockets on the loop's next turn
 
 
 def _settle(future: asyncio.Future[_T], result: _T, error: Exception | None = None) -> None:

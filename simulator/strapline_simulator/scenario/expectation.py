@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from strapline_protocol.definitions import EventCode
+from strapline_simulator.misplaced import MisplacedError
 from strapline_simulator.scenario.centre import AlertCode, AlertOrAny, ClientName, Role
 from strapline_simulator.scenario.details import DETAIL, Detail, check_detail
 from strapline_simulator.scenario.gateway import NoticeName
-from strapline_simulator.scenario.misplaced import MisplacedError
 from strapline_simulator.scenario.quantities import Seconds
 from strapline_simulator.scenario.strict import Strict
 

@@ -4,14 +4,9 @@ from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from strapline_protocol.errors import UserError
-from strapline_simulator.scenario.misplaced import MisplacedError
+from strapline_simulator.checked_yaml import parse, read_text
 from strapline_simulator.scenario.model import Scenario
 
 
@@ -24,31 +19,14 @@ def shipped_scenarios() -> dict[str, Path]:
 def load_scenario(name: str) -> Scenario:
     """A scenario by the name of a shipped one or by its file. Raises `UserError`: one line with file, line and mend."""
     path = _find(name)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; give a YAML file that can be read") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: is no text in UTF-8; give a YAML file") from None
-    return _scenario(path, text)
+    return _scenario(path, read_text(path))
 
 
 @lru_cache(maxsize=256)
 def _scenario(path: Path, text: str) -> Scenario:
     """The same text is checked once: a scenario cannot be changed."""
-    try:
-        content = YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"{path}:{line}: not YAML: {error.problem}; mend the line") from None
-    except YAMLError as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path}:1: a scenario is a mapping with title, start, duration, steps and expect")
-    try:
-        return Scenario.model_validate({**_plain(content), "name": path.stem, "folder": str(path.parent)})
-    except ValidationError as error:
-        raise UserError(_explain(path, content, error)) from None
+    what = "a scenario is a mapping with title, start, duration, steps and expect"
+    return parse(path, text, Scenario, what, name=path.stem, folder=str(path.parent))
 
 
 def _find(name: str) -> Path:
@@ -69,39 +47,3 @@ def _meant(name: str, shipped: dict[str, Path]) -> str:
     near = get_close_matches(name, shipped, n=3) or [known for known in shipped if name and name in known][:3]
     listing = "`strapline scenarios` lists the shipped ones"
     return f"did you mean {', '.join(near)}? {listing}" if near else listing
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    return value
-
-
-def _explain(path: Path, content: Any, error: ValidationError) -> str:
-    problems = error.errors()
-    first = problems[0]
-    cause = first.get("ctx", {}).get("error")
-    where = first["loc"] + (cause.where if isinstance(cause, MisplacedError) else ())
-    place = ".".join(str(part) for part in where)
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        message = "no such key here"
-    elif first["type"] == "missing":
-        message = "is missing"
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{path}:{_line(content, where)}: {place + ': ' if place else ''}{message}{more}"
-
-
-def _line(content: Any, where: tuple[int | str, ...]) -> int:
-    """The line of the innermost part of `where` that the file has; 1 is the first."""
-    line = 1
-    for part in where:
-        try:
-            marks = content.lc  # ruamel's mappings and sequences know their lines; plain values have none
-            line = (marks.key(part) if isinstance(content, dict) else marks.item(part))[0] + 1
-            content = content[part]
-        except (AttributeError, KeyError, IndexError, TypeError):
-            break
-    return line

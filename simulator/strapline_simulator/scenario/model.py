@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, Field, model_validator
 
 from strapline_protocol.profiles import PROFILES
+from strapline_simulator.misplaced import MisplacedError
 from strapline_simulator.scenario.expectation import Expectation
 from strapline_simulator.scenario.gateway import BaseStation
-from strapline_simulator.scenario.misplaced import MisplacedError
 from strapline_simulator.scenario.quantities import Moment, day_and_time, seconds
 from strapline_simulator.scenario.rows import Row, row_of
 from strapline_simulator.scenario.sections import Place, TagMemory, Wearer

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
+from strapline_simulator.misplaced import MisplacedError
 from strapline_simulator.scenario.centre import Acknowledgement, PartName
 from strapline_simulator.scenario.faults import (
     AdapterState,
@@ -19,7 +20,6 @@ from strapline_simulator.scenario.faults import (
 from strapline_simulator.scenario.gateway import Handling
 from strapline_simulator.scenario.limb import Activity, Clothing, Drain, Replay, Surroundings
 from strapline_simulator.scenario.meddling import Meddling
-from strapline_simulator.scenario.misplaced import MisplacedError
 from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
 from strapline_simulator.scenario.places import ShelterName, ZoneSpec
 from strapline_simulator.scenario.quantities import Moment, Seconds

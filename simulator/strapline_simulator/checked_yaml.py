@@ -23,7 +23,7 @@ def read_text(path: Path) -> str:
         raise UserError(f"{path}: is no text in UTF-8; give a YAML file") from None
 
 
-def parse(path: Path, text: str, model: type[Model], what: str, **ours: str) -> Model:
+def parse(path: Path, text: str, model: type[Model], what: str, /, **ours: str) -> Model:
     """The model that `text` writes down; `ours` goes in beside what the file says. `what` says what such a file is a mapping of."""
     try:
         content = YAML(typ="rt").load(text)

@@ -225,10 +225,11 @@ def run_virtual(main: Coroutine[Any, Any, T]) -> T:
     report on a chain that is broken.
     """
     with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
-        return runner.run(_watched(main))
+        return runner.run(watched(main))
 
 
-async def _watched(main: Coroutine[Any, Any, T]) -> T:
+async def watched(main: Coroutine[Any, Any, T]) -> T:
+    """`main`, ended and raised by whatever nobody else catches on its loop."""
     task = asyncio.ensure_future(main)
     failures: list[BaseException] = []
 

@@ -154,7 +154,7 @@ class _Run:
         if log is not None:
             return lambda script: LogReceiver(log, script.receive)
         random = Random(f"{self._seed}/sky")
-        return lambda script: _receiver_of(script, chain, random)
+        return lambda script: sky_over(script, chain, random)
 
     def _conclusion(self, chain: Chain, script: Script) -> Conclusion:
         return Conclusion(self._scenario, chain, script, self._notes, self._witness)
@@ -173,7 +173,8 @@ class _Run:
         return Result(conclusion.report(run, unmet, wrong), self._story, unmet, measured, tuple(wrong))
 
 
-def _receiver_of(script: Script, chain: Chain, random: Random) -> Receiver:
+def sky_over(script: Script, chain: Chain, random: Random) -> Receiver:
+    """The receiver of this script's tag, wherever its wearer is."""
     receiver = Receiver(chain.utc, script.where, script.receive, random)
     receiver.speed_m_s = lambda: script.path.speed_m_s(chain.now_s())
     return receiver

@@ -159,6 +159,10 @@ class TagNode:
         """The network pages the modem."""
         self._request(bench.RING, self._now_ms(), b"")
 
+    def touch(self) -> None:
+        """Somebody acts on the body itself, or has: its time goes on to now, and it may say something."""
+        self._request(bench.ADVANCE, self._now_ms(), b"")
+
     # The clock's side.
 
     def next_deadline(self) -> float | None:

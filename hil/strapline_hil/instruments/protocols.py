@@ -88,6 +88,13 @@ class Mains(Instrument, Protocol):
     def off(self) -> None: ...
 
 
+class Hand(Instrument, Protocol):
+    """A person at the rig, for what no instrument does."""
+
+    def present_key(self, sealed: bytes) -> None:
+        """The electronic key is held to the tag."""
+
+
 class Sample(NamedTuple):
     """Current drawn over a stretch of time."""
 

@@ -71,9 +71,19 @@ class VirtualBoard:
             measured = self._running().measure()
             return [bytes([bench.MEASURED]) + message[1:9] + json.dumps(measured).encode(), self._done()]
         else:
-            self._go_to(now)
+            self.arrive(now)
             self._stimulate(code, rest)
-            self._settle()
+            return self.answer()
+        return self._answers()
+
+    def arrive(self, now_ms: int) -> None:
+        """Time goes on to here; then somebody else may act on the wiring, and ask for the `answer`."""
+        self._running()
+        self._go_to(now_ms)
+
+    def answer(self) -> list[bytes]:
+        """What the program says to what was done to the wiring."""
+        self._settle()
         return self._answers()
 
     def close(self) -> None:
@@ -155,6 +165,7 @@ class VirtualBoard:
 
     def _advance(self, until: int) -> None:
         circuit = self.wiring.circuit
+        self._settle()
         while not circuit.outputs:
             due = self._due()
             if due > until:

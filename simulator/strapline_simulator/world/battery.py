@@ -31,6 +31,11 @@ def milli_volts(percent: float, temperature_c: float, load_ma: float = _LOAD_MA)
     return round(open_mv - ohm * load_ma)
 
 
+def percent_at(milli_v: int, load_ma: float = _LOAD_MA) -> int:
+    """The charge that a gauge reads from this voltage under load, at 25 °C."""
+    return next((percent for percent in range(101) if milli_volts(percent, 25.0, load_ma) >= milli_v), 100)
+
+
 class Cell:
     """A cell that is drained and charged evenly; `percent` per hour, negative while it is charged."""
 

@@ -1,0 +1,1 @@
+"""`pytest --rig rig.yaml`: a rig in the hands of tests."""

@@ -39,6 +39,10 @@ class RigHandle:
         """Let so much of the rig's time pass."""
         self.session.sleep(for_s)
 
+    def has(self, role: str) -> bool:
+        """Whether the rig has such an instrument."""
+        return self.session.rig.has(role)
+
     def __getattr__(self, role: str) -> Acting:
         return Acting(self.session, self.session.rig.instrument(role))
 

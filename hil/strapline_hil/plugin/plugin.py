@@ -38,7 +38,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     file = item.config.stash.get(FILE, None)
     if not wanted or file is None:
         return
-    lacking = sorted(set(wanted) - {part.driver for part in file.instruments.values()})
+    lacking = sorted(set(wanted) - {part.driver for part in file.instruments.values()} - set(file.instruments))
     if lacking:
         pytest.skip(f"rig {file.rig} has no {', '.join(lacking)}")
 

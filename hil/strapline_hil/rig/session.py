@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple, Self, TypeVar
 
+from strapline_centre.ledger import Entry
 from strapline_hil.rig.body import RigBody
 from strapline_hil.rig.rig import Rig
 from strapline_simulator.assessment import event_name
@@ -36,8 +37,10 @@ class Told(NamedTuple):
     """A record of the tag, as the centre has it."""
 
     code: str
+    t_s: float
+    """When the tag says that it was, seconds since the session's start."""
     at_s: float
-    """When the centre had it, seconds since the session's start."""
+    """When the centre had it."""
     fields: dict[str, Any]
 
 
@@ -103,8 +106,14 @@ class RigSession:
         found = []
         for at_s, entry in self.notes.entries:
             if entry.kind == "event":
-                found.append(Told(event_name(entry.fields["code"]), at_s, dict(entry.fields)))
+                found.append(Told(event_name(entry.fields["code"]), self._stamp_s(entry), at_s, dict(entry.fields)))
         return found
+
+    def _stamp_s(self, entry: Entry) -> float:
+        """A record counts from the start of the tag that it names; its first one is this session's."""
+        fields = entry.fields
+        booted_s = self.chain.tag.boots[(fields["boot"] - 1) & 0xFFFF] - self.chain.clocks.origin_s
+        return float(round(booted_s + fields["uptime_s"] + fields.get("uptime_ms", 0) / 1000, 3))
 
     # The loop.
 

@@ -41,7 +41,7 @@ class PtyFake:
 
     def __init__(self) -> None:
         self.port = ""
-        self.faults = Faults(COMMON_FAULTS | self.own_faults, self._replug)
+        self.faults = Faults(COMMON_FAULTS | self.own_faults, self._faults_changed)
         self._near = self._port_end = -1
         self._waiting = bytearray()
         self._calls: list[tuple[Callable[[], None], Event]] = []
@@ -62,15 +62,20 @@ class PtyFake:
     def plugged_in(self) -> None:
         """The port is there, at the beginning or again: forget half a command."""
 
+    def faults_changed(self) -> None:
+        """A fault came or went: show what follows from it at once."""
+
     def ended(self) -> None:
         """The last thing that happens: give back what the fake has of its own."""
 
     def send(self, data: bytes) -> None:
-        """To the host, and not at once where it does not read; the oldest is lost after 16 MB, and all of it without a cable."""
+        """To the host: at once where it fits, else as it reads; the oldest is lost after 16 MB, and all of it without a cable."""
         if self.faults.strikes("garbled") or not self._speed_fits():
             data = bytes(byte ^ 0x80 for byte in data)
         self._waiting += data
         del self._waiting[: max(0, len(self._waiting) - _MOST_WAITING)]
+        if self._near >= 0:
+            self._give()
 
     def watch(self, descriptor: int, readable: Callable[[], None]) -> None:
         """Call when there is something to read there, too."""
@@ -110,6 +115,7 @@ class PtyFake:
         os.write(self._wake, b"\0")
         if self._thread is not None:
             self._thread.join()
+            self._thread = None
         os.close(self._wake)
         os.close(self._wakened)
         if self._error is not None:
@@ -117,12 +123,16 @@ class PtyFake:
 
     # The cable.
 
-    def _replug(self) -> None:
-        if self._thread is not None and ("gone" in self.faults) == (self._near >= 0):
-            self.call(self._set_cable)
+    def _faults_changed(self) -> None:
+        if self._thread is not None:
+            self.call(self._show_faults)
+
+    def _show_faults(self) -> None:
+        self._set_cable()
+        self.faults_changed()
 
     def _set_cable(self) -> None:
-        if self._near < 0:
+        if self._port_end < 0 or ("gone" not in self.faults and self._near < 0):
             self._plug()
         if "gone" in self.faults:
             self._unplug()
@@ -132,13 +142,13 @@ class PtyFake:
         tty.setraw(port_end)
         os.set_blocking(near, False)
         self._close_port_end()
+        self._waiting.clear()
         self._near, self._port_end = near, port_end
         self.port = os.ttyname(port_end)
         self.plugged_in()
 
     def _unplug(self) -> None:
         """The port's name vanishes; the end of it stays open, so that no other port gets that name."""
-        self._waiting.clear()
         if self._near >= 0:
             os.close(self._near)
             self._near = -1
@@ -189,7 +199,8 @@ class PtyFake:
 
     def _give(self) -> None:
         with suppress(BlockingIOError):
-            del self._waiting[: os.write(self._near, self._waiting[:_PORTION])]
+            while self._waiting:
+                del self._waiting[: os.write(self._near, self._waiting[:_PORTION])]
 
     def _answer_calls(self) -> None:
         os.read(self._wakened, _PORTION)

@@ -1,0 +1,93 @@
+"""Every instrument with what it takes to test it, for the tests that all of them pass."""
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from strapline_hil.instruments.contacts import Contacts
+from strapline_hil.instruments.fakes.lcus import FakeLcus
+from strapline_hil.instruments.fakes.ppk2 import FakePpk2
+from strapline_hil.instruments.fakes.scpi import FakeScpi
+from strapline_hil.instruments.lcus_relay import LcusRelay
+from strapline_hil.instruments.mains import MainsRelay
+from strapline_hil.instruments.ppk2_meter import Ppk2Meter
+from strapline_hil.instruments.scpi_supply import ScpiSupply
+from strapline_hil.instruments.strap import StrapRelay
+
+
+class Kind(NamedTuple):
+    """A fake without arguments, the driver at a port, and something that makes the driver talk."""
+
+    fake: Any
+    driver: Any
+    talk: Any
+    real: str
+    """Its name in STRAPLINE_RIG."""
+
+
+def quick_lcus(port, **options):
+    return LcusRelay(port, **{"timeout_s": 0.1, "settle_s": 0.0, **options})
+
+
+def quick_scpi(port, **options):
+    return ScpiSupply(port, **{"timeout_s": 0.1, "settle_s": 0.0, **options})
+
+
+def quick_ppk2(port, **options):
+    return Ppk2Meter(port, **{"timeout_s": 0.1, "samples_per_s": 1000, "clock": lambda: 0.0, **options})
+
+
+class OnBoard:
+    """What a relay means, with the board that it is on."""
+
+    def __init__(self, port, meaning):
+        self._board = quick_lcus(port, channels=8)
+        self._meaning = meaning(self._board)
+        self.name = self._meaning.name
+        self.check = self._meaning.check
+        self.blind_spots = self._meaning.blind_spots
+
+    def __getattr__(self, name):
+        return getattr(self._meaning, name)
+
+    @property
+    def garbled(self):
+        return self._board.garbled
+
+    def close(self):
+        self._meaning.close()
+        self._board.close()
+
+
+def eight():
+    return FakeLcus(channels=8)
+
+
+KINDS = {
+    "lcus": Kind(FakeLcus, quick_lcus, lambda relays: relays.set(1, True), "lcus"),
+    "scpi": Kind(FakeScpi, quick_scpi, lambda supply: supply.set_mv(3700), "scpi"),
+    "ppk2": Kind(FakePpk2, quick_ppk2, lambda meter: meter.power(on=True), "ppk2"),
+    "strap": Kind(eight, lambda port: OnBoard(port, StrapRelay), lambda strap: strap.cut(), "lcus"),
+    "contacts": Kind(eight, lambda port: OnBoard(port, Contacts), lambda touch: touch.set("button", True), "lcus"),
+    "mains": Kind(
+        eight, lambda port: OnBoard(port, lambda board: MainsRelay(board, 8)), lambda plug: plug.off(), "lcus"
+    ),
+}
+
+
+@pytest.fixture(params=sorted(KINDS))
+def kind(request):
+    return KINDS[request.param]
+
+
+@pytest.fixture
+def fake(kind):
+    with kind.fake() as made:
+        yield made
+
+
+@pytest.fixture
+def driver(kind, fake):
+    made = kind.driver(fake.port)
+    yield made
+    made.close()

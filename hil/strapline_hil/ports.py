@@ -27,6 +27,9 @@ else:
     _EXCLUSIVE, _SHARED = termios.TIOCEXCL, termios.TIOCNXCL
     _PORT_ERRORS = (OSError, ValueError, termios.error)
 
+_IS_EXCLUSIVE = 0x80045440
+"""TIOCGEXCL of Linux, which `termios` does not name."""
+
 _TAKEN = {errno.EBUSY, errno.EAGAIN}
 _GONE = {errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO}
 _POLL_S = 0.001
@@ -39,6 +42,9 @@ class Port:
         self.place = place
         self.timeout_s = timeout_s
         self.line = line
+        if _is_exclusive(line):
+            line.close()
+            raise _taken(str(line.port), place)
         _lock(line)
 
     def write(self, data: bytes) -> None:
@@ -76,6 +82,13 @@ class Port:
         """What came and was not read is of no interest any more."""
         with self._errors():
             self.line.reset_input_buffer()
+
+    def no_sense(self, what: str, mend: str) -> BenchError:
+        """Nothing, or nonsense, came back: the rig's failure, unless another program takes our answers."""
+        others = holders(str(self.line.port))
+        if others:
+            return SurroundingsError(self.place, f"{what}; {others} reads from this port too", f"end {others}")
+        return RigError(self.place, what, mend)
 
     def close(self) -> None:
         """May be called twice."""
@@ -149,8 +162,7 @@ def _has_open(process: Path, device: str) -> bool:
 def _not_opened(port: str, place: str, error: Exception) -> BenchError:
     number = getattr(error, "errno", None)
     if number in _TAKEN:
-        others = holders(port) or "another program"
-        return SurroundingsError(place, f"{others} has this port", f"end {others}")
+        return _taken(port, place)
     if number in {errno.EACCES, errno.EPERM}:
         return SurroundingsError(place, "no permission", "on Linux `sudo usermod -aG dialout $USER`, then log in again")
     if "://" in port:
@@ -158,6 +170,11 @@ def _not_opened(port: str, place: str, error: Exception) -> BenchError:
     if number in _GONE:
         return RigError(place, "no such port", "plug it in; `strapline boards` lists what is on USB")
     return RigError(place, "no serial port", "name a serial port; `strapline boards` lists what is on USB")
+
+
+def _taken(port: str, place: str) -> SurroundingsError:
+    others = holders(port) or "another program"
+    return SurroundingsError(place, f"{others} has this port", f"end {others}")
 
 
 def _no_network_port(port: str, place: str, error: Exception) -> BenchError:
@@ -168,6 +185,14 @@ def _no_network_port(port: str, place: str, error: Exception) -> BenchError:
     return RigError(
         place, "nobody answers there", f"start the server of {port.partition('://')[2]}, or mend the network"
     )
+
+
+def _is_exclusive(line: Serial) -> bool:
+    """Root is not kept out by it, so it asks."""
+    if _EXCLUSIVE is not None:
+        with suppress(*_PORT_ERRORS):
+            return fcntl.ioctl(line.fileno(), _IS_EXCLUSIVE, b"\0\0\0\0") != b"\0\0\0\0"
+    return False
 
 
 def _lock(line: Serial) -> None:

@@ -118,15 +118,14 @@ class LcusRelay:
             answer += self._port.read_waiting(left)
         return answer
 
-    def _no_status(self, heard: bool) -> RigError:
+    def _no_status(self, heard: bool) -> BenchError:
         if heard:
-            return RigError(
-                self._port.place,
+            return self._port.no_sense(
                 f"what it answers is no status of {self.channels} channels",
                 "name the number of channels that it has, or change the cable",
             )
-        return RigError(
-            self._port.place, "no answer", "is this the relay board's port? An LCUS-1 has 1 channel and gives no status"
+        return self._port.no_sense(
+            "no answer", "is this the relay board's port? An LCUS-1 has 1 channel and gives no status"
         )
 
     def _check_channel(self, channel: int) -> None:

@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
 from time import monotonic
-from typing import Literal
-
-from ppk2_api.ppk2_api import PPK2_API, PPK2_Command
+from typing import Literal, Protocol
 
 from strapline_hil.instruments.protocols import Clock, Sample
 from strapline_hil.ports import Port, open_port
@@ -21,8 +19,31 @@ from strapline_hil.verdict import BenchError, RigError
 SAMPLES_PER_S = 100_000
 _TRIES = 3
 _DRAIN_S, _MOST_DRAIN_S = 0.02, 0.25
-_SATURATED = 0x3FFF | 4 << 14
+_TOO_FEW = 8
+"""So few samples say nothing of the line."""
 _MOST_BEHIND_S = 1.0
+
+
+class _Kit(Protocol):
+    """What is asked of `Ppk2Kit`, which is imported where it is needed."""
+
+    def start_measuring(self) -> None: ...
+
+    def stop_measuring(self) -> None: ...
+
+    def use_ampere_meter(self) -> None: ...
+
+    def use_source_meter(self) -> None: ...
+
+    def set_source_voltage(self, milli_v: int, /) -> None: ...
+
+    def toggle_DUT_power(self, state: str, /) -> None: ...  # noqa: N802 - the library's name
+
+    def read_calibration(self) -> bytes | None: ...
+
+    def micro_a(self, word: int) -> float: ...
+
+    def forget(self) -> None: ...
 
 
 class Ppk2Meter:
@@ -48,18 +69,16 @@ class Ppk2Meter:
         """Blocks of samples, and answers, that were none."""
         self.lost = 0
         """Samples that did not come; 64 in a row look like none."""
-        self.saturated = 0
-        """Samples beyond its range of 1 A."""
         self._clock = clock
         self._samples_per_s = samples_per_s
         self._per_block = max(1, round(resolution_s * samples_per_s))
         self._port = open_port(port, timeout_s=timeout_s, place=f"{name} at {port}")
-        self._kit = _Kit(self._port, filters_spikes=samples_per_s == SAMPLES_PER_S)
         self._is_running = False
         self._feeds = mode == "source"
         self._read: list[Sample] = []
         self._forget()
         try:
+            self._kit = _kit(self._port, filters_spikes=samples_per_s == SAMPLES_PER_S)
             self._set_up(milli_v)
         except BaseException:
             self._port.close()
@@ -77,7 +96,7 @@ class Ppk2Meter:
                 self._take(first)
                 return
         self._is_running = False
-        raise RigError(self._port.place, "no samples", "switch it off and on again")
+        raise self._port.no_sense("no samples", "switch it off and on again")
 
     def read(self) -> Sequence[Sample]:
         self._drain()
@@ -144,8 +163,8 @@ class Ppk2Meter:
                 return
             self.garbled += bool(heard)
         if heard:
-            raise RigError(self._port.place, "what answers there is no PPK2, or is garbled", "name another port")
-        raise RigError(self._port.place, "no answer", "is this the PPK2's first port, and its switch on?")
+            raise self._port.no_sense("what answers there is no PPK2, or is garbled", "name another port")
+        raise self._port.no_sense("no answer", "is this the PPK2's first port, and its switch on?")
 
     # Samples.
 
@@ -182,10 +201,10 @@ class Ppk2Meter:
         if self._out_of_step(words):
             self._begin_anew()
             return
-        self._bad_blocks = 0
+        if len(words) > _TOO_FEW:
+            self._bad_blocks = 0
         for word in words:
             self._skip_lost(word >> 18 & 0x3F)
-            self.saturated += word & 0x1FFFF == _SATURATED
             self._add(self._kit.micro_a(word))
 
     def _out_of_step(self, words: Sequence[int]) -> bool:
@@ -203,7 +222,7 @@ class Ppk2Meter:
         self._rest, self._counter = b"", None
         if self._bad_blocks >= _TRIES:
             self._is_running = False
-            raise RigError(self._port.place, "its samples are garbled", "change the USB cable, and use no hub")
+            raise self._port.no_sense("its samples are garbled", "change the USB cable, and use no hub")
         self._t0_s = self._clock() - self._count / self._samples_per_s
         self._kit.start_measuring()
 
@@ -233,39 +252,10 @@ class Ppk2Meter:
             self._sum, self._in_block = 0.0, 0
 
 
-class _Kit(PPK2_API):  # type: ignore[misc]
-    """ppk2-api on a port of ours: it would open its own, swallow what fails there, and take half an answer for a whole one."""
-
-    def __init__(self, port: Port, *, filters_spikes: bool) -> None:
-        super().__init__(None)  # opens nothing
-        self._port = port
-        self._filters_spikes = filters_spikes
-
-    def __del__(self) -> None:
-        """The port is not ours to close."""
-
-    def _write_serial(self, cmd_tuple: tuple[int, ...]) -> None:
-        self._port.write(bytes(cmd_tuple))
-
-    def read_calibration(self) -> bytes | None:
-        """None where it was understood, else what came in its place."""
-        self._write_serial((PPK2_Command.GET_META_DATA,))
-        answer = self._port.read_until(b"END\n")
-        try:
-            text = answer.decode("ascii")
-        except UnicodeDecodeError:
-            return answer
-        if not text.endswith("END\n") or "Calibrated: " not in text or not self._parse_metadata(text):
-            return answer
-        return None
-
-    def micro_a(self, word: int) -> float:
-        if not self._filters_spikes:
-            self.prev_range, self.after_spike = None, 0
-        measured, _ = self._handle_raw_data(word)
-        return float(measured)
-
-    def forget(self) -> None:
-        """The spike filter knows what was before."""
-        self.rolling_avg = self.rolling_avg4 = self.prev_range = None
-        self.after_spike = self.consecutive_range_samples = 0
+def _kit(port: Port, *, filters_spikes: bool) -> _Kit:
+    """Only who has a kit needs its library."""
+    try:
+        from strapline_hil.instruments.ppk2_kit import Ppk2Kit
+    except ImportError:
+        raise RigError(port.place, "ppk2-api is not installed", "pip install ppk2-api") from None
+    return Ppk2Kit(port, filters_spikes=filters_spikes)

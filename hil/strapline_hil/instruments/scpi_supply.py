@@ -164,8 +164,10 @@ class ScpiSupply:
                 heard = heard or answer
                 self.garbled += bool(answer)
         if heard:
-            raise self._error(f"its answer to {question} makes no sense", "change the cable, or correct its speed")
-        raise self._error(f"no answer to {question}", "is it on, in remote mode, and is this its port?")
+            raise self._port.no_sense(
+                f"its answer to {question} makes no sense", "correct its speed, or change the cable"
+            )
+        raise self._port.no_sense(f"no answer to {question}", "is it on, in remote mode, and is this its port?")
 
     def _error(self, what: str, mend: str) -> RigError:
         return RigError(self._port.place, what, mend)

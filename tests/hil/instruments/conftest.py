@@ -4,12 +4,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from strapline_hil.instruments.contacts import Contacts
 from strapline_hil.instruments.fakes.lcus import FakeLcus
 from strapline_hil.instruments.fakes.ppk2 import FakePpk2
 from strapline_hil.instruments.fakes.scpi import FakeScpi
 from strapline_hil.instruments.lcus_relay import LcusRelay
-from strapline_hil.instruments.mains import MainsRelay
 from strapline_hil.instruments.ppk2_meter import Ppk2Meter
 from strapline_hil.instruments.scpi_supply import ScpiSupply
 from strapline_hil.instruments.strap import StrapRelay
@@ -26,15 +24,15 @@ class Kind(NamedTuple):
 
 
 def quick_lcus(port, **options):
-    return LcusRelay(port, **{"timeout_s": 0.1, "settle_s": 0.0, **options})
+    return LcusRelay(port, **{"timeout_s": 0.05, "settle_s": 0.0, **options})
 
 
 def quick_scpi(port, **options):
-    return ScpiSupply(port, **{"timeout_s": 0.1, "settle_s": 0.0, **options})
+    return ScpiSupply(port, **{"timeout_s": 0.05, "settle_s": 0.0, **options})
 
 
 def quick_ppk2(port, **options):
-    return Ppk2Meter(port, **{"timeout_s": 0.1, "samples_per_s": 1000, "clock": lambda: 0.0, **options})
+    return Ppk2Meter(port, **{"timeout_s": 0.05, "samples_per_s": 1000, "clock": lambda: 0.0, **options})
 
 
 class OnBoard:
@@ -68,10 +66,6 @@ KINDS = {
     "scpi": Kind(FakeScpi, quick_scpi, lambda supply: supply.set_mv(3700), "scpi"),
     "ppk2": Kind(FakePpk2, quick_ppk2, lambda meter: meter.power(on=True), "ppk2"),
     "strap": Kind(eight, lambda port: OnBoard(port, StrapRelay), lambda strap: strap.cut(), "lcus"),
-    "contacts": Kind(eight, lambda port: OnBoard(port, Contacts), lambda touch: touch.set("button", True), "lcus"),
-    "mains": Kind(
-        eight, lambda port: OnBoard(port, lambda board: MainsRelay(board, 8)), lambda plug: plug.off(), "lcus"
-    ),
 }
 
 

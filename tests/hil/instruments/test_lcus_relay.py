@@ -9,7 +9,7 @@ from strapline_hil.instruments.fakes.lcus import FakeLcus
 from strapline_hil.instruments.lcus_relay import LcusRelay, command, parse_states
 from strapline_hil.verdict import RigError
 
-QUICK = {"timeout_s": 0.1, "settle_s": 0.0}
+QUICK = {"timeout_s": 0.05, "settle_s": 0.0}
 
 
 def test_the_sellers_own_examples():

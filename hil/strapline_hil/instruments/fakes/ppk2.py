@@ -4,8 +4,6 @@ import math
 import struct
 from collections.abc import Callable
 
-from ppk2_api.ppk2_api import PPK2_Command
-
 from strapline_hil.instruments.fakes.pty_fake import PtyFake
 
 # As a calibrated kit's look: shunt, quadratic gain, gain, offset of the reading, for each range.
@@ -19,11 +17,10 @@ _RANGES = [
 _MOST_MICRO_A = [50, 500, 5_000, 50_000]
 """Where it goes to the next range."""
 _VOLT_PER_STEP = 1.8 / 163840
-_LONG = {
-    PPK2_Command.DEVICE_RUNNING_SET: 2,
-    PPK2_Command.REGULATOR_SET: 3,
-    PPK2_Command.SET_POWER_MODE: 2,
-}
+
+# https://github.com/NordicSemiconductor/pc-nrfconnect-ppk, src/constants: its numbers, and how many bytes each has.
+_AVERAGE_START, _AVERAGE_STOP, _RUNNING_SET, _REGULATOR_SET, _POWER_MODE, _METADATA = 0x06, 0x07, 0x0C, 0x0D, 0x11, 0x19
+_LONG = {_RUNNING_SET: 2, _REGULATOR_SET: 3, _POWER_MODE: 2}
 
 
 class FakePpk2(PtyFake):
@@ -67,23 +64,22 @@ class FakePpk2(PtyFake):
             self._obey(command)
 
     def _obey(self, command: bytes) -> None:
-        match command[0]:
-            case PPK2_Command.GET_META_DATA:
-                self.send(self._calibration())
-            case PPK2_Command.AVERAGE_START:
-                self._runs, self._due = True, 1.0  # its first sample comes at once
-                self._measure(0.0)
-            case PPK2_Command.AVERAGE_STOP:
-                self._runs = False
-            case PPK2_Command.REGULATOR_SET:
-                self._milli_v = (command[1] - 3) * 256 + command[2] - 32 + 800
-                self._tell_power()
-            case PPK2_Command.SET_POWER_MODE:
-                self._mode = command[1]
-                self._tell_power()
-            case PPK2_Command.DEVICE_RUNNING_SET:
-                self._is_on = command[1] == 1
-                self._tell_power()
+        code, values = command[0], command[1:]
+        if code == _METADATA:
+            self.send(self._calibration())
+        elif code == _AVERAGE_START:
+            self._runs, self._due = True, 1.0  # its first sample comes at once
+            self._measure(0.0)
+        elif code == _AVERAGE_STOP:
+            self._runs = False
+        elif code == _REGULATOR_SET:
+            self._milli_v = (values[0] - 3) * 256 + values[1] - 32 + 800
+        elif code == _POWER_MODE:
+            self._mode = values[0]
+        elif code == _RUNNING_SET:
+            self._is_on = values[0] == 1
+        if code in _LONG:
+            self._tell_power()
 
     def _tell_power(self) -> None:
         if self._on_power is not None:

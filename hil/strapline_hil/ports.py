@@ -5,7 +5,7 @@ A port is a path, a USB serial number, or any URL of pyserial (`socket://`, `rfc
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
@@ -66,11 +66,13 @@ class Port:
             self.line.timeout = self.timeout_s if timeout_s is None else timeout_s
             return bytes(self.line.read(size))
 
-    def read_until(self, end: bytes, timeout_s: float | None = None, *, most: int = 4096) -> bytes:
-        """Up to and with `end`; without it where the time is over or `most` bytes have come."""
-        with self._errors():
-            self.line.timeout = self.timeout_s if timeout_s is None else timeout_s
-            return bytes(self.line.read_until(end, most))
+    def read_until(self, done: Callable[[bytes], bool], timeout_s: float | None = None) -> bytes:
+        """What comes until `done` says so of all of it; less where the time is over."""
+        deadline = monotonic() + (self.timeout_s if timeout_s is None else timeout_s)
+        data = b""
+        while not done(data) and (left_s := deadline - monotonic()) > 0:
+            data += self.read_waiting(left_s)
+        return data
 
     def read_waiting(self, timeout_s: float = 0.0) -> bytes:
         """What has come; where nothing has, what comes within the time."""
@@ -82,6 +84,13 @@ class Port:
         """What came and was not read is of no interest any more."""
         with self._errors():
             self.line.reset_input_buffer()
+
+    def settle(self, quiet_s: float = 0.02) -> None:
+        """Forget what comes, too, until nothing does."""
+        deadline = monotonic() + self.timeout_s
+        while self.read_waiting(quiet_s) and monotonic() < deadline:
+            pass
+        self.forget()
 
     def no_sense(self, what: str, mend: str) -> BenchError:
         """Nothing, or nonsense, came back: the rig's failure, unless another program takes our answers."""

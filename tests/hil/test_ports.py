@@ -34,13 +34,16 @@ def test_bytes_both_ways(cable):
         port.drain()
         assert os.read(near, 10) == b"to"
         os.write(near, b"from\nrest")
-        assert port.read_until(b"\n") == b"from\n"
-        assert port.read(2) == b"re"
-        assert port.read_waiting() == b"st"
+        assert port.read(5) == b"from\n"
+        assert port.read_until(lambda data: b"e" in data)[:2] == b"re"
         assert port.read_waiting(0.01) == b""
+        assert port.read_until(lambda data: b"x" in data, 0.01) == b""
         os.write(near, b"old")
         assert port.read(1) == b"o"
         port.forget()
+        assert port.read(1, 0.01) == b""
+        os.write(near, b"still comes")
+        port.settle()
         assert port.read(1, 0.01) == b""
 
 

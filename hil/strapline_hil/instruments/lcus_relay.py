@@ -7,7 +7,7 @@ boards by a byte 00 or 01 for each; an LCUS-1 has no status. None of them tells 
 
 import re
 from contextlib import suppress
-from time import monotonic, sleep
+from time import sleep
 
 from strapline_hil.ports import open_port
 from strapline_hil.verdict import BenchError, RigError
@@ -15,6 +15,7 @@ from strapline_hil.verdict import BenchError, RigError
 BAUDRATE = 9600
 STATUS = b"\xff"
 _TRIES = 3
+_LEGAL = frozenset(b"\x00\x01 CH:ONF0123456789\r\n")
 _LINES = re.compile(rb"(?:CH\d+:(?:ON|OFF))+")
 _LINE = re.compile(rb"CH(\d+):(ON|OFF)")
 
@@ -80,8 +81,8 @@ class LcusRelay:
         if self.channels == 1:
             return {1: self._told.get(1, False)}
         heard = False
-        for _ in range(_TRIES):
-            answer = self._ask()
+        for attempt in range(_TRIES):
+            answer = self._ask(is_first=attempt == 0)
             if (states := parse_states(answer, self.channels)) is not None:
                 return states
             heard = heard or bool(answer)
@@ -108,15 +109,13 @@ class LcusRelay:
         self._told.clear()
         self._port.close()
 
-    def _ask(self) -> bytes:
-        """All of an answer, or what came until the time was over."""
-        self._port.forget()
+    def _ask(self, *, is_first: bool) -> bytes:
+        """All of an answer, or what came until the time was over, or until it could be no answer."""
+        self._port.forget() if is_first else self._port.settle()
         self._port.write(STATUS)
-        deadline = monotonic() + self._port.timeout_s
-        answer = b""
-        while parse_states(answer, self.channels) is None and (left := deadline - monotonic()) > 0:
-            answer += self._port.read_waiting(left)
-        return answer
+        return self._port.read_until(
+            lambda data: bool(set(data) - _LEGAL) or parse_states(data, self.channels) is not None
+        )
 
     def _no_status(self, heard: bool) -> BenchError:
         if heard:

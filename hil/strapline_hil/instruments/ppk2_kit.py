@@ -7,6 +7,8 @@ from ppk2_api.ppk2_api import PPK2_API, PPK2_Command
 
 from strapline_hil.ports import Port
 
+_BEGIN, _END = b"Calibrated: ", b"END\n"
+
 
 class Ppk2Kit(PPK2_API):  # type: ignore[misc]
     """Bytes to a kit and currents from its samples; what to ask when is the meter's."""
@@ -25,14 +27,21 @@ class Ppk2Kit(PPK2_API):  # type: ignore[misc]
     def read_calibration(self) -> bytes | None:
         """None where it was understood, else what came in its place."""
         self._write_serial((PPK2_Command.GET_META_DATA,))
-        answer = self._port.read_until(b"END\n")
-        try:
-            text = answer.decode("ascii")
-        except UnicodeDecodeError:
-            return answer
-        if not text.endswith("END\n") or "Calibrated: " not in text or not self._parse_metadata(text):
-            return answer
-        return None
+        answer = self._port.read_until(lambda data: data.endswith(_END) or not data.isascii())
+        return None if self._understands(answer) else answer
+
+    def stop_whole(self) -> bytes | None:
+        """Stop; what came until then. None where the kit does not confirm it."""
+        self.stop_measuring()
+        self._write_serial((PPK2_Command.GET_META_DATA,))
+        answer = self._port.read_until(lambda data: data.endswith(_END))
+        samples, begin, calibration = answer.rpartition(_BEGIN)
+        return samples if self._understands(begin + calibration) else None
+
+    def _understands(self, answer: bytes) -> bool:
+        if not (answer.startswith(_BEGIN) and answer.endswith(_END) and answer.isascii()):
+            return False
+        return bool(self._parse_metadata(answer.decode()))
 
     def micro_a(self, word: int) -> float:
         if not self._filters_spikes:

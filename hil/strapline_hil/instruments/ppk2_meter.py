@@ -31,6 +31,8 @@ class _Kit(Protocol):
 
     def stop_measuring(self) -> None: ...
 
+    def stop_whole(self) -> bytes | None: ...
+
     def use_ampere_meter(self) -> None: ...
 
     def use_source_meter(self) -> None: ...
@@ -99,16 +101,21 @@ class Ppk2Meter:
         raise self._port.no_sense("no samples", "switch it off and on again")
 
     def read(self) -> Sequence[Sample]:
-        self._drain()
+        if self._is_running:
+            self._drain()
         read, self._read = self._read, []
         return read
 
     def stop(self) -> None:
         """What has come until then is read as ever."""
-        if self._is_running:
-            self._kit.stop_measuring()
-            self._drain()
-            self._is_running = False
+        if not self._is_running:
+            return
+        self._is_running = False
+        self._drain()
+        rest = self._kit.stop_whole()
+        if rest is None:
+            raise self._port.no_sense("it does not stop", "switch it off and on again")
+        self._take(rest)
 
     def power(self, on: bool) -> None:
         """The tag's supply through it, in either mode."""
@@ -156,8 +163,7 @@ class Ppk2Meter:
 
     def _calibration(self) -> None:
         for _ in range(_TRIES):
-            self._port.read_waiting(_DRAIN_S)
-            self._port.forget()
+            self._port.settle(_DRAIN_S)
             heard = self._kit.read_calibration()
             if heard is None:
                 return
@@ -179,15 +185,12 @@ class Ppk2Meter:
 
     def _stop_and_forget(self) -> None:
         self._kit.stop_measuring()
-        self._port.read_waiting(_DRAIN_S)
-        self._port.forget()
+        self._calibration()
         self._kit.forget()
         self._forget()
 
     def _drain(self) -> None:
         """All that has come. A meter that runs never ends, so this does."""
-        if not self._is_running:
-            return
         deadline = monotonic() + _MOST_DRAIN_S
         while monotonic() < deadline and (data := self._port.read_waiting(_DRAIN_S)):
             self._take(data)
@@ -217,8 +220,7 @@ class Ppk2Meter:
         self.garbled += 1
         self._bad_blocks += 1
         self._kit.stop_measuring()
-        self._port.read_waiting(_DRAIN_S)
-        self._port.forget()
+        self._port.settle(_DRAIN_S)
         self._rest, self._counter = b"", None
         if self._bad_blocks >= _TRIES:
             self._is_running = False

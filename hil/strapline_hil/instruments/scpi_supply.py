@@ -154,10 +154,10 @@ class ScpiSupply:
 
     def _ask(self, question: str, read: Callable[[str], Answer]) -> Answer:
         heard = b""
-        for _ in range(_TRIES):
-            self._port.forget()
+        for attempt in range(_TRIES):
+            self._port.forget() if attempt == 0 else self._port.settle()
             self._port.write(question.encode() + b"\n")
-            answer = self._port.read_until(b"\n")
+            answer = self._port.read_until(lambda data: data.endswith(b"\n") or not data.isascii())
             try:
                 return read(_line(answer))
             except (_NoiseError, ValueError):

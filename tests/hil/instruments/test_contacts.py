@@ -18,7 +18,7 @@ def fake():
 
 @pytest.fixture
 def relays(fake):
-    with closing(LcusRelay(fake.port, channels=8, timeout_s=0.05, settle_s=0.0)) as relays:
+    with closing(LcusRelay(fake.port, channels=8, timeout_s=1.0, settle_s=0.0)) as relays:
         yield relays
 
 

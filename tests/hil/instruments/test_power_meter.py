@@ -1,5 +1,7 @@
 """The Power Profiler Kit: its calibration, its samples, the time, and samples that are missing."""
 
+from time import monotonic
+
 import pytest
 
 from instrument_bench import closing, real_port
@@ -27,7 +29,7 @@ def fake(world):
 
 
 def meter_at(fake, world, **options):
-    return Ppk2Meter(fake.port, **{"samples_per_s": 1000, "clock": lambda: world.now_s, "timeout_s": 0.05, **options})
+    return Ppk2Meter(fake.port, **{"samples_per_s": 1000, "clock": lambda: world.now_s, "timeout_s": 1.0, **options})
 
 
 @pytest.fixture
@@ -44,10 +46,9 @@ def pass_time(fake, world, duration_s):
 def read(meter, count):
     """So many samples: a busy machine may hand them over in parts."""
     samples = []
-    while len(samples) < count:
-        before = len(samples)
+    deadline = monotonic() + 20
+    while len(samples) < count and monotonic() < deadline:
         samples += meter.read()
-        assert len(samples) > before
     return samples
 
 

@@ -42,7 +42,7 @@ def fake(loop):
 
 @pytest.fixture
 def strap(fake, loop):
-    with closing(LcusRelay(fake.port, timeout_s=0.05, settle_s=0.0)) as relays:
+    with closing(LcusRelay(fake.port, timeout_s=1.0, settle_s=0.0)) as relays:
         with closing(StrapRelay(relays, sense=loop.ohm, settle_s=0.0)) as strap:
             yield strap
         assert loop.ohm() == 1000, "closed is the state of rest"
@@ -102,7 +102,7 @@ def test_trying_out_goes_through_all_and_leaves_it_as_it_was(strap, loop, fake):
 
 
 def test_without_a_measurement_it_says_what_it_cannot_see(fake):
-    with closing(LcusRelay(fake.port, timeout_s=0.05, settle_s=0.0)) as relays:
+    with closing(LcusRelay(fake.port, timeout_s=1.0, settle_s=0.0)) as relays:
         strap = StrapRelay(relays, channels={"open": 1})
         fake.faults.add("stuck")
         strap.cut()
@@ -111,7 +111,7 @@ def test_without_a_measurement_it_says_what_it_cannot_see(fake):
 
 
 def test_a_rig_that_cannot_open_the_loop_is_refused(fake):
-    with closing(LcusRelay(fake.port, timeout_s=0.05, settle_s=0.0)) as relays:
+    with closing(LcusRelay(fake.port, timeout_s=1.0, settle_s=0.0)) as relays:
         with pytest.raises(RigError, match="cannot open and close"):
             StrapRelay(relays, channels={"bypass": 2})
         assert "no relay channel 9" in StrapRelay(relays, channels={"open": 9}).check()[0]
@@ -119,7 +119,7 @@ def test_a_rig_that_cannot_open_the_loop_is_refused(fake):
 
 def test_a_decade_makes_any_loop(fake):
     ohms = []
-    with closing(LcusRelay(fake.port, timeout_s=0.05, settle_s=0.0)) as relays:
+    with closing(LcusRelay(fake.port, timeout_s=1.0, settle_s=0.0)) as relays:
         strap = StrapDecade(relays, ohms.append, sense=lambda: 1e6 if fake.contacts[1] else ohms[-1], settle_s=0.0)
         strap.set_ohm(480)
         strap.cut()

@@ -10,7 +10,7 @@ from strapline_hil.instruments.fakes.scpi import IDENTITY, FakeScpi
 from strapline_hil.instruments.scpi_supply import ScpiSupply
 from strapline_hil.verdict import RigError
 
-QUICK = {"timeout_s": 0.05, "settle_s": 0.0}
+QUICK = {"timeout_s": 1.0, "settle_s": 0.0}
 
 
 @pytest.fixture

@@ -72,7 +72,8 @@ class FakeLcus(PtyFake):
 
     def _send_status(self) -> None:
         if self._answers == "lines":
-            for channel, on in self.told.items():
-                self.send(f"CH{channel}: {'ON' if on else 'OFF'} \r\n".encode())
+            self.send(
+                "".join(f"CH{channel}: {'ON' if on else 'OFF'} \r\n" for channel, on in self.told.items()).encode()
+            )
         elif self._answers == "bytes":
             self.send(bytes(self.told.values()))

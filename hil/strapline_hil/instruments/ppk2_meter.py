@@ -93,8 +93,8 @@ class Ppk2Meter:
             self._t0_s = self._clock()
             self._kit.start_measuring()
             self._is_running = True
-            first = self._port.read_waiting(self._port.timeout_s)
-            if first:
+            first = self._port.read(4)
+            if len(first) == 4:
                 self._take(first)
                 return
         self._is_running = False
@@ -225,8 +225,9 @@ class Ppk2Meter:
         if self._bad_blocks >= _TRIES:
             self._is_running = False
             raise self._port.no_sense("its samples are garbled", "change the USB cable, and use no hub")
-        self._t0_s = self._clock() - self._count / self._samples_per_s
-        self._kit.start_measuring()
+        if self._is_running:
+            self._t0_s = self._clock() - self._count / self._samples_per_s
+            self._kit.start_measuring()
 
     def _skip_lost(self, counter: int) -> None:
         if self._counter is not None:

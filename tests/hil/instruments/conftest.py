@@ -39,7 +39,7 @@ class OnBoard:
     """What a relay means, with the board that it is on."""
 
     def __init__(self, port, meaning):
-        self._board = quick_lcus(port, channels=8)
+        self._board = quick_lcus(port)
         self._meaning = meaning(self._board)
         self.name = self._meaning.name
         self.check = self._meaning.check

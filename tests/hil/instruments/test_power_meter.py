@@ -100,6 +100,18 @@ def test_when_it_is_stopped_the_rest_is_still_read(meter, fake, world):
     assert meter.read() == []
 
 
+def test_torn_at_its_end_it_ends_all_the_same(meter, fake, world):
+    meter.start()
+    meter.read()
+    fake.faults.add("torn")
+    fake.pass_time(0.1)
+    meter.stop()
+    fake.faults.clear()
+    fake.pass_time(0.1)
+    assert len(meter.read()) < 10
+    assert meter.check() == []
+
+
 def test_it_starts_anew(meter, fake, world):
     meter.start()
     pass_time(fake, world, 0.05)

@@ -14,6 +14,7 @@ from typing import Self
 
 from serial import Serial, SerialException, SerialTimeoutException, serial_for_url
 
+from strapline_hil.board_files import BoardError
 from strapline_hil.boards import serial_port
 from strapline_hil.verdict import BenchError, RigError, SurroundingsError
 
@@ -137,15 +138,26 @@ def open_port(url: str, *, baudrate: int = 115200, timeout_s: float = 1.0, place
 
     No such port, or nobody there: RigError. Another program has it, or we may not: SurroundingsError.
     """
-    port = serial_port(url)
     place = place or url
     if not url:
         raise RigError(place or "a port without a name", "names no port", "write a path, a USB serial number or a URL")
+    port = _named(url, place)
     try:
-        line = serial_for_url(port, baudrate=baudrate, timeout=timeout_s, write_timeout=timeout_s, exclusive=True)
+        line = serial_for_url(port, do_not_open=True, baudrate=baudrate, timeout=timeout_s, exclusive=True)
+        if not port.startswith("rfc2217:"):  # has none, and says so only when it is open
+            line.write_timeout = timeout_s
+        line.open()
     except _PORT_ERRORS as error:
         raise _not_opened(port, place, error) from None
     return Port(line, place, timeout_s)
+
+
+def _named(url: str, place: str) -> str:
+    try:
+        return serial_port(url)
+    except BoardError as error:
+        what, _, mend = str(error).removeprefix(f"{url}: ").partition("; ")
+        raise RigError(place, what, mend) from None
 
 
 def holders(device: str) -> str:

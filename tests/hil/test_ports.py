@@ -8,9 +8,11 @@ import socket
 import subprocess
 import sys
 import termios
+import threading
 
 import pytest
 import serial
+from serial.rfc2217 import PortManager
 from serial.tools.list_ports_common import ListPortInfo
 
 from strapline_hil import boards
@@ -62,6 +64,54 @@ def test_a_loop_and_a_socket_are_ports_too():
         far.close()
         with pytest.raises(RigError, match="has gone"):
             port.read(1)
+
+
+class NetworkPort:
+    """A server of RFC 2217 in front of a line that gives back what it gets."""
+
+    def __init__(self):
+        self._line = serial.serial_for_url("loop://")
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"rfc2217://127.0.0.1:{self._server.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+
+    def write(self, data):
+        """What the manager says by itself."""
+        self._far.sendall(data)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._thread.join()
+        self._server.close()
+        self._line.close()
+
+    def _serve(self):
+        self._far, _ = self._server.accept()
+        with self._far:
+            manager = PortManager(self._line, self)
+            while data := self._far.recv(1024):
+                self._line.write(b"".join(manager.filter(data)))
+                self._far.sendall(b"".join(manager.escape(self._line.read(self._line.in_waiting))))
+
+
+@pytest.mark.filterwarnings("ignore:set.* is deprecated:DeprecationWarning")  # pyserial's own
+def test_a_port_on_the_network_with_its_speed():
+    with NetworkPort() as server, open_port(server.url, baudrate=9600, timeout_s=5) as port:
+        port.write(b"\xa0\xff\x00")
+        port.drain()
+        assert port.read(3) == b"\xa0\xff\x00"
+
+
+def test_a_usb_board_with_several_ports_is_asked_which(cable, monkeypatch):
+    made = [ListPortInfo(f"{cable[1]}{name}") for name in ("a", "b")]
+    for number, port in enumerate(made):
+        port.vid, port.pid, port.serial_number, port.location = 0x1915, 0xC00A, "D7C1E6A4", f"1-2:1.{number}"
+    monkeypatch.setattr(boards, "comports", lambda: made)
+    with pytest.raises(RigError, match="power meter: this board has several ports; name one: /dev/pts"):
+        open_port("D7C1E6A4", place="power meter")
 
 
 def test_nobody_at_the_other_end_of_a_socket():

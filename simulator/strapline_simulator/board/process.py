@@ -150,6 +150,8 @@ class Processor:
                 circuit.uarts[payload[0]].receive(payload[1:])
         elif code == "p":
             circuit.write_pin(payload[0], payload[1])
+        elif code == "q":  # a duty, of which the wiring knows whether there is one
+            circuit.write_pin(payload[0], int(any(payload[1:])))
         elif code == "i":
             circuit.arm(payload[0], payload[1])
         elif code == "f":

@@ -93,19 +93,29 @@ class Receiver:
         return self._error
 
     def _sentences(self, has_fix: bool, now: float) -> bytes:
-        moment = self._utc().astimezone(UTC)
-        clock, date = moment.strftime("%H%M%S.%f")[:9], moment.strftime("%d%m%y")
         if not has_fix:
-            return _sentence(f"GNRMC,{clock},V,,,,,,,{date},,,N") + _sentence(f"GNGGA,{clock},,,,,0,00,99.99,,,,,,")
+            return sentences(self._utc(), None)
         here = self._where()
         north, east = self._drift(now)
-        lat = _angle(here.lat_deg + north * _METRE_DEG, 2, "NS")
-        lon = _angle(here.lon_deg + east * _METRE_DEG / math.cos(math.radians(here.lat_deg)), 3, "EW")
-        hdop = SKIES[self.sky].hdop * (1 + self._random.random() / 2)
-        knots = self.speed_m_s() * 3600 / 1852
-        return _sentence(f"GNRMC,{clock},A,{lat},{lon},{knots:.1f},,{date},,,A") + _sentence(
-            f"GNGGA,{clock},{lat},{lon},1,11,{hdop:.2f},22.0,M,44.0,M,,"
+        told = Point(
+            here.lat_deg + north * _METRE_DEG,
+            here.lon_deg + east * _METRE_DEG / math.cos(math.radians(here.lat_deg)),
         )
+        hdop = SKIES[self.sky].hdop * (1 + self._random.random() / 2)
+        return sentences(self._utc(), told, speed_m_s=self.speed_m_s(), hdop=hdop)
+
+
+def sentences(moment: datetime, where: Point | None, *, speed_m_s: float = 0.0, hdop: float = 99.99) -> bytes:
+    """What a receiver says once a second: RMC and GGA. Without a place it has no fix."""
+    moment = moment.astimezone(UTC)
+    clock, date = moment.strftime("%H%M%S.%f")[:9], moment.strftime("%d%m%y")
+    if where is None:
+        return _sentence(f"GNRMC,{clock},V,,,,,,,{date},,,N") + _sentence(f"GNGGA,{clock},,,,,0,00,99.99,,,,,,")
+    lat, lon = _angle(where.lat_deg, 2, "NS"), _angle(where.lon_deg, 3, "EW")
+    knots = speed_m_s * 3600 / 1852
+    return _sentence(f"GNRMC,{clock},A,{lat},{lon},{knots:.1f},,{date},,,A") + _sentence(
+        f"GNGGA,{clock},{lat},{lon},1,11,{hdop:.2f},22.0,M,44.0,M,,"
+    )
 
 
 class LogReceiver:

@@ -135,7 +135,7 @@ class PWM:
         self.duty_u16(duty_u16)
 
     def duty_u16(self, duty):
-        silicon.ask(0x70, bytes((self._ident, 1 if duty else 0)))
+        silicon.ask(0x71, bytes((self._ident,)) + pack("<H", duty))
 
     def deinit(self):
         self.duty_u16(0)

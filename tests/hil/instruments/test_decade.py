@@ -1,0 +1,75 @@
+"""A strap loop of any resistance, made of a bench board's relays and measured by its ADC."""
+
+import math
+
+import pytest
+
+from strapline_hil.instruments.bench_board import BenchBoard
+from strapline_hil.instruments.bench_wiring import PICO
+from strapline_hil.instruments.decade import StrapDecade
+from strapline_hil.instruments.fakes.bench_board import FakeBenchBoard
+from strapline_hil.verdict import RigError
+
+pytestmark = pytest.mark.usefixtures("no_leaked_threads")
+
+STEPS = {2: 100, 3: 220, 4: 470, 5: 1000, 6: 2200}
+
+
+@pytest.fixture
+def bench():
+    def ohm():
+        return None if fake.relay(1) else 100 + sum(step for channel, step in STEPS.items() if fake.relay(channel))
+
+    with FakeBenchBoard(ohm={"strap": ohm}) as fake:
+        board = BenchBoard(fake.port, PICO)
+        decade = StrapDecade(board, open_channel=1, steps=STEPS, base_ohm=100, sense=lambda: board.ohm("strap"))
+        yield fake, board, decade
+        decade.close()
+        board.close()
+
+
+@pytest.mark.parametrize("ohm", [180, 330, 1000, 1800, 2500, 4000])
+def test_any_resistance_is_made_and_measured(bench, ohm):
+    _fake, board, decade = bench
+    decade.set_ohm(ohm)
+    assert board.ohm("strap") == pytest.approx(ohm, rel=0.11)
+    assert decade.check() == []
+
+
+def test_cut_and_mended_it_has_the_resistance_of_before(bench):
+    _fake, board, decade = bench
+    decade.set_ohm(2500)
+    before = board.ohm("strap")
+    decade.cut()
+    assert board.ohm("strap") == math.inf
+    decade.mend()
+    assert board.ohm("strap") == before
+
+
+def test_a_resistance_set_while_it_is_open_is_there_when_it_closes(bench):
+    _fake, board, decade = bench
+    decade.cut()
+    decade.set_ohm(330)
+    assert board.ohm("strap") == math.inf
+    decade.mend()
+    assert board.ohm("strap") == pytest.approx(330, rel=0.11)
+
+
+def test_what_it_cannot_make_is_told_with_what_it_can(bench):
+    with pytest.raises(RigError, match=r"cannot make 9000 Ω \(from 100 to 4090 Ω\)"):
+        bench[2].set_ohm(9000)
+
+
+def test_a_wire_that_is_off_is_found_by_the_measurement(bench):
+    fake, _board, decade = bench
+    fake._ohm["strap"] = lambda: None
+    with pytest.raises(RigError, match=r"should be .* and measures inf"):
+        decade.set_ohm(330)
+    assert len(decade.check()) == 1
+
+
+def test_a_stuck_relay_is_found(bench):
+    fake, _board, decade = bench
+    fake.faults.add("stuck")
+    with pytest.raises(RigError, match="relay 1 was switched on and its pin is off"):
+        decade.cut()

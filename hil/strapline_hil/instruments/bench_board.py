@@ -11,7 +11,7 @@ from serial import Serial
 
 from strapline_hil.board_files import BoardError
 from strapline_hil.boards import serial_port
-from strapline_hil.instruments.bench_line import ANSWER_LIMIT_S, BenchLine, RefusedError
+from strapline_hil.instruments.bench_line import ANSWER_LIMIT_S, REPEATS, BenchLine, RefusedError
 from strapline_hil.instruments.bench_wiring import BenchWiring
 from strapline_hil.ports import open_port
 from strapline_hil.repl_board import repl_board
@@ -28,8 +28,8 @@ _FULL_SCALE = 65_535
 _OPEN_RATIO = 0.998
 """Of a 12-bit ADC's noise: five hundred times the divider's resistor."""
 
-_BEGIN_LIMIT_S = 5.0
-_CTRL_C, _PROMPT, _END_LIMIT_S = b"\r\x03", b"\x04\x04>", 2.0
+_BEGIN_LIMIT_S = 3.0
+_CTRL_C, _PROMPT = b"\r\x03", b"\x04\x04>"
 _COLDEST, _HOTTEST = -1000, 6000
 
 
@@ -46,6 +46,7 @@ class BenchBoard:
         wiring: BenchWiring,
         *,
         watchdog_s: float = WATCHDOG_S,
+        answer_limit_s: float = ANSWER_LIMIT_S,
         name: str = "bench board",
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -53,10 +54,11 @@ class BenchBoard:
         self.name = name
         self.wiring = wiring
         self.place = f"{name} at {port}"
+        self._answer_limit_s = answer_limit_s
         self._stack = ExitStack()
         try:
             self._line = self._begin(serial_port(port), watchdog_s, clock)
-            self.identity = self._hello()
+            self.identity = self._hello(_BEGIN_LIMIT_S)
         except BaseException:
             self._stack.close()
             raise
@@ -158,6 +160,9 @@ class BenchBoard:
             return [str(error)]
         return findings
 
+    def blind_spots(self) -> list[str]:
+        return [f"{self.name}: it reads its pins back, and not what hangs on them"]
+
     def close(self) -> None:
         """Outputs safe, the board back at its prompt."""
         self._stack.close()
@@ -188,18 +193,18 @@ class BenchBoard:
         self._stack.callback(self._end, serial)
         return BenchLine(self.place, serial, clock)
 
-    def _hello(self) -> str:
-        name, version, *rest = self._ask("hello", _BEGIN_LIMIT_S).split(" ")
+    def _hello(self, longer_s: float = 0.0) -> str:
+        name, version, *rest = self._ask("hello", longer_s).split(" ")
         if (name, version) != (PROGRAM_NAME, PROGRAM_VERSION) or len(rest) != 3:
             raise RigError(self.place, "what answers is no bench board", "press its reset button and begin again")
         return f"MicroPython on {rest[0]}, id {rest[1]}"
 
     def _end(self, serial: Serial) -> None:
         with suppress(OSError, BenchError):  # a board that has gone cannot be left any better
-            self._ask("safe")
+            self._ask("safe", repeats=1)
         with suppress(OSError):
             serial.write(_CTRL_C)
-            serial.timeout = _END_LIMIT_S
+            serial.timeout = self._answer_limit_s
             serial.read_until(_PROMPT)
 
     def _no_board(self, error: BoardError) -> RigError:
@@ -207,9 +212,9 @@ class BenchBoard:
         mend = mend or "put MicroPython on it, and press its reset button"
         return RigError(self.place, what.partition(": ")[2] or what, mend)
 
-    def _ask(self, words: str, longer_s: float = 0.0) -> str:
+    def _ask(self, words: str, longer_s: float = 0.0, repeats: int = REPEATS) -> str:
         try:
-            return self._line.ask(words, ANSWER_LIMIT_S + longer_s)
+            return self._line.ask(words, self._answer_limit_s + longer_s, repeats)
         except RefusedError as refused:
             raise RigError(
                 self.place, f"the bench board refuses `{words[:40]}` ({refused})", "look at its wiring in the rig file"

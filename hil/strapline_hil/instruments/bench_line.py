@@ -8,7 +8,10 @@ from strapline_hil.verdict import RigError, SurroundingsError
 from strapline_wire.link import crc16
 
 REPEATS = 3
-ANSWER_LIMIT_S = 2.0
+ANSWER_LIMIT_S = 1.0
+_QUIET_S = 0.1
+"""Half a line, and then nothing for so long: its end was lost."""
+
 _LONGEST_WORDS = 2000
 _REPL_ENDS = b"\x04"
 
@@ -37,7 +40,7 @@ def frame(content: str) -> bytes:
 
 def unframe(line: bytes) -> str | None:
     """What a line says, or None where noise has been at it."""
-    said, _, crc = line.strip().rpartition(b" ")
+    said, _, crc = line.strip(b"\r\n").rpartition(b" ")
     return said.decode("ascii") if crc == b"%04x" % crc16(said) and said.isascii() else None
 
 
@@ -54,12 +57,12 @@ class BenchLine:
         self.garbled = 0
         serial.timeout = 0.02
 
-    def ask(self, words: str, limit_s: float = ANSWER_LIMIT_S) -> str:
-        """What the board says behind `ok`. Repeated up to three times; the board does it once. `RefusedError`: it says no."""
+    def ask(self, words: str, limit_s: float = ANSWER_LIMIT_S, repeats: int = REPEATS) -> str:
+        """What the board says behind `ok`. What is repeated the board does once. `RefusedError`: it says no."""
         self._number += 1
         self._strays = b""
         was_garbled = False
-        for _ in range(1 + REPEATS):
+        for _ in range(1 + repeats):
             answer = self._once(words, limit_s)
             if answer:
                 return self._understood(answer)
@@ -75,26 +78,35 @@ class BenchLine:
             raise RigError(self._place, "the bench board has gone", "plug it in again, and look at its cable") from None
 
     def _answer(self, limit_s: float) -> str | None:
-        deadline = self._clock() + limit_s
-        while self._clock() < deadline:
-            self._held += self._serial.read(max(1, self._serial.in_waiting))
+        now = self._clock()
+        deadline, came = now + limit_s, now
+        while now < deadline and not (self._held and now > came + _QUIET_S):
+            if data := self._serial.read(max(1, self._serial.in_waiting)):
+                self._held, came = self._held + data, self._clock()
             while b"\n" in self._held:
                 line, _, self._held = self._held.partition(b"\n")
-                said = unframe(line)
-                if said is None and line.strip():
-                    self._stray(line)
-                    if _REPL_ENDS not in self._strays:
-                        return ""
-                elif said == "0 bad":
-                    self.garbled += 1
-                    return ""
-                elif said is not None and said.partition(" ")[0] == str(self._number):
-                    return said.partition(" ")[2]
-        if self._held:
-            self._stray(self._held)
-            self._held = b""
+                if (answer := self._read(line)) is not None:
+                    return answer
+            now = self._clock()
+        if not self._held:
+            return None
+        self._stray(self._held)
+        self._held = b""
+        return ""
+
+    def _read(self, line: bytes) -> str | None:
+        """The answer in a line; empty where it was spoilt, None where it is of no interest."""
+        said = unframe(line)
+        if said == "0 bad":
+            self.garbled += 1
             return ""
-        return None
+        if said is not None:
+            number, _, answer = said.partition(" ")
+            return answer if number == str(self._number) else None
+        if not line.strip():
+            return None
+        self._stray(line)
+        return None if _REPL_ENDS in self._strays else ""
 
     def _stray(self, line: bytes) -> None:
         self.garbled += 1
@@ -120,7 +132,5 @@ class BenchLine:
                 self._place, f"the bench board's program has ended ({last})", "press its reset button and begin again"
             )
         if was_garbled:
-            return RigError(
-                self._place, f"garbled answers, {1 + REPEATS} in a row", "look at the cable, and what disturbs it"
-            )
-        return RigError(self._place, "the bench board does not answer", "press its reset button, or plug it in again")
+            return RigError(self._place, "garbled answers, several in a row", "look at the cable, and what disturbs it")
+        return RigError(self._place, "no answer from the bench board", "press its reset button, or plug it in again")

@@ -17,7 +17,6 @@ BAUDRATE = 9600
 REPEATS = 3
 _PORTION = 256
 _BITS_A_BYTE = 10
-_SLACK_S = 0.5
 _CHECK = b"$GNTXT,01,01,02,STRAPLINE*67\r\n"
 _HDOP = 0.8
 
@@ -96,15 +95,17 @@ class GnssInjector:
         *,
         loopback: bool = False,
         baudrate: int = BAUDRATE,
+        slack_s: float = 0.5,
         name: str = "GNSS injector",
         clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], object] = sleep,
     ) -> None:
-        """`baudrate`: the UART's, for how long to wait."""
+        """`baudrate`: the UART's, for how long to wait; `slack_s` is what USB and host may take beside it."""
         self.name = name
         self.garbled = 0
         self._uart = uart
         self._loopback = loopback
+        self._slack_s = slack_s
         self._byte_s = _BITS_A_BYTE / baudrate
         self._clock, self._sleep = clock, sleep
 
@@ -141,7 +142,7 @@ class GnssInjector:
 
     def blind_spots(self) -> list[str]:
         if self._loopback:
-            return []
+            return [f"{self.name}: a baud rate that is not the tag's looks like a deaf tag"]
         return [f"{self.name}: without loop-back nobody hears what it says; a loose wire looks like a deaf tag"]
 
     def close(self) -> None:
@@ -152,7 +153,7 @@ class GnssInjector:
         heard = b""
         for _ in range(1 + REPEATS):
             self._uart.write(portion)
-            heard = self._uart.read(len(portion), len(portion) * self._byte_s + _SLACK_S)
+            heard = self._uart.read(len(portion), len(portion) * self._byte_s + self._slack_s)
             if heard == portion:
                 return
             self.garbled += 1

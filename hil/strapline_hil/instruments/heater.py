@@ -62,6 +62,11 @@ class Heater:
             if not _COLDEST < centi_c < _HOTTEST
         ]
 
+    def blind_spots(self) -> list[str]:
+        return [
+            f"{self.name}: it measures its own sensors; a tag that does not lie on them looks like one that does not notice"
+        ]
+
     def close(self) -> None:
         """Off; the board's own end does the same, for what it still reaches."""
         with suppress(BenchError):  # it is the end, and the board has gone

@@ -1,12 +1,17 @@
 """Every instrument with what it takes to test it, for the tests that all of them pass."""
 
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import pytest
 
+from strapline_hil.instruments.bench_board import BenchBoard
+from strapline_hil.instruments.bench_wiring import PICO
+from strapline_hil.instruments.fakes.bench_board import FakeBenchBoard
 from strapline_hil.instruments.fakes.lcus import FakeLcus
 from strapline_hil.instruments.fakes.ppk2 import FakePpk2
 from strapline_hil.instruments.fakes.scpi import FakeScpi
+from strapline_hil.instruments.heater import Heater
 from strapline_hil.instruments.lcus_relay import LcusRelay
 from strapline_hil.instruments.ppk2_meter import Ppk2Meter
 from strapline_hil.instruments.scpi_supply import ScpiSupply
@@ -57,6 +62,21 @@ class OnBoard:
         self._board.close()
 
 
+def quick_bench_board(port):
+    with patch("strapline_hil.repl_board.PATIENCE_S", 1.0):  # for the REPL of a board that says nothing
+        return BenchBoard(port, PICO, answer_limit_s=0.2)
+
+
+class OnBenchBoard(OnBoard):
+    """The same for what a bench board does."""
+
+    def __init__(self, port, meaning):
+        self._board = quick_bench_board(port)
+        self._meaning = meaning(self._board)
+        self.name, self.check = self._meaning.name, self._meaning.check
+        self.blind_spots = self._meaning.blind_spots
+
+
 def eight():
     return FakeLcus(channels=8)
 
@@ -66,6 +86,13 @@ KINDS = {
     "scpi": Kind(FakeScpi, quick_scpi, lambda supply: supply.set_mv(3700), "scpi"),
     "ppk2": Kind(FakePpk2, quick_ppk2, lambda meter: meter.power(on=True), "ppk2"),
     "strap": Kind(eight, lambda port: OnBoard(port, StrapRelay), lambda strap: strap.cut(), "lcus"),
+    "bench-board": Kind(FakeBenchBoard, quick_bench_board, lambda board: board.set(1, True), "bench-board"),
+    "heater": Kind(
+        FakeBenchBoard,
+        lambda port: OnBenchBoard(port, Heater),
+        lambda heater: heater.set(3300, 2200),
+        "bench-board",
+    ),
 }
 
 

@@ -85,7 +85,6 @@ def test_a_slow_heater_is_waited_for(warmed, monkeypatch):
         Heater(board, clock=time, sleep=time.sleep).set(3300, 2200)
         board.close()
     assert 60 < time.now < 600
-    assert abs(warmed["skin"] - 3300) > SETTLED_CENTI_K  # and was off again at the end
 
 
 def test_a_heater_whose_sensor_is_out_is_switched_off_and_told(board, fake, warmed):

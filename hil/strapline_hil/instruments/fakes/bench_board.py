@@ -78,6 +78,7 @@ class FakeBenchBoard(PtyFake):
         self._folder = Path()
         self._process: subprocess.Popen[bytes] | None = None
         self._held = b""
+        self._is_spoken_to = False
         self._duty_pins, self._channels = self._pins()
 
     def relay(self, channel: int) -> bool:
@@ -126,6 +127,7 @@ class FakeBenchBoard(PtyFake):
         for descriptor in (shell, answers_there, requests_there):
             os.close(descriptor)
         self._held = b""
+        self._is_spoken_to = False
         self.watch(self._far, self._from_board)
         self.watch(self._requests, self._from_silicon)
 
@@ -160,14 +162,18 @@ class FakeBenchBoard(PtyFake):
     # The wire.
 
     def received(self, data: bytes) -> None:
+        self._is_spoken_to = True
         with suppress(OSError):
             os.write(self._far, data)
 
     def _from_board(self) -> None:
         try:
-            self.send(os.read(self._far, 4096))
+            data = os.read(self._far, 4096)
         except OSError:  # the interpreter has ended
             self.unwatch(self._far)
+            return
+        if self._is_spoken_to:  # what a board says before, as its greeting, USB does not keep
+            self.send(data)
 
     # The pins.
 

@@ -22,7 +22,7 @@ PROGRAM_NAME, PROGRAM_VERSION = "strapline-bench", "1"
 _PORTION = 1200
 """Bytes of samples in a line."""
 
-_UART_PORTION = 256
+_UART_PORTION, _UART_LIMIT_S = 256, 1.0
 _NOT_SENT = "#", "from bench_parts import"
 _FULL_SCALE = 65_535
 _OPEN_RATIO = 0.998
@@ -140,7 +140,7 @@ class BenchBoard:
     def uart_write(self, data: bytes) -> None:
         """Returns when the bytes are on the wire."""
         for at in range(0, len(data), _UART_PORTION):
-            self._ask(f"uart {data[at : at + _UART_PORTION].hex()}")
+            self._ask(f"uart {data[at : at + _UART_PORTION].hex()}", _UART_LIMIT_S)
 
     def uart_read(self) -> bytes:
         """What came since the last time."""

@@ -54,11 +54,14 @@ class BenchLine:
         self._number = 0
         self._held = b""
         self._strays = b""
+        self._has_ended = False
         self.garbled = 0
         serial.timeout = 0.02
 
     def ask(self, words: str, limit_s: float = ANSWER_LIMIT_S, repeats: int = REPEATS) -> str:
         """What the board says behind `ok`. What is repeated the board does once. `RefusedError`: it says no."""
+        if self._has_ended:
+            raise self._ended()
         self._number += 1
         self._strays = b""
         was_garbled = False
@@ -87,6 +90,10 @@ class BenchLine:
                 line, _, self._held = self._held.partition(b"\n")
                 if (answer := self._read(line)) is not None:
                     return answer
+            if self._held.endswith(_REPL_ENDS + b">"):
+                self._stray(self._held)
+                self._has_ended = True
+                raise self._ended()
             now = self._clock()
         if not self._held:
             return None
@@ -106,7 +113,7 @@ class BenchLine:
         if not line.strip():
             return None
         self._stray(line)
-        return None if _REPL_ENDS in self._strays else ""
+        return None if _REPL_ENDS in self._strays else ""  # behind the program's end come its last words
 
     def _stray(self, line: bytes) -> None:
         self.garbled += 1
@@ -124,13 +131,16 @@ class BenchLine:
             )
         raise RefusedError(rest)
 
+    def _ended(self) -> RigError:
+        words = [line.strip() for line in self._strays.strip(b"\x04> \r\n").splitlines() if line.strip()]
+        last = words[-1].decode("ascii", "replace") if words else "it said nothing"
+        return RigError(
+            self._place,
+            f"the bench board's program has ended ({last})",
+            "press its reset button; where it refuses a pin, mend its wiring",
+        )
+
     def _silent(self, was_garbled: bool) -> RigError:
-        if _REPL_ENDS in self._strays or b"Traceback" in self._strays:
-            words = [line.strip() for line in self._strays.strip(b"\x04> \r\n").splitlines() if line.strip()]
-            last = words[-1].decode("ascii", "replace") if words else "it said nothing"
-            return RigError(
-                self._place, f"the bench board's program has ended ({last})", "press its reset button and begin again"
-            )
         if was_garbled:
             return RigError(self._place, "garbled answers, several in a row", "look at the cable, and what disturbs it")
         return RigError(self._place, "no answer from the bench board", "press its reset button, or plug it in again")

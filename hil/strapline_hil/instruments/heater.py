@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from time import monotonic, sleep
+from time import sleep
 
 from strapline_hil.instruments.bench_board import BenchBoard
 from strapline_hil.verdict import BenchError, RigError
@@ -24,7 +24,6 @@ class Heater:
         name: str = "heater",
         limit_s: float = LIMIT_S,
         look_every_s: float = 1.0,
-        clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], object] = sleep,
     ) -> None:
         """`skin` and `ambient`: the board's heaters by their names in its wiring."""
@@ -32,15 +31,15 @@ class Heater:
         self._board = board
         self._names = skin, ambient
         self._limit_s, self._look_every_s = limit_s, look_every_s
-        self._clock, self._sleep = clock, sleep
+        self._sleep = sleep
 
     def set(self, skin_centi_c: int, ambient_centi_c: int) -> None:
         targets = dict(zip(self._names, (skin_centi_c, ambient_centi_c), strict=True))
         for heater, target in targets.items():
             self._board.warm(heater, target)
-        deadline = self._clock() + self._limit_s
+        looks = round(self._limit_s / self._look_every_s)
         for heater, target in targets.items():
-            self._wait(heater, target, deadline)
+            looks = self._wait(heater, target, looks)
 
     def measured(self) -> tuple[int, int]:
         """Skin and ambient, in 0.01 °C."""
@@ -72,12 +71,15 @@ class Heater:
         with suppress(BenchError):  # it is the end, and the board has gone
             self.off()
 
-    def _wait(self, heater: str, target: int, deadline: float) -> None:
+    def _wait(self, heater: str, target: int, looks: int) -> int:
+        """Until it is measured there; gives how many looks are left."""
         while abs((measured := self._board.temperature(heater)) - target) > SETTLED_CENTI_K:
-            if self._clock() >= deadline:
+            if looks <= 0:
                 raise RigError(
                     self.name,
                     f"{heater} was set to {target / 100:.1f} °C and is at {measured / 100:.1f} after {self._limit_s:g} s",
                     "look at the heater's wires and supply, and whether its sensor lies on it",
                 )
             self._sleep(self._look_every_s)
+            looks -= 1
+        return looks

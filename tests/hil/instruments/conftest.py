@@ -63,8 +63,8 @@ class OnBoard:
 
 
 def quick_bench_board(port):
-    with patch("strapline_hil.repl_board.PATIENCE_S", 1.0):  # for the REPL of a board that says nothing
-        return BenchBoard(port, PICO, answer_limit_s=0.2)
+    with patch("strapline_hil.repl_board.PATIENCE_S", 2.5):  # for the REPL of a board that says nothing
+        return BenchBoard(port, PICO, answer_limit_s=0.5)
 
 
 class OnBenchBoard(OnBoard):

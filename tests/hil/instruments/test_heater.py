@@ -69,7 +69,7 @@ def test_both_are_measured_there_when_it_returns(board, warmed, skin, ambient):
 def test_a_heater_without_current_is_the_rigs_in_bounded_time(board, fake):
     time = Time()
     fake.faults.add("cold")
-    heater = Heater(board, limit_s=30, clock=time, sleep=time.sleep)
+    heater = Heater(board, limit_s=30, sleep=time.sleep)
     with pytest.raises(RigError, match=r"skin was set to 33.0 °C and is at 2\d\.\d after 30 s"):
         heater.set(3300, 2200)
     assert time.slept == 30
@@ -82,7 +82,7 @@ def test_a_slow_heater_is_waited_for(warmed, monkeypatch):
             monkeypatch.setattr(plant, "_clock", time)
             plant._since = 0.0
         board = BenchBoard(fake.port, PICO)
-        Heater(board, clock=time, sleep=time.sleep).set(3300, 2200)
+        Heater(board, sleep=time.sleep).set(3300, 2200)
         board.close()
     assert 60 < time.now < 600
 

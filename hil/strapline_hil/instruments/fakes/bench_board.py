@@ -37,7 +37,7 @@ def _nothing(*_: object) -> None:
 class FakeBenchBoard(PtyFake):
     """Faults: `stuck` (no relay pin follows), `cold` (no heater heats), `sensor out` (nobody answers on the bus), `loop cut`.
 
-    With `loop cut` the UART hears nothing back. `gone` takes its power too: it comes back with an empty memory and its outputs off.
+    With `loop cut` the UART hears nothing back. `gone` takes its power too: its outputs fall, and it comes back with an empty memory.
     """
 
     own_faults = frozenset({"stuck", "cold", "sensor out", "loop cut"})
@@ -57,6 +57,7 @@ class FakeBenchBoard(PtyFake):
         tau_s: float = 0.0,
         has_pwm_shaker: bool = False,
         loopback: bool = True,
+        heap: str = HEAP,
     ) -> None:
         """`on_motion(rate_hz, vectors)`, empty for rest; `on_axis(0 to 2, duty)`; `on_heat(heater, centi_c)`.
 
@@ -67,7 +68,7 @@ class FakeBenchBoard(PtyFake):
         self._on_relay, self._on_motion, self._on_axis = on_relay, on_motion, on_axis
         self._on_motor, self._on_bytes, self._pass_time = on_motor, on_bytes, pass_time
         self._ohm = dict(ohm or {})
-        self._has_pwm_shaker, self._loopback = has_pwm_shaker, loopback
+        self._has_pwm_shaker, self._loopback, self._heap = has_pwm_shaker, loopback, heap
         self._plants = {
             name: Plant(heater, lambda centi_c, name=name: on_heat(name, centi_c), tau_s)  # type: ignore[misc]
             for name, heater in wiring.heaters.items()
@@ -92,7 +93,6 @@ class FakeBenchBoard(PtyFake):
         self._folder = Path(tempfile.mkdtemp(prefix="strapline-bench-board-"))
         try:
             self._fill()
-            self._start()
             return super().__enter__()
         except BaseException:
             self.ended()
@@ -115,7 +115,7 @@ class FakeBenchBoard(PtyFake):
         answers_there, self._answers = os.pipe()
         self._requests, requests_there = os.pipe()
         self._process = subprocess.Popen(
-            [str(interpreter), "-X", f"heapsize={HEAP}"],
+            [str(interpreter), "-X", f"heapsize={self._heap}"],
             cwd=self._folder,
             stdin=shell,
             stdout=shell,
@@ -142,9 +142,15 @@ class FakeBenchBoard(PtyFake):
             os.close(descriptor)
 
     def plugged_in(self) -> None:
-        self._stop()
-        self._lose_power()
-        self._start()
+        if self._process is None:
+            self._start()
+
+    def faults_changed(self) -> None:
+        if "gone" in self.faults and self._process is not None:
+            self._stop()
+            self._lose_power()
+        for plant in self._plants.values():
+            plant.set_cold(cold="cold" in self.faults)
 
     def ended(self) -> None:
         self._stop()
@@ -261,7 +267,7 @@ class FakeBenchBoard(PtyFake):
     def _heating(self, plant: Plant, cool: int | None) -> Callable[[int], None]:
         def drive(duty: int) -> None:
             sign = -1 if cool is not None and self._levels.get(cool) else 1
-            plant.drive(0 if "cold" in self.faults else sign * duty)
+            plant.drive(sign * duty)
 
         return drive
 

@@ -30,13 +30,19 @@ class Plant:
         self._chip = Max30205(self._circuit, wiring.room_centi_c)
         self._from = self._to = float(wiring.room_centi_c)
         self._since = clock()
+        self._duty, self._is_cold = 0, False
         self._told = wiring.room_centi_c
 
     def drive(self, duty: int) -> None:
         """Signed: below nothing it cools."""
-        self._from, self._since = self._now(), self._clock()
-        self._to = self._wiring.room_centi_c + duty * self._wiring.span_centi_k / _FULL_DUTY
-        self.centi_c()
+        self._duty = duty
+        self._aim()
+
+    def set_cold(self, *, cold: bool) -> None:
+        """A wire is off, and no current flows."""
+        if cold is not self._is_cold:
+            self._is_cold = cold
+            self._aim()
 
     def centi_c(self) -> int:
         now = round(self._now())
@@ -51,6 +57,12 @@ class Plant:
         self._circuit.now += _CONVERSION_MS
         self._circuit.run_due()
         return self._chip.transfer(data, size)
+
+    def _aim(self) -> None:
+        duty = 0 if self._is_cold else self._duty
+        self._from, self._since = self._now(), self._clock()
+        self._to = self._wiring.room_centi_c + duty * self._wiring.span_centi_k / _FULL_DUTY
+        self.centi_c()
 
     def _now(self) -> float:
         if not self._tau_s:

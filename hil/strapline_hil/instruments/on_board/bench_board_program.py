@@ -9,14 +9,15 @@ import select
 import sys
 import time
 
-from bench_parts import Heater, Relay, average, make_shaker
-from machine import ADC, I2C, UART, Pin
+from bench_parts import Heater, Refusal, Relay, average, make_analog, make_shaker
+from machine import I2C, UART, Pin
 
 NAME = "strapline-bench"
 VERSION = 1
 
 _LINE_LIMIT = 4096
 _CONTROL_MS = 500
+_UART_LIMIT_MS = 1000
 
 _NIBBLES = (
     0x0000, 0x1021, 0x2042, 0x3063, 0x4084, 0x50A5, 0x60C6, 0x70E7,
@@ -34,10 +35,6 @@ def crc16(data):
     return crc ^ 0xFFFF
 
 
-class Refusal(Exception):
-    pass
-
-
 class Board:
     def __init__(self, wiring):
         self._relays = {}
@@ -45,7 +42,7 @@ class Board:
             self._relays[channel] = Relay(*given)
         self._senses = {}
         for name, pin in wiring["senses"].items():
-            self._senses[name] = ADC(Pin(pin))
+            self._senses[name] = make_analog(pin)
         bus = None
         if wiring["i2c"]:
             ident, scl, sda = wiring["i2c"]
@@ -208,10 +205,14 @@ class Board:
 
     def do_uart(self, text):
         data = bytes.fromhex(text)
-        written = self._uart.write(data)
+        began = time.ticks_ms()
+        while data:  # a port takes what it has room for, and None where it has none
+            data = data[self._uart.write(data) or 0 :]
+            if time.ticks_diff(time.ticks_ms(), began) > _UART_LIMIT_MS:
+                raise Refusal("the UART does not take what is sent")
         if hasattr(self._uart, "flush"):
             self._uart.flush()
-        return str(written)
+        return ""
 
     def do_heard(self):
         data = self._uart.read(512) or b""
@@ -240,19 +241,22 @@ class Door:
         poller = select.poll()
         poller.register(sys.stdin, select.POLLIN)
         while True:
-            wait = self._board.tick()
-            if not poller.poll(wait):
+            if not poller.poll(self._board.tick()):
                 continue
-            byte = receive(1)
-            # No line begins with this byte: whoever comes next (mpremote, a terminal, the next run) wants the prompt.
-            if not byte or (byte == b"\x03" and not self._line):
-                return
-            if byte not in b"\n\r\0":
-                if len(self._line) <= _LINE_LIMIT:
+            while poller.poll(0):  # a UART's buffer is small: what is there is read before anything else is done
+                byte = receive(1)
+                # No line begins with this byte: whoever comes next (mpremote, a terminal, the next run) wants the prompt.
+                if not byte or (byte == b"\x03" and not self._line):
+                    return
+                if byte in b"\n\r\0":
+                    self._finish()
+                elif len(self._line) <= _LINE_LIMIT:
                     self._line.extend(byte)
-            elif self._line:
-                line, self._line = bytes(self._line), bytearray()
-                self._take(line)
+
+    def _finish(self):
+        if self._line:
+            line, self._line = bytes(self._line), bytearray()
+            self._take(line)
 
     def _take(self, line):
         said, _, crc = line.rpartition(b" ")

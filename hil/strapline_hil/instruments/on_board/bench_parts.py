@@ -12,6 +12,10 @@ _GAIN, _LEARNS = 3, 0.0125  # 3, twice a second over 120 s
 _NEAR, _GOOD = 300, 5
 
 
+class Refusal(Exception):
+    pass
+
+
 class Relay:
     def __init__(self, pin, active_low):
         self._low = 1 if active_low else 0
@@ -37,7 +41,7 @@ class Max30205:
 class Thermistor:
     # To ground, below a resistor of `above` ohm to the ADC's reference; `r25` and `beta` from its data sheet.
     def __init__(self, pin, above, r25, beta):
-        self._adc, self._above, self._r25, self._beta = ADC(Pin(pin)), above, r25, beta
+        self._adc, self._above, self._r25, self._beta = make_analog(pin), above, r25, beta
 
     def centi_c(self):
         from math import log
@@ -135,6 +139,13 @@ class PwmShaker:
             mg = max(-self._full, min(mg - 65536 if mg & 0x8000 else mg, self._full))
             axis.duty_u16(32768 + mg * 32767 // self._full)
             at += 2
+
+
+def make_analog(pin):
+    # An ESP32 measures up to 1 V unless it is told otherwise.
+    if hasattr(ADC, "ATTN_11DB"):
+        return ADC(Pin(pin), atten=ADC.ATTN_11DB)
+    return ADC(Pin(pin))
 
 
 def average(adc):

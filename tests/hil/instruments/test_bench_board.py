@@ -252,6 +252,14 @@ def test_a_well_board_has_nothing_to_tell(board):
     assert board.identity.startswith("MicroPython on linux, id ")
 
 
+def test_a_soft_reset_empties_the_fakes_memory(fake):
+    with repl_board(fake.port) as repl:
+        repl.tell("kept = 1\nprint(kept)")
+        repl.soft_reset()
+        assert repl.tell("print('kept' in globals())") is False
+    BenchBoard(fake.port, WIRING).close()
+
+
 def test_nothing_is_left_on_the_boards_flash(board, fake):
     names = {"machine.py", "silicon.py", "time.py", "strapline_shaker.py"}
     assert {path.name for path in fake._folder.iterdir()} == names

@@ -175,11 +175,19 @@ class FakeBenchBoard(PtyFake):
     def _from_board(self) -> None:
         try:
             data = os.read(self._far, 4096)
-        except OSError:  # the interpreter has ended
-            self.unwatch(self._far)
+        except OSError:  # the interpreter has ended: the unix port's soft reset
+            self._reset_softly()
             return
         if self._is_spoken_to:  # what a board says before, as its greeting, USB does not keep
             self.send(data)
+
+    def _reset_softly(self) -> None:
+        """A board is in the raw prompt again after it, as it was asked for from there."""
+        self._stop()
+        self._start()
+        self._is_spoken_to = True
+        self.send(b"MPY: soft reboot\r\n")
+        os.write(self._far, b"\x01")
 
     # The pins.
 

@@ -18,6 +18,9 @@ from strapline_hil.repl_board import repl_board
 from strapline_hil.verdict import BenchError, RigError
 
 WATCHDOG_S = 60.0
+LONGEST_PULSE_MS = 5000
+"""Meanwhile the board does nothing else: no heater is held, no sample played."""
+
 PROGRAM_NAME, PROGRAM_VERSION = "strapline-bench", "1"
 _PORTION = 1200
 """Bytes of samples in a line."""
@@ -83,7 +86,11 @@ class BenchBoard:
         return _states(self._ask("states"))
 
     def pulse(self, channel: int, duration_ms: int) -> int:
-        """On for so long, timed by the board. Gives how long it was, in µs."""
+        """On for so long, timed by the board, five seconds at most. Gives how long it was, in µs."""
+        if not 0 < duration_ms <= LONGEST_PULSE_MS:
+            raise ValueError(
+                f"a pulse of {duration_ms} ms: 1 to {LONGEST_PULSE_MS}; what lasts longer is set on, then off"
+            )
         was_on, is_on, lasted_us = map(int, self._ask(f"pulse {channel} {duration_ms}", duration_ms / 1000).split(" "))
         if not was_on or is_on:
             raise RigError(self.place, f"relay {channel} did not follow a pulse", "look for a short at that pin")
@@ -181,9 +188,8 @@ class BenchBoard:
     # The beginning and the end.
 
     def _begin(self, port: str, watchdog_s: float, clock: Callable[[], float]) -> BenchLine:
-        open_port(
-            port, baudrate=115200, timeout_s=0
-        ).close()  # what is wrong with the port is told by whose fault it is
+        # What is wrong with the port is told by whose fault it is.
+        open_port(port, timeout_s=0).close()
         program = f"{_program()}\nmain({self.wiring.told(watchdog_s)!r})\n"
         try:
             board = self._stack.enter_context(repl_board(port))

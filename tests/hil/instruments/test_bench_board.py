@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 import threading
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,12 @@ def test_a_pulse_is_timed_by_the_board(board, world):
     assert board.pulse(2, 50) >= 0
     assert world.said == [("relay", 2, True), ("relay", 2, False)]
     assert world.slept == [0.05]
+
+
+@pytest.mark.parametrize("duration_ms", [0, -1, 5001])
+def test_a_pulse_that_the_board_would_sleep_through_is_the_callers_mistake(board, duration_ms):
+    with pytest.raises(ValueError, match="1 to 5000"):
+        board.pulse(1, duration_ms)
 
 
 def test_what_noise_spoils_is_asked_again_and_done_once(board, fake, world):
@@ -298,6 +305,50 @@ def test_a_flipped_bit_is_noticed(content, at, bit):
     line = bytearray(frame(content).strip(b"\n"))
     line[at % len(line)] ^= 1 << bit
     assert unframe(bytes(line)) != content
+
+
+WORDS = [
+    "hello",
+    "set",
+    "states",
+    "read",
+    "warm",
+    "temp",
+    "room",
+    "shake",
+    "more",
+    "play",
+    "still",
+    "left",
+    "motor",
+    "uart",
+    "heard",
+    "safe",
+    "nonsense",
+]
+ARGUMENTS = st.one_of(
+    st.integers(-3, 40).map(str),
+    st.just("9" * 30),
+    st.sampled_from(["strap", "skin", "off", "00ff", ""]),
+    st.text("xyz_"),
+)
+
+
+def test_whatever_is_asked_the_next_request_is_served(fake):
+    board = BenchBoard(fake.port, WIRING)
+    line: Serial = board._line._serial
+    numbers = count(1_000_000)
+
+    @given(st.lists(st.tuples(st.sampled_from(WORDS), st.lists(ARGUMENTS, max_size=3)), max_size=5))
+    def serves(requests):
+        for word, arguments in requests:
+            line.write(frame(" ".join([str(next(numbers)), word, *arguments])))
+        line.write(frame(str(next(numbers))))
+        board._ask("safe")
+        assert not any(board.states().values())
+
+    serves()
+    board.close()
 
 
 def test_any_noise_is_survived(fake):

@@ -83,7 +83,7 @@ class Board:
             return "no " + refusal.args[0]
         except KeyError as error:
             return "no the board's wiring has no %s" % error.args[0]
-        except (OSError, ValueError, TypeError, AttributeError, IndexError, MemoryError) as error:
+        except Exception as error:  # whatever a request has wrong in it, the next one is served
             return "no " + repr(error).replace("\n", " ")
 
     # What is due without a word from the host.
@@ -184,6 +184,8 @@ class Board:
         return ""
 
     def do_play(self, rate):
+        if int(rate) < 1:
+            raise Refusal("a rate below 1 Hz")
         self._shaker.play(int(rate), self._samples)
         return ""
 
@@ -260,10 +262,10 @@ class Door:
 
     def _take(self, line):
         said, _, crc = line.rpartition(b" ")
-        if crc != b"%04x" % crc16(said):
+        words = said.decode().split(" ") if crc == b"%04x" % crc16(said) else ()
+        if len(words) < 2:
             self._say(b"0 bad")
             return
-        words = said.decode().split(" ")
         number = words[0].encode()
         if number != self._number:
             self._said = number + b" " + self._board.obey(words[1], words[2:]).strip().encode()

@@ -196,8 +196,9 @@ class BenchBoard:
             serial = board.begin(program)
         except BoardError as error:
             raise self._no_board(error) from None
-        self._stack.callback(self._end, serial)
-        return BenchLine(self.place, serial, clock)
+        line = BenchLine(self.place, serial, clock)
+        self._stack.callback(self._end, line, serial)
+        return line
 
     def _hello(self, longer_s: float = 0.0) -> str:
         name, version, *rest = self._ask("hello", longer_s).split(" ")
@@ -205,9 +206,12 @@ class BenchBoard:
             raise RigError(self.place, "what answers is no bench board", "press its reset button and begin again")
         return f"MicroPython on {rest[0]}, id {rest[1]}"
 
-    def _end(self, serial: Serial) -> None:
-        with suppress(OSError, BenchError):  # a board that has gone cannot be left any better
-            self._ask("safe", repeats=1)
+    def _end(self, line: BenchLine, serial: Serial) -> None:
+        if line.has_ended:
+            return
+        # The program makes its outputs safe when it ends, too. A board that has gone cannot be left any better.
+        with suppress(OSError, BenchError, RefusedError):
+            line.ask("safe", self._answer_limit_s, repeats=0)
         with suppress(OSError):
             serial.write(_CTRL_C)
             serial.timeout = self._answer_limit_s

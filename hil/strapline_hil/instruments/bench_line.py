@@ -45,7 +45,10 @@ def unframe(line: bytes) -> str | None:
 
 
 class BenchLine:
-    """One request at a time. `garbled` counts the lines that noise has spoilt, on the way there or back."""
+    """One request at a time. `garbled` counts the lines that noise has spoilt, on the way there or back.
+
+    `has_ended`: the program has, and the board is at its prompt.
+    """
 
     def __init__(self, place: str, serial: Serial, clock: Callable[[], float] = monotonic) -> None:
         self._place = place
@@ -54,13 +57,13 @@ class BenchLine:
         self._number = 0
         self._held = b""
         self._strays = b""
-        self._has_ended = False
+        self.has_ended = False
         self.garbled = 0
         serial.timeout = 0.02
 
     def ask(self, words: str, limit_s: float = ANSWER_LIMIT_S, repeats: int = REPEATS) -> str:
         """What the board says behind `ok`. What is repeated the board does once. `RefusedError`: it says no."""
-        if self._has_ended:
+        if self.has_ended:
             raise self._ended()
         self._number += 1
         self._strays = b""
@@ -92,7 +95,7 @@ class BenchLine:
                     return answer
             if self._held.endswith(_REPL_ENDS + b">"):
                 self._stray(self._held)
-                self._has_ended = True
+                self.has_ended = True
                 raise self._ended()
             now = self._clock()
         if not self._held:

@@ -11,7 +11,6 @@ from strapline_hil.instruments.fakes.bench_board import FakeBenchBoard
 from strapline_hil.instruments.fakes.lcus import FakeLcus
 from strapline_hil.instruments.fakes.ppk2 import FakePpk2
 from strapline_hil.instruments.fakes.scpi import FakeScpi
-from strapline_hil.instruments.heater import Heater
 from strapline_hil.instruments.lcus_relay import LcusRelay
 from strapline_hil.instruments.ppk2_meter import Ppk2Meter
 from strapline_hil.instruments.scpi_supply import ScpiSupply
@@ -64,17 +63,7 @@ class OnBoard:
 
 def quick_bench_board(port):
     with patch("strapline_hil.repl_board.PATIENCE_S", 2.5):  # for the REPL of a board that says nothing
-        return BenchBoard(port, PICO, answer_limit_s=0.5)
-
-
-class OnBenchBoard(OnBoard):
-    """The same for what a bench board does."""
-
-    def __init__(self, port, meaning):
-        self._board = quick_bench_board(port)
-        self._meaning = meaning(self._board)
-        self.name, self.check = self._meaning.name, self._meaning.check
-        self.blind_spots = self._meaning.blind_spots
+        return BenchBoard(port, PICO, answer_limit_s=0.25)
 
 
 def eight():
@@ -87,12 +76,6 @@ KINDS = {
     "ppk2": Kind(FakePpk2, quick_ppk2, lambda meter: meter.power(on=True), "ppk2"),
     "strap": Kind(eight, lambda port: OnBoard(port, StrapRelay), lambda strap: strap.cut(), "lcus"),
     "bench-board": Kind(FakeBenchBoard, quick_bench_board, lambda board: board.set(1, True), "bench-board"),
-    "heater": Kind(
-        FakeBenchBoard,
-        lambda port: OnBenchBoard(port, Heater),
-        lambda heater: heater.set(3300, 2200),
-        "bench-board",
-    ),
 }
 
 

@@ -66,7 +66,7 @@ def fake(world):
 
 @pytest.fixture
 def board(fake):
-    made = BenchBoard(fake.port, WIRING, answer_limit_s=0.5)
+    made = BenchBoard(fake.port, WIRING, answer_limit_s=0.25)
     yield made
     made.close()
 

@@ -36,6 +36,7 @@ def scenarios(
     row: Annotated[
         str | None, typer.Option(metavar="ROW", help="Only those that show this requirement, such as R05.")
     ] = None,
+    hil: Annotated[bool, typer.Option("--hil", help="Only those that run on a rig too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="The JSON Schema of scenario files, for editors.")] = False,
 ) -> None:
@@ -47,5 +48,5 @@ def scenarios(
         return
     from strapline_simulator.catalogue.listing import list_scenarios
 
-    for line in list_scenarios(row, as_json=as_json):
+    for line in list_scenarios(row, as_json=as_json, hil=hil):
         typer.echo(line)

@@ -9,13 +9,15 @@ from strapline_simulator.catalogue.selection import lacking
 from strapline_simulator.scenario import Scenario, load_scenario, shipped_scenarios
 
 
-def list_scenarios(row: str | None, *, as_json: bool) -> Iterator[str]:
+def list_scenarios(row: str | None, *, as_json: bool, hil: bool = False) -> Iterator[str]:
     """Lines. Raises `UserError` for a row that does not exist."""
-    names = shipped_scenarios()
-    chosen = [load_scenario(name) for name in names]
+    shipped = [load_scenario(name) for name in shipped_scenarios()]
+    chosen = [scenario for scenario in shipped if scenario.hil or not hil]
     if row is not None:
         wanted = _known(row)
         chosen = [scenario for scenario in chosen if wanted in scenario.rows]
+        if hil and not chosen and not as_json:
+            raise UserError(f"no shipped scenario shows {wanted} on a rig: leave --hil out")
         if not chosen and not as_json:
             raise UserError(f"no shipped scenario shows {wanted}: {_why(wanted)}")
     if as_json:
@@ -57,6 +59,7 @@ def _fields(scenario: Scenario) -> dict[str, object]:
         "rows": list(scenario.rows),
         "duration_s": scenario.duration_s,
         "quiet": scenario.quiet,
+        "hil": scenario.hil,
         "seed": scenario.seed,
         "lacks": lacking(scenario) or None,
     }

@@ -62,6 +62,9 @@ class Scenario(Strict):
         default=(), description="the requirements that it shows; without it, the one that its file is named after"
     )
     quiet: bool = Field(default=False, description="nobody must be told of anything: no alert, whatever is expected")
+    hil: bool = Field(
+        default=False, description="it runs on a rig too: what happens to the tag, instruments on a desk can do"
+    )
     cells: tuple[CellSpot, ...] = Field(default=(), description="where the network's level is another one")
     steps: tuple[Step, ...]
     expect: tuple[Expectation, ...] = Field(min_length=1)

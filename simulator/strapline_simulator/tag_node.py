@@ -17,7 +17,7 @@ _ROUNDING_S = 1e-7
 _UART_PORTION = 256
 _STORE_PORTION = 256
 _MOTION_PORTION = 480
-"""Bytes; whole vectors, within a line's limit."""
+"""Bytes; whole vectors, within a line's limit. A body with another limit says so in `motion_portion`."""
 
 
 class Meter(Protocol):
@@ -121,8 +121,9 @@ class TagNode:
 
     def motion(self, rate_hz: int, vectors: bytes) -> None:
         """What the accelerometer says next: x, y, z in mg by turns, big-endian. After it, it sleeps."""
-        for start in range(0, len(vectors), _MOTION_PORTION):
-            self._request(bench.MOTION, self._now_ms(), bytes([rate_hz]) + vectors[start : start + _MOTION_PORTION])
+        portion = getattr(self.body, "motion_portion", _MOTION_PORTION)
+        for start in range(0, len(vectors), portion):
+            self._request(bench.MOTION, self._now_ms(), bytes([rate_hz]) + vectors[start : start + portion])
 
     def strap_edge(self, is_open: bool) -> None:
         self._request(bench.STRAP_EDGE, self._now_ms(), bytes([is_open]))

@@ -1,150 +1,34 @@
 """The rig file: which board is the target, which instrument is at which port, and what its channels are wired to."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from strapline_hil.rig.bench_pins import wiring_of
+from strapline_hil.rig.parts import (
+    ALSO,
+    ROLES,
+    VIRTUAL,
+    BenchBoard,
+    Contacts,
+    MainsRelay,
+    Part,
+    Resource,
+    Station,
+    StrapDecade,
+    StrapRelay,
+    Target,
+)
+from strapline_protocol.errors import UserError
 from strapline_simulator.checked_yaml import parse, read_text
 from strapline_simulator.misplaced import MisplacedError
 from strapline_simulator.scenario.strict import Strict
 
-VIRTUAL = "virtual"
-"""In a port's place: a fake is behind it, on a pty."""
+Where = tuple[int | str, ...]
 
-Contact = Literal["case_open", "charging", "immersed", "button"]
-
-
-class Target(Strict):
-    """The device under test."""
-
-    board: Literal["virtual-board", "pico-w", "esp32-c3", "nrf52840"] = Field(description="what it is")
-    port: str = Field(
-        default=VIRTUAL, description="USB serial number, device path or pyserial URL; `virtual`: simulated"
-    )
-    unique_id: str = Field(
-        default="", description="what the board itself says that it is; checked before it is flashed"
-    )
-
-
-class LcusRelay(Strict):
-    """A USB relay board of the LCUS type."""
-
-    driver: Literal["lcus-relay"]
-    port: str = VIRTUAL
-    channels: int = Field(default=8, ge=1, le=8)
-
-
-class BenchBoard(Strict):
-    """A second MicroPython board that switches, heats, shakes and measures."""
-
-    driver: Literal["bench-board"]
-    port: str = VIRTUAL
-    silence_s: float = Field(
-        default=10.0, gt=0, description="all outputs fall back to safe after so long without a word"
-    )
-
-
-Resource = Annotated[LcusRelay | BenchBoard, Field(discriminator="driver")]
-
-
-class StrapRelay(Strict):
-    """The tag's strap loop on relay channels."""
-
-    driver: Literal["strap-relay"]
-    on: str = Field(description="the resource whose channels these are")
-    channels: dict[Literal["open", "bypass", "lengthen"], int]
-    loops: dict[Literal["closed", "bypass", "lengthen"], int] = Field(
-        default={"closed": 1000}, description="ohm of the loop in each state"
-    )
-    decade: bool = Field(default=False, description="the closed loop can have any resistance")
-
-
-class Contacts(Strict):
-    """Case, charger, water and button on relay channels."""
-
-    driver: Literal["contacts"]
-    on: str
-    channels: dict[Contact, int]
-
-
-class MainsRelay(Strict):
-    """The base station's plug on a relay channel."""
-
-    driver: Literal["mains-relay"]
-    on: str
-    channel: int = Field(ge=1, le=8)
-
-
-class Heater(Strict):
-    """Heater or Peltier under the tag's two sensors."""
-
-    driver: Literal["heater"]
-    on: str
-
-
-class Shaker(Strict):
-    """What moves the tag."""
-
-    driver: Literal["shaker", "vibration-motor"]
-    on: str
-
-
-class GnssInjector(Strict):
-    """A UART in the receiver's place."""
-
-    driver: Literal["gnss-injector"]
-    port: str = VIRTUAL
-    baudrate: Literal[9600, 38400, 115200] = 9600
-    loopback: bool = Field(default=False, description="its input is wired to its output, so that it hears itself")
-
-
-class ScpiSupply(Strict):
-    """A programmable supply in the battery's place."""
-
-    driver: Literal["scpi-supply"]
-    port: str = VIRTUAL
-    limit_ma: int = Field(default=500, gt=0, le=3000)
-
-
-class PowerMeter(Strict):
-    """Nordic's Power Profiler Kit II between supply and tag."""
-
-    driver: Literal["ppk2"]
-    port: str = VIRTUAL
-
-
-class Sniffer(Strict):
-    """A Bluetooth adapter that only listens."""
-
-    driver: Literal["sniffer"]
-    adapter: str = Field(default=VIRTUAL, description="such as hci1")
-
-
-class ByHand(Strict):
-    """A person at the rig, who is asked."""
-
-    driver: Literal["by-hand"]
-
-
-Part = Annotated[
-    StrapRelay | Contacts | MainsRelay | Heater | Shaker | GnssInjector | ScpiSupply | PowerMeter | Sniffer | ByHand,
-    Field(discriminator="driver"),
-]
-
-ROLES = {
-    "strap": ("strap-relay",),
-    "contacts": ("contacts",),
-    "mains": ("mains-relay",),
-    "heat": ("heater",),
-    "motion": ("shaker", "vibration-motor"),
-    "gnss": ("gnss-injector",),
-    "supply": ("scpi-supply",),
-    "meter": ("ppk2",),
-    "sniffer": ("sniffer",),
-    "hand": ("by-hand",),
-}
-"""What an instrument is called on a rig, and which drivers can be it."""
+_OF_BENCH_BOARDS = ("heater", "shaker", "vibration-motor", "gnss-injector")
+_SENSE = "strap"
 
 
 class RigFile(Strict):
@@ -154,43 +38,138 @@ class RigFile(Strict):
     target: Target
     resources: dict[str, Resource] = Field(default={}, description="what several instruments share")
     instruments: dict[str, Part] = Field(default={}, description=f"by role: {', '.join(ROLES)}")
+    gateway: Station = Field(default=Station(), description="of a real rig: the base station")
     path: str = Field(default="", exclude=True)
 
     @property
     def is_virtual(self) -> bool:
         return self.target.port == VIRTUAL
 
+    @property
+    def drivers(self) -> set[str]:
+        """The words that `needs` takes: its instruments' drivers, and those that they can stand for."""
+        own = {part.driver for part in self.instruments.values()}
+        return own | {ALSO[driver] for driver in own if driver in ALSO}
+
     @model_validator(mode="after")
     def _consistent(self) -> "RigFile":
+        if not self.is_virtual and not self.target.keys:
+            raise MisplacedError(
+                ("target", "port"),
+                "a real tag needs `keys`: the folder with gateway.json and centre.json of `strapline provision`",
+            )
+        for name, resource in self.resources.items():
+            self._check_resource(name, resource)
         for role, part in self.instruments.items():
             self._check_role(role, part)
-            self._check_resource(role, part)
+            self._check_reality(("instruments", role), part)
+            self._check_on(role, part)
+        self._check_channels()
         return self
 
-    def _check_role(self, role: str, part: "Part") -> None:
+    def _check_role(self, role: str, part: Part) -> None:
         where = ("instruments", role)
         if role not in ROLES:
             raise MisplacedError(where, f"no rig has a {role!r}: choose one of {', '.join(ROLES)}")
         if part.driver not in ROLES[role]:
             raise MisplacedError((*where, "driver"), f"{part.driver} cannot be the {role}: {', '.join(ROLES[role])}")
-        mixed = {getattr(part, "port", self.target.port), getattr(part, "adapter", self.target.port), self.target.port}
-        if VIRTUAL in mixed and len(mixed) > 1:
-            raise MisplacedError(where, "a virtual and a real part on one rig; make all ports `virtual`, or none")
+        if self.is_virtual and part.driver == "by-hand" and role != "hand":
+            instead = ROLES[role][0]
+            raise MisplacedError((*where, "driver"), f"nobody is at a virtual rig to do this: write {instead}")
 
-    def _check_resource(self, role: str, part: "Part") -> None:
-        on = getattr(part, "on", None)
-        if on is None:
+    def _check_reality(self, where: Where, part: object) -> None:
+        ours = self.target.port
+        theirs = VIRTUAL if getattr(part, "on", None) else getattr(part, "port", getattr(part, "adapter", ours))
+        if not getattr(part, "on", None) and (ours == VIRTUAL) != (theirs == VIRTUAL):
+            raise MisplacedError(where, "a virtual and a real part on one rig: make all ports `virtual`, or none")
+
+    def _check_resource(self, name: str, resource: Resource) -> None:
+        where = ("resources", name)
+        self._check_reality(where, resource)
+        if isinstance(resource, BenchBoard):
+            try:
+                wiring_of(resource.pins)
+            except UserError as error:
+                raise MisplacedError((*where, "pins"), str(error).removeprefix("bench board: ")) from None
+
+    def _check_on(self, role: str, part: Part) -> None:
+        for word in ("on", "sense"):
+            name = getattr(part, word, None)
+            if name is not None:
+                self._check_named(("instruments", role, word), name, part, word)
+
+    def _check_named(self, where: Where, name: str, part: Part, word: str) -> None:
+        if name not in self.resources:
+            known = ", ".join(self.resources)
+            mend = f"choose one of {known}" if known else "write it under `resources`"
+            raise MisplacedError(where, f"there is no resource {name!r}: {mend}")
+        resource = self.resources[name]
+        wants_board = word == "sense" or part.driver in _OF_BENCH_BOARDS
+        if wants_board and not isinstance(resource, BenchBoard):
+            what = "a sense" if word == "sense" else f"a {part.driver}"
+            raise MisplacedError(where, f"{what} needs a bench-board, and {name} is a {resource.driver}")
+        if isinstance(resource, BenchBoard) and (lack := _lacks(resource, part, word)):
+            raise MisplacedError(where, f"{name} has no {lack}: give it one under `pins`")
+
+    def _check_channels(self) -> None:
+        """Each is there, and has one meaning."""
+        taken: dict[tuple[str, int], str] = {}
+        for role, part in self.instruments.items():
+            for where, channel in channels_of(part):
+                on = str(getattr(part, "on", ""))
+                place = ("instruments", role, *where)
+                if channel not in self._channels(on):
+                    raise MisplacedError(place, f"{on} has no channel {channel}: {_range(self._channels(on))}")
+                if (on, channel) in taken:
+                    other = taken[on, channel]
+                    raise MisplacedError(place, f"channel {channel} of {on} is the {other}'s: take another")
+                taken[on, channel] = role
+
+    def _channels(self, name: str) -> set[int]:
+        resource = self.resources[name]
+        if isinstance(resource, BenchBoard):
+            return set(wiring_of(resource.pins).relays)
+        return set(range(1, resource.channels + 1))
+
+
+def channels_of(part: Part) -> Iterator[tuple[Where, int]]:
+    """Which relay channels an instrument has, each with its place in the file."""
+    match part:
+        case StrapRelay() | Contacts():
+            for name, channel in part.channels.items():
+                yield ("channels", name), channel
+        case StrapDecade():
+            yield ("open",), part.open
+            for channel in part.steps:
+                yield ("steps", channel), channel
+        case MainsRelay():
+            yield ("channel",), part.channel
+        case _:
             return
-        where = ("instruments", role, "on")
-        if on not in self.resources:
-            known = ", ".join(self.resources) or "there are none"
-            raise MisplacedError(where, f"no resource {on!r}: {known}")
-        resource = self.resources[on]
-        if part.driver in ("heater", "shaker", "vibration-motor") and resource.driver != "bench-board":
-            raise MisplacedError(where, f"a {part.driver} needs a bench-board, and {on} is a {resource.driver}")
+
+
+def _lacks(board: BenchBoard, part: Part, word: str) -> str:
+    wiring = wiring_of(board.pins)
+    if word == "sense":
+        return "" if _SENSE in wiring.senses else f"sense `{_SENSE}`"
+    there = {
+        "heater": {"skin", "ambient"} <= set(wiring.heaters),
+        "shaker": bool(wiring.shaker),
+        "vibration-motor": wiring.motor is not None,
+        "gnss-injector": wiring.uart is not None,
+    }
+    names = {"heater": "heaters `skin` and `ambient`", "vibration-motor": "motor", "gnss-injector": "uart"}
+    return "" if there.get(part.driver, True) else names.get(part.driver, part.driver)
+
+
+def _range(channels: set[int]) -> str:
+    return f"it has {min(channels)} to {max(channels)}" if channels else "it has none"
 
 
 def load_rig(path: Path) -> RigFile:
     """Raises `UserError`: one line with file, line and mend."""
     what = "a rig is a mapping with rig, target, resources and instruments"
     return parse(path, read_text(path), RigFile, what, path=str(path))
+
+
+__all__ = ["ROLES", "VIRTUAL", "RigFile", "channels_of", "load_rig"]

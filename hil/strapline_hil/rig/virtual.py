@@ -1,122 +1,122 @@
-"""The virtual rig: the product build on the virtual board, and instruments that act on that board's wires."""
+"""The virtual rig: the product build on the virtual board; around it the real drivers, each on the pty of a fake that acts on its wires."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
 
+from strapline_hil.instruments.fakes.bench_board import FakeBenchBoard
+from strapline_hil.instruments.fakes.gnss import FakeGnssUart
+from strapline_hil.instruments.fakes.lcus import FakeLcus
+from strapline_hil.instruments.fakes.pty_fake import PtyFake
+from strapline_hil.instruments.fakes.scpi import FakeScpi
 from strapline_hil.instruments.protocols import Instrument
+from strapline_hil.rig import parts
+from strapline_hil.rig.bench_pins import wiring_of
 from strapline_hil.rig.body import RigBody
+from strapline_hil.rig.drivers import SENSE, Surroundings, open_instruments
 from strapline_hil.rig.file import RigFile
 from strapline_hil.rig.rig import Rig
+from strapline_hil.rig.virtual_meter import VirtualMeter, meter_fake
+from strapline_hil.rig.virtual_sniffer import VirtualSniffer
+from strapline_hil.rig.virtual_target import VirtualTarget, loop_time_s
+from strapline_hil.rig.world import World
 from strapline_simulator.board.body import VirtualBoard
-from strapline_simulator.board.wiring import Wiring
-from strapline_simulator.world.battery import percent_at
 
-_OPEN_OHM = 1_000_000
-
-Wires = Callable[[], Wiring]
-"""Those of the board as it is now: a power cut makes them anew."""
+_SETTLE_S = 0.0
+"""A fake has moved when it answers."""
 
 
-class _Direct:
-    """An instrument without a driver yet."""
+class VirtualHand:
+    """Who holds the key to the tag without being asked."""
 
-    def __init__(self, wires: Wires) -> None:
-        self.name = type(self).__name__
-        self._wires = wires
+    name = "hand"
+
+    def __init__(self, board: VirtualBoard) -> None:
+        self._board = board
+
+    def present_key(self, sealed: bytes) -> None:
+        self._board.wiring.key.hold(sealed)
 
     def check(self) -> list[str]:
         return []
 
-    def close(self) -> None:
-        pass
+    def close(self) -> None: ...
 
 
-class DirectStrap(_Direct):
-    def __init__(self, wires: Wires) -> None:
-        super().__init__(wires)
-        self._ohm, self._is_cut = 1000, False
+class VirtualParts:
+    """What there is behind the ports of a virtual rig: for tests of the bench itself."""
 
-    def cut(self) -> None:
-        self._is_cut = True
-        self._wires().sense("strap_ohm", _OPEN_OHM)
-        self._wires().strap_edge(is_open=True)
+    def __init__(self, file: RigFile, board: VirtualBoard, stack: ExitStack) -> None:
+        self.board = board
+        self.world = World(file, lambda: board.wiring)
+        self.fakes: dict[str, PtyFake] = {}
+        """By the names of resources and by role: `fakes["strap"].faults.add("stuck")`."""
+        self._stack = stack
+        for name, resource in file.resources.items():
+            self._add(name, self._resource(name, resource, file))
+        for role, part in file.instruments.items():
+            if (on := getattr(part, "on", None)) is not None:
+                self.fakes[role] = self.fakes[on]
+            elif (fake := self._instrument(part)) is not None:
+                self._add(role, fake)
 
-    def mend(self) -> None:
-        self._is_cut = False
-        self._wires().sense("strap_ohm", self._ohm)
-        self._wires().strap_edge(is_open=False)
+    def port_of(self, name: str, _port: str) -> str:
+        return self.fakes[name].port
 
-    def set_ohm(self, ohm: int) -> None:
-        self._ohm = ohm
-        if not self._is_cut:
-            self._wires().sense("strap_ohm", ohm)
+    def _add(self, name: str, fake: PtyFake) -> None:
+        self.fakes[name] = self._stack.enter_context(fake)
 
+    def _resource(self, name: str, resource: parts.Resource, file: RigFile) -> PtyFake:
+        world, relay = self.world, self.world.relay(name)
+        if isinstance(resource, parts.LcusRelay):
+            return FakeLcus(relay, channels=resource.channels)
+        senses = {part for part in file.instruments.values() if getattr(part, "sense", None) == name}
+        return FakeBenchBoard(
+            wiring_of(resource.pins),
+            on_relay=relay,
+            on_heat=world.heat,
+            on_motion=world.move,
+            on_bytes=world.nmea,
+            ohm={SENSE: world.loop_ohm} if senses else None,
+        )
 
-class DirectContacts(_Direct):
-    def set(self, contact: str, on: bool) -> None:
-        if contact == "button":
-            self._wires().button(pressed=on)
-        else:
-            self._wires().sense(contact, int(on))
-
-
-class DirectHeat(_Direct):
-    def set(self, skin_centi_c: int, ambient_centi_c: int) -> None:
-        self._wires().sense("skin_centi_c", skin_centi_c)
-        self._wires().sense("ambient_centi_c", ambient_centi_c)
-
-
-class DirectMotion(_Direct):
-    def play(self, rate_hz: int, vectors: bytes) -> None:
-        self._wires().move(bytes([rate_hz]) + vectors)
-
-
-class DirectGnss(_Direct):
-    def send(self, data: bytes) -> None:
-        self._wires().gnss.epoch(data)
-
-
-class DirectSupply(_Direct):
-    def __init__(self, wires: Wires) -> None:
-        super().__init__(wires)
-        self._milli_v = 3900
-
-    def set_mv(self, milli_v: int) -> None:
-        self._milli_v = milli_v
-        self._wires().sense("battery_mv", milli_v)
-        self._wires().sense("battery_percent", percent_at(milli_v))
-
-    def on(self) -> None:
-        pass
-
-    def off(self) -> None:
-        pass
-
-    def measured_mv(self) -> int:
-        return self._milli_v
+    def _instrument(self, part: parts.Part) -> PtyFake | None:
+        match part:
+            case parts.GnssInjector():
+                return FakeGnssUart(self.world.nmea, baudrate=part.baudrate)
+            case parts.ScpiSupply():
+                return FakeScpi(self.world.supply)
+            case parts.PowerMeter():
+                return meter_fake(self.board)
+            case _:
+                return None
 
 
-class VirtualHand(_Direct):
-    """The key is held to the tag without anybody being asked."""
+class VirtualRig(Rig):
+    """A rig with its `virtual` parts."""
 
-    def present_key(self, sealed: bytes) -> None:
-        self._wires().key.hold(sealed)
+    def __init__(self, file: RigFile, resources: dict[str, Any], instruments: dict[str, Instrument], parts: VirtualParts) -> None:
+        super().__init__(file, instruments, resources)
+        self.virtual = parts
 
 
-def open_virtual(file: RigFile) -> RigBody:
-    """The rig and its target as a `Body` of a simulation."""
-    board = VirtualBoard()
-
-    def wires() -> Wiring:
-        return board.wiring
-
-    made: dict[str, Callable[[Wires], Instrument]] = {
-        "strap": DirectStrap,
-        "contacts": DirectContacts,
-        "heat": DirectHeat,
-        "motion": DirectMotion,
-        "gnss": DirectGnss,
-        "supply": DirectSupply,
-        "hand": VirtualHand,
-    }
-    instruments = {role: made[role](wires) for role in file.instruments if role in made}
-    return RigBody(Rig(file, instruments), board, f"rig:{file.path}")
+def open_virtual(file: RigFile, make_board: Callable[[], VirtualBoard] = VirtualBoard) -> RigBody:
+    """The rig and its target as a `Body` of a simulation; it closes all that it has."""
+    with ExitStack() as stack:
+        board = make_board()
+        stack.callback(board.close)
+        virtual = VirtualParts(file, board, stack)
+        around = Surroundings(
+            port_of=virtual.port_of,
+            make_sniffer=lambda _part: VirtualSniffer(loop_time_s),
+            make_hand=lambda: VirtualHand(board),
+            clock=loop_time_s,
+            sleep=lambda _s: None,
+            settle_s=_SETTLE_S,
+            watchdog=False,
+            hears_itself=True,
+        )
+        opened = open_instruments(file, around)
+        rig = VirtualRig(file, opened.resources, opened.instruments, virtual)
+        target = VirtualTarget(board, virtual.world)
+        return RigBody(rig, target, f"rig:{file.path}", stack.pop_all().close)

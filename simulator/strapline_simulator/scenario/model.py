@@ -32,7 +32,8 @@ def _profile(name: str) -> str:
     return name
 
 
-def _settings(changes: dict[str, int]) -> dict[str, int]:
+def known_settings(changes: dict[str, int]) -> dict[str, int]:
+    """Raises `ValueError` for one that the tag has not."""
     for name in changes:
         if name.startswith("_") or not isinstance(getattr(Config, name, None), int):
             raise ValueError(f"{name!r} is no setting of the tag: see strapline_tag/config.py")
@@ -50,7 +51,7 @@ class Scenario(Strict):
     seed: int = Field(default=1, ge=0)
     places: dict[str, Place] = Field(default={})
     wearer: Wearer = Wearer()
-    tag: Annotated[dict[str, int], AfterValidator(_settings)] = Field(default={}, description="settings of the tag")
+    tag: Annotated[dict[str, int], AfterValidator(known_settings)] = Field(default={}, description="settings of the tag")
     tag_memory: TagMemory = TagMemory()
     profile: Annotated[str, AfterValidator(_profile)] | None = Field(
         default=None, description="a named set of settings; `tag` goes before it"

@@ -31,9 +31,10 @@ def milli_volts(percent: float, temperature_c: float, load_ma: float = _LOAD_MA)
     return round(open_mv - ohm * load_ma)
 
 
-def percent_at(milli_v: int, load_ma: float = _LOAD_MA) -> int:
-    """The charge that a gauge reads from this voltage under load, at 25 °C."""
-    return next((percent for percent in range(101) if milli_volts(percent, 25.0, load_ma) >= milli_v), 100)
+def percent_at(milli_v: int, temperature_c: float = 25.0, load_ma: float = _LOAD_MA) -> int:
+    """The charge that a gauge reckons from this voltage under load, where it is told how warm the cell is."""
+    volts = [milli_volts(percent, temperature_c, load_ma) for percent in range(101)]
+    return min(range(101), key=lambda percent: abs(volts[percent] - milli_v))
 
 
 class Cell:

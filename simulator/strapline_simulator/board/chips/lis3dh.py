@@ -53,6 +53,11 @@ class Lis3dh:
             self._played = [*self._played[done:], *samples]
         self._played_rate = rate_hz or 1
 
+    def still(self) -> None:
+        """What it has not yet done of that, it does not do."""
+        self._catch_up()
+        self._played = ()
+
     def moved(self) -> int:
         """The pin INT1."""
         self._catch_up()

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Protocol, runtime_checkable
 
 from strapline_boot.slots import Slots
 from strapline_protocol import parts
@@ -15,6 +15,7 @@ from strapline_protocol.cipher import HostCipher
 from strapline_protocol.errors import UserError
 from strapline_simulator.body_error import BodyError
 from strapline_simulator.firmware import compile_firmware
+from strapline_simulator.scenario import Scenario
 from strapline_simulator.tools import find_micropython
 from strapline_tag.bench import DONE, Bench
 from strapline_tag.bench_flash import MemoryFlash
@@ -40,6 +41,14 @@ class Body(Protocol):
 
     def close(self) -> None:
         """End the interpreter; may be called twice."""
+
+
+@runtime_checkable
+class ParticularBody(Protocol):
+    """A body that not every scenario can run on."""
+
+    def require(self, scenario: Scenario) -> None:
+        """Raises `UserError` where it cannot do what happens there, before anything does."""
 
 
 class ModelBody:

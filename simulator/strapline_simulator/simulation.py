@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from strapline_simulator.bodies import make_body
+from strapline_simulator.bodies import ParticularBody, make_body
 from strapline_simulator.brokers import open_broker
 from strapline_simulator.chain import Chain
 from strapline_simulator.clock import run_virtual
@@ -103,6 +103,8 @@ class _Run:
         with ExitStack() as stack:
             body = make_body(self._options.body)
             stack.callback(body.close)
+            if isinstance(body, ParticularBody):
+                body.require(self._scenario)
             if body.identity:
                 self._notes.watch(Happening(0.0, "body", body.identity))
             async with open_broker(self._options.broker) as broker:

@@ -96,11 +96,11 @@ def wiring_of(pins: Pins | None) -> BenchWiring:
         relays={channel: RelayPin(one.pin, one.active_low) for channel, one in (pins.relays or {}).items()},
         senses={name: Sense(one.pin, one.above_ohm) for name, one in (pins.senses or {}).items()},
         heaters={name: _heater(one) for name, one in (pins.heaters or {}).items()},
-        i2c=pins.i2c and I2cBus(pins.i2c.id, pins.i2c.scl, pins.i2c.sda),
+        i2c=I2cBus(pins.i2c.id, pins.i2c.scl, pins.i2c.sda) if pins.i2c else None,
         shaker=pins.shaker or (),
         full_scale_mg=pins.full_scale_mg,
         motor=pins.motor,
-        uart=pins.uart and UartPins(pins.uart.id, pins.uart.tx, pins.uart.rx),
+        uart=UartPins(pins.uart.id, pins.uart.tx, pins.uart.rx) if pins.uart else None,
     )
     wiring.check()
     return wiring

@@ -1,6 +1,6 @@
 """The rig file's parts, opened: a driver for each resource and each instrument, at the ports where they are."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from time import monotonic, sleep
 from typing import Any, NamedTuple
@@ -16,16 +16,16 @@ from strapline_hil.instruments.by_hand import (
     ask_at_terminal,
 )
 from strapline_hil.instruments.contacts import Contacts
-from strapline_hil.instruments.decade import StrapDecade
 from strapline_hil.instruments.gnss_injector import BoardUart, GnssInjector, UsbUart
 from strapline_hil.instruments.heater import Heater
 from strapline_hil.instruments.lcus_relay import LcusRelay
 from strapline_hil.instruments.mains import MainsRelay
-from strapline_hil.instruments.ppk2_meter import SAMPLES_PER_S, Ppk2Meter
+from strapline_hil.instruments.ppk2_meter import Ppk2Meter
 from strapline_hil.instruments.protocols import Clock, Instrument
+from strapline_hil.instruments.resistor_ladder import ResistorLadder
 from strapline_hil.instruments.scpi_supply import ScpiSupply
 from strapline_hil.instruments.shaker import Shaker, VibrationMotor
-from strapline_hil.instruments.strap import StrapRelay
+from strapline_hil.instruments.strap import StrapDecade, StrapRelay
 from strapline_hil.rig import parts
 from strapline_hil.rig.bench_pins import wiring_of
 from strapline_hil.rig.file import RigFile
@@ -46,6 +46,8 @@ class Surroundings(NamedTuple):
     port_of: Callable[[str, str], str] = lambda _name, port: port
     """(name of a resource or role, its port in the file) -> where it really is"""
     make_sniffer: Callable[[parts.Sniffer], Instrument] | None = None
+    make_meter: Callable[[str], Instrument] | None = None
+    """Takes the port."""
     make_hand: Callable[[], Instrument] | None = None
     ask: Callable[[str], object] = ask_at_terminal
     clock: Clock = monotonic
@@ -55,7 +57,6 @@ class Surroundings(NamedTuple):
     watchdog: bool = True
     hears_itself: bool = False
     """Every injector is looped back."""
-    meter_samples_per_s: int = SAMPLES_PER_S
 
 
 class Opened(NamedTuple):
@@ -108,7 +109,7 @@ class _Opener:
             case parts.StrapRelay() | parts.StrapDecade():
                 return self._strap(role, part)
             case parts.Contacts():
-                return Contacts(self._resources[part.on], channels=dict(part.channels), name=role)
+                return Contacts(self._resources[part.on], channels=_plain(part.channels), name=role)
             case parts.MainsRelay():
                 return MainsRelay(self._resources[part.on], part.channel, on_at_rest=part.on_at_rest, name=role)
             case parts.Heater():
@@ -135,20 +136,23 @@ class _Opener:
                 )
             case parts.PowerMeter():
                 port = around.port_of(role, part.port)
-                return Ppk2Meter(port, samples_per_s=around.meter_samples_per_s, clock=around.clock, name=role)
+                return around.make_meter(port) if around.make_meter else Ppk2Meter(port, clock=around.clock, name=role)
             case parts.Sniffer():
                 return self._sniffer(part)
             case _:
                 return self._person(role)
 
     def _strap(self, role: str, part: parts.StrapRelay | parts.StrapDecade) -> Instrument:
-        relays, sense = self._resources[part.on], self._sense(part.sense)
+        relays, sense, settling = self._resources[part.on], self._sense(part.sense), _settling(self._around)
         if isinstance(part, parts.StrapDecade):
-            return StrapDecade(
-                relays, open_channel=part.open, steps=part.steps, base_ohm=part.base_ohm, sense=sense, name=role
+            ladder = ResistorLadder(relays, part.steps, base_ohm=part.base_ohm, name=role)
+            strap = StrapDecade(
+                relays, ladder, open_channel=part.open, closed_ohm=part.closed_ohm, sense=sense, name=role, **settling
             )
-        channels, loops = dict(part.channels), dict(part.loops)
-        return StrapRelay(relays, channels=channels, loops=loops, sense=sense, name=role, **_settling(self._around))
+            strap.set_ohm(part.closed_ohm)
+            return strap
+        channels, loops = _plain(part.channels), _plain(part.loops)
+        return StrapRelay(relays, channels=channels, loops=loops, sense=sense, name=role, **settling)
 
     def _sense(self, name: str | None) -> Callable[[], float] | None:
         if name is None:
@@ -177,3 +181,8 @@ class _Opener:
         if role == "hand" and self._around.make_hand is not None:
             return self._around.make_hand()
         return _BY_HAND.get(role, ByHand)(self._around.ask)
+
+
+def _plain(named: Mapping[Any, int]) -> dict[str, int]:
+    """Words of the file are words like any other."""
+    return {str(name): value for name, value in named.items()}

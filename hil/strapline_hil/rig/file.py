@@ -47,9 +47,9 @@ class RigFile(Strict):
 
     @property
     def drivers(self) -> set[str]:
-        """The words that `needs` takes: its instruments' drivers, and those that they can stand for."""
+        """The words that `needs` takes: its instruments' roles and drivers, and whom these can stand for."""
         own = {part.driver for part in self.instruments.values()}
-        return own | {ALSO[driver] for driver in own if driver in ALSO}
+        return {*self.instruments, *own, *(ALSO[driver] for driver in own if driver in ALSO)}
 
     @model_validator(mode="after")
     def _consistent(self) -> "RigFile":

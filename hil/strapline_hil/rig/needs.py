@@ -60,13 +60,18 @@ def needs_of(scenario: Scenario) -> set[str]:
 def simulated_only(scenario: Scenario) -> set[str]:
     """The verbs that a real rig has nobody for: radio, network, base station, broker. On a virtual rig the simulation does them."""
     ours = {*_OF_VERBS, *_OF_THE_CENTRE} - _ON_NO_RIG - {"go", "track", "shelter", "enclose"}
-    return {step.verb for step in scenario.steps} - ours
+    return _verbs(scenario) - ours
 
 
 def beyond_any_rig(scenario: Scenario) -> set[str]:
     """What keeps a scenario off every rig, the virtual one included: its verbs, or a temperature that no heater may have."""
-    found: set[str] = {step.verb for step in scenario.steps} & _ON_NO_RIG
-    return found | {f"{step.verb}: {step.argument}" for step in scenario.steps if _out_of_range(step)}
+    return _verbs(scenario) & _ON_NO_RIG | {
+        f"{step.verb}: {step.argument}" for step in scenario.steps if _out_of_range(step)
+    }
+
+
+def _verbs(scenario: Scenario) -> set[str]:
+    return {str(step.verb) for step in scenario.steps}
 
 
 def _out_of_range(step: Step) -> bool:

@@ -102,6 +102,7 @@ class StrapDecade(Strict):
     open: Channel = 1
     steps: dict[Channel, Ohm] = Field(description="what each channel puts in, Ω", min_length=1)
     base_ohm: Ohm = Field(description="what the loop measures with none of them")
+    closed_ohm: Ohm = Field(default=1000, description="what it shall measure at the beginning")
     sense: str | None = Field(default=None, description="the bench-board whose sense `strap` measures the loop")
 
 

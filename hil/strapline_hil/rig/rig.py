@@ -1,6 +1,6 @@
 """A rig whose instruments are open: what a test acts on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Self
 
@@ -24,12 +24,16 @@ from strapline_hil.verdict import RigError
 class Rig:
     """Instruments by role. One that the rig file does not have is a `RigError` when it is asked for."""
 
-    def __init__(self, file: RigFile, instruments: dict[str, Instrument]) -> None:
+    def __init__(
+        self, file: RigFile, instruments: dict[str, Instrument], resources: Mapping[str, Instrument] | None = None
+    ) -> None:
         self.file = file
+        self.resources = dict(resources or {})
+        """What several instruments share, by its name in the file."""
         self._instruments = instruments
         self._stack = ExitStack()
-        for instrument in instruments.values():
-            self._stack.callback(instrument.close)
+        for part in (*self.resources.values(), *instruments.values()):
+            self._stack.callback(part.close)
 
     @property
     def name(self) -> str:
@@ -38,7 +42,7 @@ class Rig:
     @property
     def drivers(self) -> set[str]:
         """The words that `needs` takes."""
-        return {part.driver for part in self.file.instruments.values()}
+        return self.file.drivers
 
     def has(self, role: str) -> bool:
         return role in self._instruments
@@ -53,8 +57,9 @@ class Rig:
         return self._instruments[role]
 
     def check(self) -> list[str]:
-        """All self-tests: what is found wrong, each with the role that it is about."""
-        return [f"{role}: {found}" for role, instrument in self for found in instrument.check()]
+        """All self-tests: what is found wrong, each with the part that it is about."""
+        parts = [*self.resources.items(), *self]
+        return [f"{name}: {found}" for name, part in parts for found in part.check()]
 
     def close(self) -> None:
         self._stack.close()

@@ -14,13 +14,15 @@ from typing import Any, NamedTuple, Self, TypeVar
 from strapline_centre.ledger import Entry
 from strapline_hil.rig.body import RigBody
 from strapline_hil.rig.rig import Rig
+from strapline_hil.rig.virtual import VirtualRig
+from strapline_hil.rig.virtual_sniffer import VirtualSniffer
 from strapline_simulator.assessment import event_name
 from strapline_simulator.brokers import open_broker
 from strapline_simulator.chain import Chain
 from strapline_simulator.clock import VirtualClockLoop, watched
 from strapline_simulator.report import Story
 from strapline_simulator.run_notes import Happening, RunNotes
-from strapline_simulator.scenario import Scenario, load_scenario
+from strapline_simulator.scenario import Scenario, Step, load_scenario
 from strapline_simulator.script import Script
 from strapline_simulator.simulation import sky_over
 
@@ -31,6 +33,7 @@ WORN_AT_HOME = Path(__file__).with_name("worn-at-home.yaml")
 
 _ARMED_WITHIN_S = 120.0
 _LOOK_S = 0.05
+_SNIFFER = "sniffer"
 
 
 class Told(NamedTuple):
@@ -58,6 +61,7 @@ class RigSession:
         self._stack = AsyncExitStack()
         self.chain: Chain
         self._play: asyncio.Task[None]
+        self._script: Script
 
     def __enter__(self) -> Self:
         try:
@@ -127,7 +131,10 @@ class RigSession:
         await stack.enter_async_context(chain)
         self.notes.listen(chain)
         story = Story(start_utc=self.scenario.start.astimezone(UTC), tz_name=self.scenario.zone)
-        script = Script(self.scenario, chain, lambda made: sky_over(made, chain, Random(f"{self._seed}/sky")), story)
+        await self._listen(stack)
+        self._script = script = Script(
+            self.scenario, chain, lambda made: sky_over(made, chain, Random(f"{self._seed}/sky")), story
+        )
         self._play = asyncio.create_task(script.play(self.scenario.duration_s))
         stack.push_async_callback(self._stop)
 
@@ -139,7 +146,31 @@ class RigSession:
         self.chain.tag.touch()
         done = deed()
         self.chain.tag.touch()
+        await self._follow()
         return done
+
+    async def _follow(self) -> None:
+        """What instruments did to more than the tag's wires."""
+        if not isinstance(self.rig, VirtualRig):
+            return
+        for what, on in self.rig.virtual.world.take():
+            if what == "mains":
+                await self._script.perform(Step(at="0s", gateway_mains=on))
+            elif on:
+                self.chain.restore_tag_power()
+            else:
+                self.chain.cut_tag_power()
+
+    async def _listen(self, stack: AsyncExitStack) -> None:
+        """The sniffer gets an adapter on the simulated air, beside the base station's."""
+        if not self.rig.has("sniffer") or not isinstance(self.rig.sniffer, VirtualSniffer):
+            return
+        radio = self.chain.ether.gateway_radio(_SNIFFER)
+        self.chain.radio_world.place(_SNIFFER, lambda: self._script.gateway_at(self.now_s))
+        await radio.start()
+        stack.push_async_callback(radio.stop)
+        await self.rig.sniffer.hear(radio)
+        stack.push_async_callback(self.rig.sniffer.stop)
 
     async def _wait_for(self, code: str, within_s: float, since_s: float) -> Told | None:
         until = self.now_s + within_s

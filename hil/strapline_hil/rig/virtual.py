@@ -7,6 +7,7 @@ from typing import Any
 from strapline_hil.instruments.fakes.bench_board import FakeBenchBoard
 from strapline_hil.instruments.fakes.gnss import FakeGnssUart
 from strapline_hil.instruments.fakes.lcus import FakeLcus
+from strapline_hil.instruments.fakes.ppk2 import FakePpk2
 from strapline_hil.instruments.fakes.pty_fake import PtyFake
 from strapline_hil.instruments.fakes.scpi import FakeScpi
 from strapline_hil.instruments.protocols import Instrument
@@ -16,7 +17,7 @@ from strapline_hil.rig.body import RigBody
 from strapline_hil.rig.drivers import SENSE, Surroundings, open_instruments
 from strapline_hil.rig.file import RigFile
 from strapline_hil.rig.rig import Rig
-from strapline_hil.rig.virtual_meter import VirtualMeter, meter_fake
+from strapline_hil.rig.virtual_meter import Current, VirtualMeter, meter_fake
 from strapline_hil.rig.virtual_sniffer import VirtualSniffer
 from strapline_hil.rig.virtual_target import VirtualTarget, loop_time_s
 from strapline_hil.rig.world import World
@@ -49,6 +50,7 @@ class VirtualParts:
     def __init__(self, file: RigFile, board: VirtualBoard, stack: ExitStack) -> None:
         self.board = board
         self.world = World(file, lambda: board.wiring)
+        self.current = Current()
         self.fakes: dict[str, PtyFake] = {}
         """By the names of resources and by role: `fakes["strap"].faults.add("stuck")`."""
         self._stack = stack
@@ -63,6 +65,11 @@ class VirtualParts:
     def port_of(self, name: str, _port: str) -> str:
         return self.fakes[name].port
 
+    def meter(self, port: str) -> VirtualMeter:
+        fake = self.fakes["meter"]
+        assert isinstance(fake, FakePpk2)
+        return VirtualMeter(port, fake, self.current)
+
     def _add(self, name: str, fake: PtyFake) -> None:
         self.fakes[name] = self._stack.enter_context(fake)
 
@@ -70,7 +77,7 @@ class VirtualParts:
         world, relay = self.world, self.world.relay(name)
         if isinstance(resource, parts.LcusRelay):
             return FakeLcus(relay, channels=resource.channels)
-        senses = {part for part in file.instruments.values() if getattr(part, "sense", None) == name}
+        senses = any(getattr(part, "sense", None) == name for part in file.instruments.values())
         return FakeBenchBoard(
             wiring_of(resource.pins),
             on_relay=relay,
@@ -87,7 +94,7 @@ class VirtualParts:
             case parts.ScpiSupply():
                 return FakeScpi(self.world.supply)
             case parts.PowerMeter():
-                return meter_fake(self.board)
+                return meter_fake(self.current)
             case _:
                 return None
 
@@ -95,7 +102,9 @@ class VirtualParts:
 class VirtualRig(Rig):
     """A rig with its `virtual` parts."""
 
-    def __init__(self, file: RigFile, resources: dict[str, Any], instruments: dict[str, Instrument], parts: VirtualParts) -> None:
+    def __init__(
+        self, file: RigFile, resources: dict[str, Any], instruments: dict[str, Instrument], parts: VirtualParts
+    ) -> None:
         super().__init__(file, instruments, resources)
         self.virtual = parts
 
@@ -109,6 +118,7 @@ def open_virtual(file: RigFile, make_board: Callable[[], VirtualBoard] = Virtual
         around = Surroundings(
             port_of=virtual.port_of,
             make_sniffer=lambda _part: VirtualSniffer(loop_time_s),
+            make_meter=virtual.meter,
             make_hand=lambda: VirtualHand(board),
             clock=loop_time_s,
             sleep=lambda _s: None,
@@ -118,5 +128,5 @@ def open_virtual(file: RigFile, make_board: Callable[[], VirtualBoard] = Virtual
         )
         opened = open_instruments(file, around)
         rig = VirtualRig(file, opened.resources, opened.instruments, virtual)
-        target = VirtualTarget(board, virtual.world)
+        target = VirtualTarget(board, virtual.world, virtual.current)
         return RigBody(rig, target, f"rig:{file.path}", stack.pop_all().close)

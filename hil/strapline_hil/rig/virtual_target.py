@@ -2,6 +2,7 @@
 
 import asyncio
 
+from strapline_hil.rig.virtual_meter import Current
 from strapline_hil.rig.world import World
 from strapline_simulator.board.body import VirtualBoard
 from strapline_tag import bench
@@ -10,22 +11,30 @@ from strapline_tag import bench
 class VirtualTarget:
     """A `Dut`."""
 
-    def __init__(self, board: VirtualBoard, world: World) -> None:
+    def __init__(self, board: VirtualBoard, world: World, current: Current) -> None:
         self.board = board
         self.identity = board.identity
         self._world = world
+        self._current = current
 
     def request(self, message: bytes) -> list[bytes]:
         if message[0] == bench.BOOT:
             self._world.take()  # whoever boots it knows of its power
-        return self.board.request(message)
+        self._current.pass_time(loop_time_s())
+        self._current.asked(message[0], message[9:])
+        return self._heard(self.board.request(message))
 
     def arrive(self, now_ms: int) -> None:
+        self._current.pass_time(loop_time_s())
         self.board.arrive(now_ms)
 
     def answer(self) -> list[bytes]:
         self._world.settle()
-        return self.board.answer()
+        return self._heard(self.board.answer())
+
+    def _heard(self, answers: list[bytes]) -> list[bytes]:
+        self._current.said(answers)
+        return answers
 
     def close(self) -> None:
         self.board.close()

@@ -59,7 +59,7 @@ class World:
     def _wire(self, part: object) -> None:
         match part:
             case StrapRelay():
-                self._loops = dict(part.loops)
+                self._loops = {str(name): ohm for name, ohm in part.loops.items()}
                 for name, channel in part.channels.items():
                     self.switches[part.on, channel] = self._cut if name == "open" else self._looper(name)
             case StrapDecade():
@@ -152,5 +152,3 @@ class World:
 
     def _plug(self, *, on_at_rest: bool) -> Switch:
         return lambda on: self._happened.append(Happened("mains", on != on_at_rest))
-
-

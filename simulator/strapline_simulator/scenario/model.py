@@ -51,7 +51,9 @@ class Scenario(Strict):
     seed: int = Field(default=1, ge=0)
     places: dict[str, Place] = Field(default={})
     wearer: Wearer = Wearer()
-    tag: Annotated[dict[str, int], AfterValidator(known_settings)] = Field(default={}, description="settings of the tag")
+    tag: Annotated[dict[str, int], AfterValidator(known_settings)] = Field(
+        default={}, description="settings of the tag"
+    )
     tag_memory: TagMemory = TagMemory()
     profile: Annotated[str, AfterValidator(_profile)] | None = Field(
         default=None, description="a named set of settings; `tag` goes before it"

@@ -125,6 +125,10 @@ class Script(LimbSteps, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, World
     async def _until(self, t_s: float) -> None:
         await asyncio.sleep(max(0.0, t_s - self._chain.now_s()))
 
+    async def perform(self, step: Step) -> None:
+        """Something happens now that the scenario does not have."""
+        await self._carry_out(step)
+
     async def _carry_out(self, step: Step) -> None:
         now = self._chain.now_s()
         self._tell(now, text_of(step))

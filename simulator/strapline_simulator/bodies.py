@@ -51,6 +51,13 @@ class ParticularBody(Protocol):
         """Raises `UserError` where it cannot do what happens there, before anything does."""
 
 
+@runtime_checkable
+class SuppliedBody(Protocol):
+    """A body whose power is somebody's to cut; it comes again with the next BOOT."""
+
+    def lose_power(self) -> None: ...
+
+
 class ModelBody:
     """The firmware imported into this CPython."""
 

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from strapline_simulator.bodies import Body
+from strapline_simulator.bodies import Body, SuppliedBody
 from strapline_simulator.clock import VirtualClockLoop
 from strapline_simulator.taps import Passage, PassageTap
 from strapline_tag import bench, outputs
@@ -102,6 +102,8 @@ class TagNode:
         self.has_power = False
         self._deadline_ms = None
         self.on_gnss_power(False)
+        if isinstance(self.body, SuppliedBody):
+            self.body.lose_power()
 
     def measure(self) -> dict[str, Any]:
         """What the interpreter says of itself."""

@@ -55,6 +55,9 @@ class Dut(Protocol):
     def answer(self) -> list[bytes]:
         """What it said to what was done; the last is DONE."""
 
+    def lose_power(self) -> None:
+        """Told that it has none, until the next BOOT."""
+
     def close(self) -> None: ...
 
 
@@ -96,6 +99,11 @@ class RigBody:
         self._act(code, rest)
         return self._dut.answer()
 
+    def lose_power(self) -> None:
+        if self.rig.has("supply"):
+            self.rig.supply.off()
+        self._dut.lose_power()
+
     def close(self) -> None:
         self.rig.close()
         self._dut.close()
@@ -105,12 +113,9 @@ class RigBody:
         """A tag on a supply starts because its power comes."""
         if not self.rig.has("supply"):
             return
-        supply = self.rig.supply
         if is_first:
-            supply.set_mv(_FULL_MV)
-        else:
-            supply.off()
-        supply.on()
+            self.rig.supply.set_mv(_FULL_MV)
+        self.rig.supply.on()
 
     def _role(self, code: int, rest: bytes) -> str | None:
         if code != bench.SENSOR:

@@ -27,6 +27,8 @@ class Current:
         self._charge_uc = 0.0
         self.now_s = 0.0
         self.micro_a = 0.0
+        self.is_dark = False
+        """The tag has no power."""
         self.meters: list[VirtualMeter] = []
 
     def pass_time(self, now_s: float) -> None:
@@ -35,7 +37,7 @@ class Current:
         if lasted_s <= 0:
             return
         charge_uc = self._draw.charge_uc(now_s)
-        self.micro_a = (charge_uc - self._charge_uc) / lasted_s
+        self.micro_a = 0.0 if self.is_dark else (charge_uc - self._charge_uc) / lasted_s
         self._charge_uc = charge_uc
         for meter in self.meters:
             meter.pass_time(lasted_s)

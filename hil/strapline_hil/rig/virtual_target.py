@@ -1,6 +1,7 @@
 """The device under test of a virtual rig: the virtual board, between its bench messages and the world that instruments act on."""
 
 import asyncio
+import struct
 
 from strapline_hil.rig.virtual_meter import Current
 from strapline_hil.rig.world import World
@@ -20,17 +21,26 @@ class VirtualTarget:
     def request(self, message: bytes) -> list[bytes]:
         if message[0] == bench.BOOT:
             self._world.take()  # whoever boots it knows of its power
-        self._current.pass_time(loop_time_s())
+    X(loop_time_s())
         self._current.asked(message[0], message[9:])
         return self._heard(self.board.request(message))
 
     def arrive(self, now_ms: int) -> None:
         self._current.pass_time(loop_time_s())
-        self.board.arrive(now_ms)
+        if not self._current.is_dark:
+            self.board.arrive(now_ms)
 
     def answer(self) -> list[bytes]:
         self._world.settle()
+        if self._current.is_dark:  # the wires are as they are, and nobody looks
+            self.board.wiring.circuit.interrupts.clear()
+            self.board.wiring.circuit.outputs.clear()
+            return [struct.pack(">BQQ", bench.DONE, 0, 0)]
         return self._heard(self.board.answer())
+
+    def lose_power(self) -> None:
+        self._world.take()
+        self._current.is_dark = True
 
     def _heard(self, answers: list[bytes]) -> list[bytes]:
         self._current.said(answers)

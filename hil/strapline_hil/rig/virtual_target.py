@@ -21,7 +21,8 @@ class VirtualTarget:
     def request(self, message: bytes) -> list[bytes]:
         if message[0] == bench.BOOT:
             self._world.take()  # whoever boots it knows of its power
-    X(loop_time_s())
+            self._current.is_dark = False
+        self._current.pass_time(loop_time_s())
         self._current.asked(message[0], message[9:])
         return self._heard(self.board.request(message))
 

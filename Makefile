@@ -53,6 +53,7 @@ check: setup ## Check format, lint, types, layers and generated files; no tests
 	@echo "== generated: protocol" && $(BIN)/python -m strapline_protocol.generate --check
 	@echo "== generated: report schema" && $(BIN)/python -m strapline_simulator.report.schema --check
 	@echo "== generated: scenario schema" && $(BIN)/python -m strapline_simulator.scenario.schema docs/scenario.schema.json --check
+	@echo "== generated: rig schema" && $(BIN)/python -m strapline_hil.rig.schema docs/rig.schema.json --check
 	@echo "== generated: fleet schema" && $(BIN)/python -m strapline_simulator.fleet.schema --check
 	@echo "== all checks passed"
 
@@ -90,6 +91,7 @@ generate: setup ## Write the generated files anew from the definitions
 	@$(BIN)/python -m strapline_protocol.generate
 	@$(BIN)/python -m strapline_simulator.report.schema
 	@$(BIN)/python -m strapline_simulator.scenario.schema docs/scenario.schema.json
+	@$(BIN)/python -m strapline_hil.rig.schema docs/rig.schema.json
 	@$(BIN)/python -m strapline_simulator.fleet.schema
 
 # A .venv that was copied along with its checkout runs the old checkout's code: pip's first line tells, and it is made anew.

@@ -7,15 +7,18 @@ import typer
 
 from strapline_hil.boards import Board, find_boards
 from strapline_hil.flash_command import flash
+from strapline_hil.hil_group import hil
 from strapline_hil.provision_command import provision
+from strapline_hil.rig import hil_command
 
-__all__ = ["flash", "register"]  # `flash` hands itself to the group `firmware`
+__all__ = ["flash", "hil_command", "register"]  # these hand themselves to the groups `firmware` and `hil`
 
 
 def register(app: typer.Typer) -> None:
     """Add the bench's commands to `strapline`."""
     app.command()(boards)
     app.command()(provision)
+    app.add_typer(hil, name="hil")
 
 
 def boards(

@@ -71,12 +71,11 @@ def open_instruments(file: RigFile, around: Surroundings) -> Opened:
     with ExitStack() as stack:
         resources: dict[str, Any] = {}
         for name, resource in file.resources.items():
-            resources[name] = _open_resource(name, resource, around)
+            resources[name] = open_resource(name, resource, around)
             stack.callback(resources[name].close)
         instruments: dict[str, Instrument] = {}
-        opener = _Opener(resources, around)
         for role, part in _in_order(file):
-            instruments[role] = opener.open(role, part)
+            instruments[role] = open_instrument(role, part, resources, around)
             stack.callback(instruments[role].close)
         stack.pop_all()
         return Opened(resources, instruments)
@@ -87,7 +86,13 @@ def _in_order(file: RigFile) -> Iterator[tuple[str, parts.Part]]:
     yield from sorted(file.instruments.items(), key=lambda item: item[0] != "supply")
 
 
-def _open_resource(name: str, resource: parts.Resource, around: Surroundings) -> LcusRelay | BenchBoard:
+def open_instrument(role: str, part: parts.Part, resources: Mapping[str, Any], around: Surroundings) -> Instrument:
+    """One, on these resources. Raises `BenchError`."""
+    return _Opener(resources, around).open(role, part)
+
+
+def open_resource(name: str, resource: parts.Resource, around: Surroundings) -> LcusRelay | BenchBoard:
+    """One. Raises `BenchError`."""
     port = around.port_of(name, resource.port)
     if isinstance(resource, parts.LcusRelay):
         return LcusRelay(port, channels=resource.channels, name=name, **_settling(around))
@@ -100,7 +105,7 @@ def _settling(around: Surroundings) -> dict[str, float]:
 
 
 class _Opener:
-    def __init__(self, resources: dict[str, Any], around: Surroundings) -> None:
+    def __init__(self, resources: Mapping[str, Any], around: Surroundings) -> None:
         self._resources = resources
         self._around = around
 

@@ -70,6 +70,20 @@ class VirtualParts:
         assert isinstance(fake, FakePpk2)
         return VirtualMeter(port, fake, self.current)
 
+    def surroundings(self) -> Surroundings:
+        """For drivers: their ports, and nobody to wait for."""
+        return Surroundings(
+            port_of=self.port_of,
+            make_sniffer=lambda _part: VirtualSniffer(loop_time_s),
+            make_meter=self.meter,
+            make_hand=lambda: VirtualHand(self.board),
+            clock=loop_time_s,
+            sleep=lambda _s: None,
+            settle_s=_SETTLE_S,
+            watchdog=False,
+            hears_itself=True,
+        )
+
     def _add(self, name: str, fake: PtyFake) -> None:
         self.fakes[name] = self._stack.enter_context(fake)
 
@@ -115,18 +129,7 @@ def open_virtual(file: RigFile, make_board: Callable[[], VirtualBoard] = Virtual
         board = make_board()
         stack.callback(board.close)
         virtual = VirtualParts(file, board, stack)
-        around = Surroundings(
-            port_of=virtual.port_of,
-            make_sniffer=lambda _part: VirtualSniffer(loop_time_s),
-            make_meter=virtual.meter,
-            make_hand=lambda: VirtualHand(board),
-            clock=loop_time_s,
-            sleep=lambda _s: None,
-            settle_s=_SETTLE_S,
-            watchdog=False,
-            hears_itself=True,
-        )
-        opened = open_instruments(file, around)
+        opened = open_instruments(file, virtual.surroundings())
         rig = VirtualRig(file, opened.resources, opened.instruments, virtual)
         target = VirtualTarget(board, virtual.world, virtual.current)
         return RigBody(rig, target, f"rig:{file.path}", stack.pop_all().close)

@@ -45,7 +45,7 @@ _BY_NAME = ("TrackSpec",)
 """What may also be written as a mere name."""
 
 
-class _ForEditors(GenerateJsonSchema):
+class ForEditors(GenerateJsonSchema):
     """Without titles made from names, and without null, which nobody writes."""
 
     def field_title_should_be_set(self, schema: object) -> bool:
@@ -63,7 +63,7 @@ class _ForEditors(GenerateJsonSchema):
 
 def render_schema() -> str:
     """The schema as the shipped file holds it."""
-    made = Scenario.model_json_schema(schema_generator=_ForEditors, ref_template="#/definitions/{model}")
+    made = Scenario.model_json_schema(schema_generator=ForEditors, ref_template="#/definitions/{model}")
     definitions = made.pop("$defs")
     for ours in ("name", "folder"):
         made["properties"].pop(ours, None)

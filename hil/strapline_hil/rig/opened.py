@@ -1,0 +1,38 @@
+"""A rig to be walked through: where its parts are, and a session with its tag."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from strapline_hil.rig.drivers import Surroundings
+from strapline_hil.rig.file import RigFile
+from strapline_hil.rig.session import RigSession
+from strapline_hil.rig.tag_walk import TagWalk
+from strapline_hil.rig.virtual import VirtualParts, open_virtual
+from strapline_hil.rig.walk import Step, walk_parts
+from strapline_hil.verdict import BenchError
+from strapline_simulator.board.body import VirtualBoard
+
+
+def part_steps(file: RigFile, stack: ExitStack) -> Iterator[Step]:
+    """Its parts one by one, until `stack` is closed."""
+    if not file.is_virtual:
+        return walk_parts(file, Surroundings())
+    board = VirtualBoard()
+    stack.callback(board.close)
+    return walk_parts(file, VirtualParts(file, board, stack).surroundings())
+
+
+def tag_steps(file: RigFile) -> Iterator[Step]:
+    """What the tag says to them."""
+    if not file.is_virtual:
+        yield Step("tag", "is worn and armed", skipped="on a real rig pytest does it")
+        return
+    what = "starts, is worn and armed with the electronic key"
+    with ExitStack() as stack:
+        try:
+            session = stack.enter_context(RigSession(open_virtual(file)))
+        except (BenchError, AssertionError) as error:
+            yield Step("tag", what, (str(error),))
+            return
+        yield Step("tag", what)
+        yield from TagWalk(file, session).steps()

@@ -1,0 +1,79 @@
+"""A walk through a rig's wiring, step by step: every part opened and tested by itself, then what the tag says to each of them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any, NamedTuple, Protocol
+
+from strapline_hil.rig.drivers import Surroundings, open_instrument, open_resource
+from strapline_hil.rig.file import RigFile
+from strapline_hil.rig.parts import Part, Resource
+from strapline_hil.verdict import BenchError
+
+_WORDS = {
+    "lcus-relay": "the relay board answers, with all its channels",
+    "bench-board": "the bench board takes its program and answers",
+    "strap-relay": "its relays are there, and the loop measures what it should",
+    "strap-decade": "its relays are there, and the loop measures what it should",
+    "contacts": "its relays are there",
+    "mains-relay": "its relay is there",
+    "heater": "both sensors measure a temperature",
+    "shaker": "the bench board has a shaker",
+    "vibration-motor": "the bench board has a motor",
+    "gnss-injector": "a sentence goes out, and comes back where it is looped",
+    "scpi-supply": "the supply says who it is",
+    "ppk2": "the meter has its calibration and gives a sample",
+    "sniffer": "the adapter hears advertisements",
+    "by-hand": "somebody is there",
+}
+
+
+class Step(NamedTuple):
+    """One thing that was tried."""
+
+    where: str
+    what: str
+    wrong: tuple[str, ...] = ()
+    """What is wrong with the mend, each a line; empty: well."""
+    skipped: str = ""
+    """Why it was not tried."""
+    notes: tuple[str, ...] = ()
+    """What it cannot notice."""
+
+
+class Checked(Protocol):
+    """What is opened."""
+
+    def check(self) -> list[str]: ...
+
+    def close(self) -> None: ...
+
+
+def walk_parts(file: RigFile, around: Surroundings) -> Iterator[Step]:
+    """Each resource and each instrument alone, tested by itself; all are closed at the end."""
+    with ExitStack() as stack:
+        resources: dict[str, Any] = {}
+        for name, resource in file.resources.items():
+            yield _opened(name, resource, lambda: open_resource(name, resource, around), resources, stack)  # noqa: B023 - called at once
+        instruments: dict[str, Any] = {}
+        for role, part in file.instruments.items():
+            missing = {getattr(part, word, None) for word in ("on", "sense")} - {None, *resources}
+            if missing:
+                yield Step(role, _WORDS[part.driver], skipped=f"without {', '.join(map(str, missing))}")
+                continue
+            yield _opened(role, part, lambda: open_instrument(role, part, resources, around), instruments, stack)  # noqa: B023
+
+
+def _opened(
+    name: str, part: Resource | Part, open_it: Callable[[], Checked], opened: dict[str, Any], stack: ExitStack
+) -> Step:
+    what = _WORDS[part.driver]
+    try:
+        found = open_it()
+    except BenchError as error:
+        return Step(name, what, (str(error),))
+    stack.callback(found.close)
+    wrong = tuple(found.check())
+    if not wrong:
+        opened[name] = found
+    blind = getattr(found, "blind_spots", list)()
+    return Step(name, what, wrong, notes=tuple(blind))

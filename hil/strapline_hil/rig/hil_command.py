@@ -64,16 +64,19 @@ def check(
     rig = load_rig(file)
     kind = "simulated, nothing is asked of you" if rig.is_virtual else "on this desk"
     typer.echo(f"rig {rig.rig}: {len(rig.resources)} resources, {len(rig.instruments)} instruments, {kind}")
-    count = wrong = 0
+    steps = []
     for step in _steps(rig, parts_only=parts_only):
-        count += 1
-        wrong += bool(step.wrong)
-        typer.echo(_line(count, step))
-    if not wrong:
-        typer.echo(f"All is well: pytest --rig {file}")
-        return
-    typer.echo(f"{wrong} of {count} steps went wrong: mend the first, then walk again")
-    raise typer.Exit(1)
+        steps.append(step)
+        typer.echo(_line(len(steps), step))
+    notes = [note for step in steps for note in step.notes]
+    if notes:
+        typer.echo("What this rig cannot notice by itself:")
+    for note in notes:
+        typer.echo(f"    {note}")
+    if wrong := sum(bool(step.wrong) for step in steps):
+        typer.echo(f"{wrong} of {len(steps)} steps went wrong: mend the first, then walk again")
+        raise typer.Exit(1)
+    typer.echo(f"All is well: pytest --rig {file}")
 
 
 def _steps(rig: "RigFile", *, parts_only: bool) -> Iterator["Step"]:

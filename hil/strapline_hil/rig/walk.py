@@ -12,8 +12,8 @@ from strapline_hil.verdict import BenchError
 _WORDS = {
     "lcus-relay": "the relay board answers, with all its channels",
     "bench-board": "the bench board takes its program and answers",
-    "strap-relay": "its relays are there, and the loop measures what it should",
-    "strap-decade": "its relays are there, and the loop measures what it should",
+    "strap-relay": "its relays are there, and the loop is as it should be",
+    "strap-decade": "its relays are there, and the loop is as it should be",
     "contacts": "its relays are there",
     "mains-relay": "its relay is there",
     "heater": "both sensors measure a temperature",
@@ -22,7 +22,7 @@ _WORDS = {
     "gnss-injector": "a sentence goes out, and comes back where it is looped",
     "scpi-supply": "the supply says who it is",
     "ppk2": "the meter has its calibration and gives a sample",
-    "sniffer": "the adapter hears advertisements",
+    "sniffer": "the adapter listens",
     "by-hand": "somebody is there",
 }
 
@@ -75,5 +75,5 @@ def _opened(
     wrong = tuple(found.check())
     if not wrong:
         opened[name] = found
-    blind = getattr(found, "blind_spots", list)()
-    return Step(name, what, wrong, notes=tuple(blind))
+    look: Callable[[], list[str]] = getattr(found, "blind_spots", list)
+    return Step(name, what, wrong, notes=tuple(look()))

@@ -21,7 +21,7 @@ WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
 STAMP := .venv/set-up
 UV := uv==0.13.9
 
-.PHONY: help demo test test-long test-bluez check bench fuzz prove chaos catalogue determinism mutants docs format generate lock setup clean
+.PHONY: help demo test test-long test-bluez check soak bench fuzz prove chaos catalogue determinism mutants docs format generate lock setup clean
 
 help: ## Say what can be made (this list)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,9 @@ prove: setup ## Try a million forgeries and replays: none may get through
 
 chaos: setup ## Kill gateways in 300 seeded runs, 30 with a Mosquitto that drops: nothing may be lost; RUNS=50 for fewer
 	@$(BIN)/strapline chaos --runs $(if $(filter file,$(origin RUNS)),300,$(RUNS)) --mosquitto 30 --outage-days 10 --stampede --json out/chaos.json $(ARGS)
+
+soak: setup ## Run 24 simulated hours of scenarios on the virtual rig in one process: nothing may stay open; ARGS="--hours 2" for fewer
+	@$(BIN)/strapline hil soak $(ARGS)
 
 catalogue: setup ## Run every shipped scenario on ON=micropython, and once more without its stimulus: then each must fail
 	@$(BIN)/strapline run --all --on $(ON) --out out/catalogue --junit out/catalogue.xml $(ARGS)

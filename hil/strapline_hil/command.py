@@ -9,9 +9,14 @@ from strapline_hil.boards import Board, find_boards
 from strapline_hil.flash_command import flash
 from strapline_hil.hil_group import hil
 from strapline_hil.provision_command import provision
-from strapline_hil.rig import hil_command
+from strapline_hil.rig import hil_command, soak_command
 
-__all__ = ["flash", "hil_command", "register"]  # these hand themselves to the groups `firmware` and `hil`
+__all__ = [
+    "flash",
+    "hil_command",
+    "register",
+    "soak_command",
+]  # these hand themselves to the groups `firmware` and `hil`
 
 
 def register(app: typer.Typer) -> None:

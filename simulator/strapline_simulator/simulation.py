@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from strapline_simulator.bodies import ParticularBody, make_body
+from strapline_simulator.bodies import Body, ParticularBody, make_body
 from strapline_simulator.brokers import open_broker
 from strapline_simulator.chain import Chain
 from strapline_simulator.clock import run_virtual
@@ -58,6 +58,8 @@ class Options(NamedTuple):
     """Told of each frame that the tag says and hears."""
     trace_keys: bool = False
     """Put the run's test keys into the trace."""
+    opened: Body | None = None
+    """A body that is open already, and stays so; `body` is what the report calls it."""
 
 
 class Result(NamedTuple):
@@ -101,8 +103,10 @@ class _Run:
     async def run(self) -> Result:
         started = time.perf_counter()
         with ExitStack() as stack:
-            body = make_body(self._options.body)
-            stack.callback(body.close)
+            body = self._options.opened
+            if body is None:
+                body = make_body(self._options.body)
+                stack.callback(body.close)
             if isinstance(body, ParticularBody):
                 body.require(self._scenario)
             if body.identity:

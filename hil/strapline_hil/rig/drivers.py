@@ -54,6 +54,8 @@ class Surroundings(NamedTuple):
     sleep: Callable[[float], object] = sleep
     settle_s: float | None = None
     """What relays and supplies are left after a command; None: as each driver has it."""
+    timeout_s: float | None = None
+    """How long they wait for an answer; None: as each driver has it."""
     watchdog: bool = True
     hears_itself: bool = False
     """Every injector is looped back."""
@@ -95,13 +97,17 @@ def open_resource(name: str, resource: parts.Resource, around: Surroundings) -> 
     """One. Raises `BenchError`."""
     port = around.port_of(name, resource.port)
     if isinstance(resource, parts.LcusRelay):
-        return LcusRelay(port, channels=resource.channels, name=name, **_settling(around))
+        return LcusRelay(port, channels=resource.channels, name=name, **_settling(around), **_waiting(around))
     watchdog_s = resource.silence_s if around.watchdog else 0.0
     return BenchBoard(port, wiring_of(resource.pins), watchdog_s=watchdog_s, name=name)
 
 
 def _settling(around: Surroundings) -> dict[str, float]:
     return {} if around.settle_s is None else {"settle_s": around.settle_s}
+
+
+def _waiting(around: Surroundings) -> dict[str, float]:
+    return {} if around.timeout_s is None else {"timeout_s": around.timeout_s}
 
 
 class _Opener:
@@ -138,6 +144,7 @@ class _Opener:
                     baudrate=part.baudrate,
                     name=role,
                     **_settling(around),
+                    **_waiting(around),
                 )
             case parts.PowerMeter():
                 port = around.port_of(role, part.port)

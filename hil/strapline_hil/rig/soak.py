@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from importlib.resources import files
 from itertools import cycle
 from pathlib import Path
@@ -77,8 +78,15 @@ def holding() -> Holding:
         except OSError:  # the one that this looks through
             continue
     ports = sum(target.startswith(_PORTS) for target in targets)
-    children = [(task / "children").read_text().split() for task in (_PROC / "task").iterdir()]
-    return Holding(sum(map(len, children)), threading.active_count(), ports, len(targets))
+    return Holding(_children(), threading.active_count(), ports, len(targets))
+
+
+def _children() -> int:
+    count = 0
+    for task in (_PROC / "task").iterdir():
+        with suppress(FileNotFoundError):  # a thread that has just ended
+            count += len((task / "children").read_text().split())
+    return count
 
 
 def soak(file: RigFile, hours: float, told: Callable[[Played], None] = lambda _played: None) -> Soak:

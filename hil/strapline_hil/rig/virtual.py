@@ -26,6 +26,9 @@ from strapline_simulator.board.body import VirtualBoard
 _SETTLE_S = 0.0
 """A fake has moved when it answers."""
 
+_TIMEOUT_S = 0.5
+"""It answers in milliseconds; three times it is asked."""
+
 
 class VirtualHand:
     """Who holds the key to the tag without being asked."""
@@ -50,7 +53,7 @@ class VirtualParts:
     def __init__(self, file: RigFile, board: VirtualBoard, stack: ExitStack) -> None:
         self.board = board
         self.world = World(file, lambda: board.wiring)
-        self.current = Current()
+        self.current = Current(loop_time_s)
         self.fakes: dict[str, PtyFake] = {}
         """By the names of resources and by role: `fakes["strap"].faults.add("stuck")`."""
         self._stack = stack
@@ -80,6 +83,7 @@ class VirtualParts:
             clock=loop_time_s,
             sleep=lambda _s: None,
             settle_s=_SETTLE_S,
+            timeout_s=_TIMEOUT_S,
             watchdog=False,
             hears_itself=True,
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from strapline_hil.instruments.fakes.ppk2 import FakePpk2
 from strapline_hil.instruments.ppk2_meter import Ppk2Meter
-from strapline_hil.instruments.protocols import Sample
+from strapline_hil.instruments.protocols import Clock, Sample
 from strapline_simulator.energy.boards import figures
 from strapline_simulator.energy.draw import Draw
 from strapline_tag import bench
@@ -22,7 +22,8 @@ _BOARD, _PROFILE = "pico-w", "one-piece"
 class Current:
     """What flows into the tag, and the meters that time passes for."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._draw = Draw(_BOARD, _PROFILE, figures())
         self._charge_uc = 0.0
         self.now_s = 0.0
@@ -30,6 +31,10 @@ class Current:
         self.is_dark = False
         """The tag has no power."""
         self.meters: list[VirtualMeter] = []
+
+    def catch_up(self) -> None:
+        """A tag without power does not say that time goes on."""
+        self.pass_time(self._clock())
 
     def pass_time(self, now_s: float) -> None:
         """From the last time to this it was even, on average."""
@@ -67,11 +72,13 @@ class VirtualMeter(Ppk2Meter):
         current.meters.append(self)
 
     def start(self) -> None:
+        self._current.catch_up()
         self._came = []
         self._measured_s = self._current.now_s
         super().start()
 
     def read(self) -> Sequence[Sample]:
+        self._current.catch_up()
         came, self._came = [*self._came, *super().read()], []
         return came
 

@@ -122,7 +122,7 @@ class RigFile(Strict):
                     raise MisplacedError(place, f"{on} has no channel {channel}: {_range(self._channels(on))}")
                 if (on, channel) in taken:
                     other = taken[on, channel]
-                    raise MisplacedError(place, f"channel {channel} of {on} is the {other}'s: take another")
+                    raise MisplacedError(place, f"channel {channel} of {on} is taken by {other}: take another")
                 taken[on, channel] = role
 
     def _channels(self, name: str) -> set[int]:

@@ -63,7 +63,8 @@ def check(
 
     rig = load_rig(file)
     kind = "simulated, nothing is asked of you" if rig.is_virtual else "on this desk"
-    typer.echo(f"rig {rig.rig}: {len(rig.resources)} resources, {len(rig.instruments)} instruments, {kind}")
+    resources, instruments = _some(len(rig.resources), "resource"), _some(len(rig.instruments), "instrument")
+    typer.echo(f"rig {rig.rig}: {resources}, {instruments}, {kind}")
     steps = []
     for step in _steps(rig, parts_only=parts_only):
         steps.append(step)
@@ -77,6 +78,10 @@ def check(
         typer.echo(f"{wrong} of {len(steps)} steps went wrong: mend the first, then walk again")
         raise typer.Exit(1)
     typer.echo(f"All is well: pytest --rig {file}")
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
 
 
 def _steps(rig: "RigFile", *, parts_only: bool) -> Iterator["Step"]:

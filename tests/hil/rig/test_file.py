@@ -26,7 +26,7 @@ BAD = {
     "a driver that cannot be it": ("driver: contacts", "driver: ppk2", 8, "ppk2"),
     "no such resource": ("strap-relay, on: relays", "strap-relay, on: relay", 7, "choose one of relays, bench"),
     "a heater on relays": ("driver: heater, on: bench", "driver: heater, on: relays", 9, "relays is a lcus-relay"),
-    "one channel twice": ("case_open: 2", "case_open: 1", 8, "channel 1 of relays is the strap's: take another"),
+    "one channel twice": ("case_open: 2", "case_open: 1", 8, "channel 1 of relays is taken by strap: take another"),
     "no such channel": ("case_open: 2", "case_open: 5", 8, "it has 1 to 4"),
     "half of it real": ("channels: 4}", "channels: 4, port: /dev/ttyUSB0}", 4, "make all ports `virtual`, or none"),
     "real without keys": ("board: virtual-board", "board: pico-w, port: /dev/ttyACM0", 2, "strapline provision"),

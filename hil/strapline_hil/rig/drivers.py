@@ -187,7 +187,7 @@ class _Opener:
 
         from strapline_hil.instruments.sniffer import Sniffer
 
-        return Sniffer(lambda heard: BleakScanner(heard, adapter=part.adapter), clock=self._around.clock)
+        return Sniffer(lambda heard: BleakScanner(heard, bluez={"adapter": part.adapter}), clock=self._around.clock)
 
     def _person(self, role: str) -> Instrument:
         if role == "hand" and self._around.make_hand is not None:

@@ -17,7 +17,7 @@ from serial import Serial
 
 from flash import Flash
 from provision_bench import MEMORY, OTHER_TAG, REQUESTS, SECRET, TAG, in_service
-from pty_board import PtyBoard
+from pty_board import FaultyBoard
 from station_home import Home, connects
 from strapline_centre.centre import Centre, Person
 from strapline_centre.ledger import Ledger
@@ -49,7 +49,7 @@ def test_a_real_micropython_gets_a_secret_and_each_holder_its_keys(bench, tmp_pa
     if polled:
         monkeypatch.setattr(repl_board.SerialTransport, "_is_pty_device", staticmethod(lambda port: False))
     by_id = tmp_path_factory.mktemp("dev") / "usb-board"
-    with PtyBoard(bench.flash) as board:
+    with FaultyBoard(bench.flash) as board:
         by_id.symlink_to(board.port)
         status, out, err = bench.strapline(TAG, "--board", str(by_id) if link else board.port)
         assert board.requests == REQUESTS + 2  # it looks first
@@ -75,7 +75,7 @@ def on_usb(monkeypatch, *ports):
 
 
 def test_a_board_is_named_by_its_usb_serial_number(bench, monkeypatch):
-    with PtyBoard(bench.flash) as board:
+    with FaultyBoard(bench.flash) as board:
         on_usb(monkeypatch, board.port)
         assert bench.strapline(TAG, "--board", "e6614103e7452d2f")[0] == 0
     bench.agrees()
@@ -137,7 +137,7 @@ def forms(secret):
 
 
 def test_the_secret_is_on_the_board_and_nowhere_else(bench):
-    with PtyBoard(bench.flash) as board:
+    with FaultyBoard(bench.flash) as board:
         seen = [bench.strapline(TAG, "--board", board.port)]
         seen += [bench.strapline(TAG, "--board", board.port), bench.strapline("new", "--board", board.port)]
         assert repr(bench.secret).encode() in board.said  # so the forms are those to look for
@@ -154,7 +154,7 @@ def test_the_secret_is_on_the_board_and_nowhere_else(bench):
 
 
 def test_a_heartbeat_a_record_and_a_receipt_pass_between_board_gateway_and_centre(bench):
-    with PtyBoard(bench.flash) as board:
+    with FaultyBoard(bench.flash) as board:
         bench.provision(board=board.port)
     held = {}
     memory = SimpleNamespace(
@@ -214,7 +214,7 @@ def test_what_is_no_tags_id_is_refused(bench, tag):
 
 
 def test_a_board_that_is_a_tag_is_refused(bench):
-    with PtyBoard(bench.flash) as board:
+    with FaultyBoard(bench.flash) as board:
         bench.provision(board=board.port)
         before = bench.state
         assert "--replace" in bench.refusal(OTHER_TAG, "--board", board.port)
@@ -298,7 +298,7 @@ def test_what_is_no_port_is_refused(bench, port, mend):
 
 
 def test_a_port_that_another_program_has_is_refused(bench):
-    with PtyBoard(bench.flash) as board, Serial(board.port, exclusive=True):
+    with FaultyBoard(bench.flash) as board, Serial(board.port, exclusive=True):
         assert "end the program" in bench.refusal(TAG, "--board", board.port)
     assert bench.state == {}
 
@@ -363,7 +363,7 @@ def test_what_mpremote_prints_is_not_printed(bench, monkeypatch):
         raise TransportError("could not enter raw repl")
 
     monkeypatch.setattr(repl_board.SerialTransport, "enter_raw_repl", give_up)
-    with PtyBoard(bench.flash) as board:
+    with FaultyBoard(bench.flash) as board:
         bench.refusal(TAG, "--board", board.port)
 
 
@@ -403,7 +403,7 @@ def test_a_board_that_repeats_the_secret_does_not_bring_it_into_the_message(benc
 
 def test_a_boards_file_system_that_refuses_is_told(bench):
     (bench.flash / storage.SECRET_WRITTEN).mkdir()
-    with PtyBoard(bench.flash) as board:
+    with FaultyBoard(bench.flash) as board:
         line = bench.refusal(TAG, "--board", board.port)
     assert "directory" in line
     assert "--replace" in line

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from provision_bench import MEMORY, OTHER_TAG, REQUESTS, SECRET, TAG, ProvisionBench, in_service
-from pty_board import PtyBoard
+from pty_board import FaultyBoard
 from strapline_hil import repl_board
 from strapline_protocol.keys import centre_keys, gateway_keys
 
@@ -26,7 +26,7 @@ def test_a_wire_that_fails_at_any_step_loses_nothing_that_a_second_run_does_not_
 
     old = in_service(bench)
     files = bench.gateway, bench.centre
-    with PtyBoard(bench.flash, fail_at=step, fails=fails) as board, monkeypatch.context() as clock:
+    with FaultyBoard(bench.flash, fail_at=step, fails=fails) as board, monkeypatch.context() as clock:
         clock.setattr(repl_board, "monotonic", lambda: time.monotonic() + (3600 if patience_ends(board) else 0))
         line = bench.refusal(TAG, "--board", board.port, "--replace")
         assert board.failed.is_set()
@@ -34,7 +34,7 @@ def test_a_wire_that_fails_at_any_step_loses_nothing_that_a_second_run_does_not_
     assert ("has gone" in line) == (fails == "port")
     assert files == (bench.gateway, bench.centre)
     never_an_old_secret_without_its_memory(bench.flash, old)
-    with PtyBoard(bench.flash) as board:
+    with FaultyBoard(bench.flash) as board:
         assert bench.strapline(TAG, "--board", board.port, "--replace")[0] == 0
         assert board.requests == REQUESTS
     bench.agrees()
@@ -52,7 +52,7 @@ def never_an_old_secret_without_its_memory(flash, old):
 def test_kill_9_while_the_board_is_written_to_leaves_the_key_files_as_they_were(bench):
     old = in_service(bench)
     files = bench.gateway, bench.centre
-    with PtyBoard(bench.flash, fail_at=6) as board:
+    with FaultyBoard(bench.flash, fail_at=6) as board:
         command = [STRAPLINE, "provision", TAG, "--board", board.port, "--replace"]
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert board.failed.wait(60)
@@ -61,7 +61,7 @@ def test_kill_9_while_the_board_is_written_to_leaves_the_key_files_as_they_were(
     assert child.returncode == -signal.SIGKILL
     assert files == (bench.gateway, bench.centre)
     never_an_old_secret_without_its_memory(bench.flash, old)
-    with PtyBoard(bench.flash) as board:
+    with FaultyBoard(bench.flash) as board:
         bench.provision(board=board.port, replace=True)
     bench.agrees()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pty_board import PtyBoard, RebootingBoard
+from pty_board import PtyBoard
 from strapline_hil import serial_body as module
 from strapline_hil.bench_loader import Identity
 from strapline_hil.board_files import BoardError
@@ -104,7 +104,7 @@ def test_a_run_that_is_interrupted_leaves_a_board_that_answers(board):
 
 def test_a_board_begins_with_an_empty_heap(tmp_path, monkeypatch):
     monkeypatch.setattr(Identity, "resets_softly", property(lambda _identity: True))
-    with RebootingBoard(tmp_path) as board:
+    with PtyBoard(tmp_path) as board:
         body = SerialBody(board.port)
         assert board.starts == 2
         assert boot(body)[-1][0] == bench.DONE

@@ -6,11 +6,20 @@ import stat
 from pathlib import Path
 from typing import Protocol
 
-from strapline_protocol.errors import UserError
+from strapline_hil.verdict import RigError
 
 
-class BoardError(UserError):
-    """A board that cannot be reached or does not do it: one line with the port and the mend, and nothing of what was written."""
+class BoardError(RigError):
+    """A board that cannot be reached or does not do it: one line with the port and the mend, and nothing of what was written.
+
+    A board is a part of the rig before it is the product: that it does not answer says nothing about the firmware.
+    """
+
+    def __init__(self, line: str) -> None:
+        place, _, rest = line.partition(": ")
+        what, _, mend = rest.rpartition("; ")
+        super().__init__(place, what or mend, mend)
+        self.args = (line,)
 
 
 class BoardFiles(Protocol):

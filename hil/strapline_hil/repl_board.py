@@ -1,49 +1,55 @@
-"""The files of a MicroPython board behind a serial port or a pty, through mpremote's raw REPL. No soft reset.
+"""A MicroPython board through mpremote's raw REPL: its files, what it runs, and how it begins anew.
 
 mpremote is a program first: it prints, waits without end, and lets through whatever its parsing meets. Here all of that
-becomes one BoardError, which never quotes what the board said: that may be the echo of what was written.
+becomes one BoardError, which never quotes what the board said (that may be the echo of what was written), but of a script that was run.
 """
 
 import ast
 import errno
 import io
 import os
-import stat
-import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
-from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
-from mpremote.transport import TransportError, TransportExecError
+from mpremote.transport import TransportExecError
 from mpremote.transport_serial import SerialTransport
-from serial import Serial, SerialTimeoutException
+from serial import SerialBase, SerialException
 
 from strapline_hil.board_files import BoardError
+from strapline_hil.board_line import GoneError, PatientLine, SilenceError, open_line
 
 PATIENCE_S = 5.0
 """For entering the REPL, and for each request after it: a board that resets when its port is opened boots in 2 or 3."""
 
-_LOOK_S = 0.05
+REBOOT_LIMIT_S = 10.0
+"""For a hard reset: on USB the port goes and comes back."""
 
-_SLOW_PORTION, _SLOW_PAUSE_S = 16, 0.005
-"""For ports without raw paste, so without flow control: a micro:bit's buffer holds 64 bytes."""
+_ATTEMPTS = 3
+"""To enter within that time: what a board hears while it boots may be lost."""
+
+_PULSE_S = 0.1
+
+# To a program that goes on after Ctrl-C: again, into the raw prompt, where no `main.py` follows a soft reset, and that.
+_FIRMLY = b"\r\x03\x03\r\x01\x04"
 
 Answer = TypeVar("Answer")
+Hear = Callable[[bytes], object]
+
+
+class ScriptError(BoardError):
+    """A script that ended with an error on the board, or did not end."""
+
+    def __init__(self, line: str, output: str, traceback: str = "") -> None:
+        super().__init__(line)
+        self.output, self.traceback = output, traceback
 
 
 @contextmanager
 def repl_board(port: str) -> Iterator["ReplBoard"]:
-    """The board at a port, its program interrupted; BoardError where nothing speaks MicroPython there in time."""
-    _check_port(port)
-    try:
-        with redirect_stdout(io.StringIO()):
-            # mpremote treats a pty as one by its name, so it is given the real one.
-            transport = SerialTransport(os.path.realpath(port), timeout=_LOOK_S)
-    except (TransportError, OSError, termios.error):
-        raise BoardError(f"{port}: cannot be opened; end the program that has it (a terminal, mpremote)") from None
-    board = ReplBoard(port, transport)
+    """The board at a port or a URL, its program interrupted; BoardError where nothing speaks MicroPython there in time."""
+    board = ReplBoard(port, open_line(port), again=lambda: open_line(port))
     try:
         board.enter()
         yield board
@@ -51,101 +57,58 @@ def repl_board(port: str) -> Iterator["ReplBoard"]:
         board.leave()
 
 
-def _check_port(port: str) -> None:
-    path = Path(port)
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError):
-        raise BoardError(f"{port}: no such port; `strapline boards` lists what is on USB") from None
-    if not stat.S_ISCHR(mode):
-        raise BoardError(f"{port}: no serial port; a folder in a board's place is written file:{port}")
-    if not os.access(path, os.R_OK | os.W_OK):
-        raise BoardError(f"{port}: no permission; on Linux `sudo usermod -aG dialout $USER`, then log in again")
+class _Transport(SerialTransport):  # type: ignore[misc] # mpremote ships no types
+    """mpremote's, on a line that is open already."""
 
-
-class _SilenceError(Exception):
-    """The deadline passed."""
-
-
-class _GoneError(Exception):
-    """The port failed under us."""
-
-
-class _Patient:
-    """A serial port on which nothing lasts longer than the deadline: mpremote's own loops have none on a pty.
-
-    Errors of the port leave as `_GoneError`, so that an OSError out of mpremote is one that the board reported.
-    """
-
-    def __init__(self, serial: Serial) -> None:
-        self._serial = serial
-        self._deadline = 0.0
-        self.heard = False
-        self.slowly = False
-        serial.write_timeout = PATIENCE_S
-
-    def allow(self, seconds: float) -> None:
-        self._deadline = monotonic() + seconds
-
-    def read(self, size: int = 1) -> bytes:
-        """Exactly `size` bytes."""
-        data = b""
-        while len(data) < size:
-            self._check()
-            with _port_errors():
-                data += self._serial.read(size - len(data))
-        self.heard = True
-        return data
-
-    def write(self, data: bytes) -> None:
-        portion = _SLOW_PORTION if self.slowly else len(data)
-        for start in range(0, len(data), max(1, portion)):
-            self._check()
-            with _port_errors():
-                self._serial.write(data[start : start + portion])
-            if self.slowly:
-                sleep(_SLOW_PAUSE_S)
-
-    def inWaiting(self) -> int:  # noqa: N802 - pyserial's old name is what mpremote calls
-        self._check()
-        with _port_errors():
-            return self._serial.in_waiting
-
-    def _check(self) -> None:
-        if monotonic() >= self._deadline:
-            raise _SilenceError
-
-
-@contextmanager
-def _port_errors() -> Iterator[None]:
-    try:
-        yield
-    except SerialTimeoutException:
-        raise _SilenceError from None
-    except (OSError, termios.error):
-        raise _GoneError from None
+    def __init__(self, line: PatientLine, port: str) -> None:
+        self.serial = line
+        self.device_name = port
+        self.in_raw_repl = self.mounted = False
+        self.use_raw_paste = True
+        self.is_pty = self._is_pty_device(port)
 
 
 class ReplBoard:
-    """`BoardFiles` over a raw REPL. Names are relative: a board starts in the root of its flash, which may be `/flash`."""
+    """`BoardFiles` over a raw REPL. Names are relative: a board starts in the root of its flash, which may be `/flash`.
 
-    def __init__(self, port: str, transport: SerialTransport) -> None:
-        self.place = port
-        self._transport = transport
-        self._serial: Serial = transport.serial
-        self._patient = _Patient(self._serial)
-        transport.serial = self._patient
+    `again` opens the line anew where a hard reset has closed it.
+    """
+
+    def __init__(self, place: str, line: SerialBase, *, again: Callable[[], SerialBase] | None = None) -> None:
+        self.place = place
+        self._again = again
         self._entered = False
+        self._take(line)
+
+    def _take(self, line: SerialBase) -> None:
+        self._serial = line
+        self._patient = PatientLine(line)
+        port = str(line.port or "")
+        self._transport = _Transport(self._patient, port if "://" in port else os.path.realpath(port))
 
     def enter(self) -> None:
         """Into the raw REPL, and sure that it is MicroPython's."""
-        # A bench program in the middle of a line (its host was killed) hears Ctrl-C only when the line has ended.
-        self._ask(lambda: self._patient.write(b"\0"))
-        self._ask(lambda: self._transport.enter_raw_repl(soft_reset=False))
-        name = self._ask(self._name)
-        if name != "micropython":
+        self._enter(PATIENCE_S)
+        if self._ask(self._name) != "micropython":
             raise self._broken()
         self._entered = True
+
+    def _enter(self, limit_s: float) -> None:
+        """Firmly from the second attempt on."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._run_request(lambda firmly=attempt > 0: self._into_raw(firmly), limit_s / _ATTEMPTS)
+                return
+            except GoneError:
+                raise self._gone() from None
+            except Exception:  # noqa: BLE001 - silence, and whatever mpremote's parsing meets
+                continue
+        raise self._broken()
+
+    def _into_raw(self, firmly: bool) -> None:
+        # A bench program in the middle of a line (its host was killed) hears Ctrl-C only when the line has ended.
+        self._patient.write(_FIRMLY if firmly else b"\0")
+        self._transport.enter_raw_repl(soft_reset=False)
 
     def _name(self) -> Any:
         asked = "__import__('sys').implementation.name"
@@ -154,32 +117,113 @@ class ReplBoard:
         except TransportExecError:  # our own Ctrl-C: a board that boots raises it in the first thing that it runs
             return self._transport.eval(asked)
 
+    def interrupt(self) -> None:
+        """Stop what runs: Ctrl-C, then once more and a soft reset. BoardError where it hangs, and only its power ends that."""
+        try:
+            self._enter(PATIENCE_S)
+        except BoardError:
+            raise BoardError(
+                f"{self.place}: the board hangs; switch its power off and on, nothing else ends that"
+            ) from None
+
+    # Begin anew.
+
     def soft_reset(self) -> None:
-        """Begin anew with an empty heap; in the raw REPL no `main.py` runs."""
+        """With an empty heap; in the raw REPL no `main.py` runs."""
         self._ask(lambda: self._transport.enter_raw_repl(soft_reset=True))
+
+    def hard_reset(self) -> None:
+        """By `machine.reset()`: as at power-on, `main.py` included, which is interrupted when the port is back."""
+        self._ask(lambda: self._transport.exec_raw_no_follow("import machine\nmachine.reset()"))
+        self._reopen()
+        self.enter()
+
+    def pulse_reset(self) -> None:
+        """By DTR and RTS, as the ESP32's auto-reset circuit has it (docs.espressif.com, esptool, boot mode selection)."""
+        self._ask(lambda: self._transport.exec("strapline_was_here = 1"))
+        try:
+            self._serial.dtr, self._serial.rts = False, True
+            sleep(_PULSE_S)
+            self._serial.rts = False
+        except (OSError, SerialException):
+            raise BoardError(
+                f"{self.place}: this port has no DTR and RTS; reset the board by machine.reset()"
+            ) from None
+        self.enter()
+        if self.tell("print('strapline_was_here' in globals())"):
+            raise BoardError(f"{self.place}: DTR and RTS reset nothing there; reset the board by machine.reset()")
+
+    def _reopen(self) -> None:
+        """On USB the port comes back; on a serial bridge it never goes."""
+        if self._again is None:
+            return
+        self._serial.close()
+        deadline = monotonic() + REBOOT_LIMIT_S
+        while True:
+            sleep(_PULSE_S)
+            try:
+                self._take(self._again())
+                return
+            except BoardError:
+                if monotonic() >= deadline:
+                    raise
+
+    # Run.
+
+    def run(self, script: str, limit_s: float, hear: Hear | None = None) -> str:
+        """What a script prints; `hear` gets it as it comes. ScriptError where it ends with an error, or not within the limit.
+
+        What does not end is interrupted; where that does not help either, the BoardError of `interrupt` says so.
+        """
+        said = bytearray()
+
+        def take(data: bytes) -> None:
+            data = data.replace(b"\x04", b"")
+            said.extend(data)
+            if hear and data:
+                hear(data)
+
+        try:
+            error = self._ask(lambda: self._transport.exec_raw(script, None, take)[1], limit_s, silence_is_ours=False)
+        except SilenceError:
+            self.interrupt()
+            raise ScriptError(
+                f"{self.place}: the script did not end within {limit_s:g} s and was interrupted; give it longer, or mend it",
+                _text(said),
+            ) from None
+        if error:
+            traceback = _text(error)
+            last = (traceback.split("\n") or [""])[-1]
+            raise ScriptError(f"{self.place}: the script ended with {last}; mend it", _text(said), traceback)
+        return _text(said)
 
     def tell(self, script: str) -> Any:
         """What a script prints, as one Python literal."""
         return self._ask(lambda: ast.literal_eval(self._transport.exec(script).decode().strip()))
 
-    def begin(self, script: str) -> Serial:
+    def begin(self, script: str) -> SerialBase:
         """Start a script and leave it alone; from now on the line is the script's and whoever asked for it."""
         self._ask(lambda: self._transport.exec_raw_no_follow(script))
         return self._serial
 
     def leave(self) -> None:
-        self._transport.serial = self._serial
+        self._patient.allow(PATIENCE_S)
         with suppress(Exception):  # a board that has gone cannot be left any better
             self._transport.exit_raw_repl()
-        with suppress(Exception):
-            self._transport.close()
+        with suppress(Exception):  # esptool's order, which mpremote keeps: no reset at closing
+            self._serial.rts = self._serial.dtr = False
         self._serial.close()
+
+    # Files.
 
     def has(self, name: str) -> bool:
         return self._file(lambda: self._transport.fs_stat(name), or_absent=True) is not None
 
     def write(self, name: str, data: bytes) -> None:
-        self._file(lambda: self._transport.fs_writefile(name, data))
+        def goes_on(_written: int, _size: int) -> None:
+            self._patient.allow(PATIENCE_S)
+
+        self._file(lambda: self._transport.fs_writefile(name, data, progress_callback=goes_on))
 
     def sha256(self, name: str) -> bytes:
         return bytes(self._file(lambda: self._transport.fs_hashfile(name, "sha256")))
@@ -201,27 +245,43 @@ class ReplBoard:
             why = os.strerror(error.errno or errno.EIO)
             raise BoardError(f"{self.place}: the board's file system refuses ({why}); free it, or flash anew") from None
 
-    def _ask(self, request: Callable[[], Answer]) -> Answer:
+    # Requests.
+
+    def _ask(self, request: Callable[[], Answer], limit_s: float = 0.0, *, silence_is_ours: bool = True) -> Answer:
         """One request to mpremote within the deadline. An OSError is the board's; all else that fails is a BoardError."""
-        self._patient.allow(PATIENCE_S)
-        self._patient.slowly = not self._transport.use_raw_paste
         try:
-            with redirect_stdout(io.StringIO()):
-                return request()
+            return self._run_request(request, limit_s or PATIENCE_S)
         except OSError:
             raise
-        except _GoneError:
-            raise BoardError(
-                f"{self.place}: the board has gone, or another program took it; plug it in again"
-            ) from None
+        except GoneError:
+            raise self._gone() from None
         except TransportExecError:
             raise BoardError(f"{self.place}: the board refuses; flash a MicroPython that has a file system") from None
+        except SilenceError:
+            if silence_is_ours:
+                raise self._broken() from None
+            raise
         except Exception:  # noqa: BLE001 - struct.error, SyntaxError, UnicodeError …: whatever mpremote's parsing meets
             raise self._broken() from None
+
+    def _run_request(self, request: Callable[[], Answer], limit_s: float) -> Answer:
+        self._patient.allow(limit_s)
+        self._patient.slowly = not self._transport.use_raw_paste
+        with redirect_stdout(io.StringIO()):
+            return request()
+
+    def _gone(self) -> BoardError:
+        return BoardError(f"{self.place}: the board has gone, or another program took it; plug it in again")
 
     def _broken(self) -> BoardError:
         if self._entered:
             return BoardError(f"{self.place}: the board stopped answering in the middle; plug it in again")
         if self._patient.heard:
             return BoardError(f"{self.place}: what answers there is not MicroPython; flash it, or name another port")
-        return BoardError(f"{self.place}: no answer within {PATIENCE_S:g} s; is a board there and switched on?")
+        return BoardError(
+            f"{self.place}: no answer within {PATIENCE_S:g} s; is a board there and switched on? One that hangs needs its power off and on"
+        )
+
+
+def _text(said: bytes | bytearray) -> str:
+    return said.decode("utf-8", "replace").replace("\r\n", "\n").strip()

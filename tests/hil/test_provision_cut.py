@@ -12,7 +12,7 @@ import pytest
 
 from provision_bench import MEMORY, OTHER_TAG, REQUESTS, SECRET, TAG, ProvisionBench, in_service
 from pty_board import FaultyBoard
-from strapline_hil import repl_board
+from strapline_hil import board_line
 from strapline_protocol.keys import centre_keys, gateway_keys
 
 STRAPLINE = Path(sys.executable).with_name("strapline")
@@ -27,7 +27,7 @@ def test_a_wire_that_fails_at_any_step_loses_nothing_that_a_second_run_does_not_
     old = in_service(bench)
     files = bench.gateway, bench.centre
     with FaultyBoard(bench.flash, fail_at=step, fails=fails) as board, monkeypatch.context() as clock:
-        clock.setattr(repl_board, "monotonic", lambda: time.monotonic() + (3600 if patience_ends(board) else 0))
+        clock.setattr(board_line, "monotonic", lambda: time.monotonic() + (3600 if patience_ends(board) else 0))
         line = bench.refusal(TAG, "--board", board.port, "--replace")
         assert board.failed.is_set()
     assert board.port in line

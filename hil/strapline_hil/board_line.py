@@ -1,0 +1,130 @@
+"""The serial line of a board: any URL of pyserial, opened for us alone, and nothing on it lasts longer than a deadline."""
+
+import os
+import stat
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import EACCES, EAGAIN, EBUSY, EPERM
+from pathlib import Path
+from time import monotonic, sleep
+
+from serial import SerialBase, SerialException, SerialTimeoutException, serial_for_url
+
+from strapline_hil.board_files import BoardError
+from strapline_hil.verdict import SurroundingsError
+
+LOOK_S = 0.05
+WRITE_LIMIT_S = 5.0
+BAUDRATE = 115_200
+"""Of MicroPython's REPL on a UART (docs.micropython.org); USB does not care."""
+
+_SLOW_PORTION, _SLOW_PAUSE_S = 16, 0.005
+"""For ports without raw paste, so without flow control: a micro:bit's buffer holds 64 bytes."""
+
+_LISTED = "`strapline boards` lists what is on USB"
+
+
+def open_line(port: str) -> SerialBase:
+    """A path or a URL (`socket://HOST:PORT`, `rfc2217://HOST:PORT`).
+
+    BoardError where there is none, SurroundingsError where this machine does not let us have it.
+    """
+    is_url = "://" in port
+    if not is_url:
+        _check_path(port)
+    try:
+        # A pty goes by its own name, not by a link's: mpremote asks the name.
+        target = port if is_url else os.path.realpath(port)
+        return serial_for_url(target, BAUDRATE, timeout=LOOK_S, write_timeout=WRITE_LIMIT_S, exclusive=True)
+    except (OSError, ValueError, termios.error) as error:
+        raise _not_opened(port, error) from None
+
+
+def _check_path(port: str) -> None:
+    path = Path(port)
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        raise BoardError(f"{port}: no such port; {_LISTED}") from None
+    if not stat.S_ISCHR(mode):
+        raise BoardError(f"{port}: no serial port; a folder in a board's place is written file:{port}")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise _not_opened(port, PermissionError(EACCES, ""))
+
+
+def _not_opened(port: str, error: Exception) -> BoardError | SurroundingsError:
+    number = getattr(error, "errno", None)
+    if number in {EACCES, EPERM}:
+        mend = "on Linux `sudo usermod -aG dialout $USER`, then log in again"
+        return SurroundingsError(port, "no permission", mend)
+    if number in {EAGAIN, EBUSY}:
+        mend = "end the program that has it (a terminal, mpremote)"
+        return SurroundingsError(port, "cannot be opened: another program has this port", mend)
+    if "://" not in port:
+        return BoardError(f"{port}: cannot be opened as a serial port; {_LISTED}")
+    if isinstance(error, SerialException) and "Could not open" in str(error):
+        return BoardError(f"{port}: nobody answers there; start the server, or mend the network")
+    return BoardError(f"{port}: no URL of a port; write socket://HOST:PORT or rfc2217://HOST:PORT")
+
+
+class SilenceError(Exception):
+    """The deadline passed."""
+
+
+class GoneError(Exception):
+    """The port failed under us."""
+
+
+class PatientLine:
+    """What mpremote takes for a serial port: its own loops have no end on a pty, and these have.
+
+    Errors of the port leave as `GoneError`, so that an OSError out of mpremote is one that the board reported.
+    """
+
+    def __init__(self, serial: SerialBase) -> None:
+        self._serial = serial
+        self._deadline = 0.0
+        self.heard = False
+        self.slowly = False
+
+    def allow(self, seconds: float) -> None:
+        self._deadline = monotonic() + seconds
+
+    def read(self, size: int = 1) -> bytes:
+        """Exactly `size` bytes."""
+        data = b""
+        while len(data) < size:
+            self._check()
+            with _port_errors():
+                data += self._serial.read(size - len(data))
+        self.heard = True
+        return data
+
+    def write(self, data: bytes) -> None:
+        portion = _SLOW_PORTION if self.slowly else len(data)
+        for start in range(0, len(data), max(1, portion)):
+            self._check()
+            with _port_errors():
+                self._serial.write(data[start : start + portion])
+            if self.slowly:
+                sleep(_SLOW_PAUSE_S)
+
+    def inWaiting(self) -> int:  # noqa: N802 - pyserial's old name is what mpremote calls
+        self._check()
+        with _port_errors():
+            return self._serial.in_waiting
+
+    def _check(self) -> None:
+        if monotonic() >= self._deadline:
+            raise SilenceError
+
+
+@contextmanager
+def _port_errors() -> Iterator[None]:
+    try:
+        yield
+    except SerialTimeoutException:
+        raise SilenceError from None
+    except (OSError, termios.error):
+        raise GoneError from None

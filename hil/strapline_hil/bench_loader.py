@@ -1,43 +1,20 @@
 """The bench program onto a bare board: read over the line while the board imports it. Nothing is written on the board's flash."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
 
 from strapline_hil.board_files import BoardError
+from strapline_hil.identity import MPY_VERSION, Identity, ask_identity
 from strapline_hil.repl_board import ReplBoard
 from strapline_simulator.firmware import APP
 
 NEEDS = ("binascii", "collections", "cryptolib", "hashlib", "io", "json", "micropython", "select", "struct")
 """What the bench program imports of MicroPython."""
 
-MPY_VERSION = 6
-"""Of compiled code without native functions; MicroPython 1.19 and later (docs.micropython.org, reference/mpyfiles)."""
-
 HEAP_NEEDED = 90_000
 """Bytes free before loading on a 32-bit board: less, and the program stops half-way through its import."""
 
 PORTION, LOADED, END = 0x06, 0x05, 0x04
 _PORTION_BYTES = 512
-
-_LOOK = """
-import sys, gc
-def has(m):
- try:
-  __import__(m)
-  return True
- except ImportError:
-  return False
-gc.collect()
-i = sys.implementation
-m = getattr(i, '_machine', '') or sys.platform
-try:
- import machine
- u = ''.join(['%02x' % b for b in machine.unique_id()])
-except (ImportError, AttributeError):
- u = ''
-n = [x for x in NEEDS if not has(x)]
-print(repr((tuple(i.version)[:3], sys.platform, m, u, getattr(i, '_mpy', 0) & 255, gc.mem_free(), n, has('vfs') or has('os'))))
-"""
 
 # A short read is the end of a file to MicroPython's reader of modules, so `readinto` fills what it is given.
 _LOAD = """
@@ -100,44 +77,18 @@ APP.run()
 """
 
 
-class Identity(NamedTuple):
-    """Which board it is, as it says itself."""
-
-    version: tuple[int, ...]
-    platform: str
-    machine: str
-    unique_id: str
-    mpy_version: int
-    heap_free: int
-    missing: Sequence[str]
-    has_vfs: bool
-
-    def __str__(self) -> str:
-        about = f"MicroPython {'.'.join(map(str, self.version))} on {self.machine}"
-        return f"{about}, id {self.unique_id}" if self.unique_id else about
-
-    @property
-    def resets_softly(self) -> bool:
-        """The unix port ends where a board begins anew."""
-        return self.platform not in {"linux", "darwin"}
-
-
 def look_at(board: ReplBoard) -> Identity:
     """Ask a board what it is, with an empty heap. `BoardError` names all that the bench program lacks there."""
-    identity = _ask(board)
+    identity = ask_identity(board, NEEDS)
     if not _lacks(identity) and identity.resets_softly:
         board.soft_reset()
-        identity = _ask(board)
+        identity = ask_identity(board, NEEDS)
     lacks = _lacks(identity)
     if identity.heap_free < HEAP_NEEDED:
         lacks.append(f"{identity.heap_free:,} bytes of heap are free and {HEAP_NEEDED:,} are needed")
     if lacks:
         raise BoardError(f"{board.place}: {identity} cannot run the bench program: {'; '.join(lacks)}")
     return identity
-
-
-def _ask(board: ReplBoard) -> Identity:
-    return Identity(*board.tell(_LOOK.replace("NEEDS", repr(NEEDS))))
 
 
 def _lacks(identity: Identity) -> list[str]:

@@ -9,7 +9,7 @@ from errno import EACCES, EAGAIN, EBUSY, EPERM
 from pathlib import Path
 from time import monotonic, sleep
 
-from serial import SerialBase, SerialException, SerialTimeoutException, serial_for_url
+from serial import Serial, SerialException, SerialTimeoutException, serial_for_url
 
 from strapline_hil.board_files import BoardError
 from strapline_hil.verdict import SurroundingsError
@@ -25,7 +25,7 @@ _SLOW_PORTION, _SLOW_PAUSE_S = 16, 0.005
 _LISTED = "`strapline boards` lists what is on USB"
 
 
-def open_line(port: str) -> SerialBase:
+def open_line(port: str) -> Serial:
     """A path or a URL (`socket://HOST:PORT`, `rfc2217://HOST:PORT`).
 
     BoardError where there is none, SurroundingsError where this machine does not let us have it.
@@ -82,10 +82,11 @@ class PatientLine:
     Errors of the port leave as `GoneError`, so that an OSError out of mpremote is one that the board reported.
     """
 
-    def __init__(self, serial: SerialBase) -> None:
+    def __init__(self, serial: Serial) -> None:
         self._serial = serial
         self._deadline = 0.0
         self.heard = False
+        self.has_gone = False
         self.slowly = False
 
     def allow(self, seconds: float) -> None:
@@ -96,7 +97,7 @@ class PatientLine:
         data = b""
         while len(data) < size:
             self._check()
-            with _port_errors():
+            with self._port_errors():
                 data += self._serial.read(size - len(data))
         self.heard = True
         return data
@@ -105,26 +106,26 @@ class PatientLine:
         portion = _SLOW_PORTION if self.slowly else len(data)
         for start in range(0, len(data), max(1, portion)):
             self._check()
-            with _port_errors():
+            with self._port_errors():
                 self._serial.write(data[start : start + portion])
             if self.slowly:
                 sleep(_SLOW_PAUSE_S)
 
     def inWaiting(self) -> int:  # noqa: N802 - pyserial's old name is what mpremote calls
         self._check()
-        with _port_errors():
+        with self._port_errors():
             return self._serial.in_waiting
 
     def _check(self) -> None:
         if monotonic() >= self._deadline:
             raise SilenceError
 
-
-@contextmanager
-def _port_errors() -> Iterator[None]:
-    try:
-        yield
-    except SerialTimeoutException:
-        raise SilenceError from None
-    except (OSError, termios.error):
-        raise GoneError from None
+    @contextmanager
+    def _port_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except SerialTimeoutException:
+            raise SilenceError from None
+        except (OSError, termios.error):
+            self.has_gone = True
+            raise GoneError from None

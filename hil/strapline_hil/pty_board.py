@@ -83,7 +83,7 @@ class PtyBoard:
         self._order(self._stop)
 
     def power_on(self) -> None:
-        self._order(lambda: self._process or self._start())
+        self._order(self._power_up)
 
     def unplug(self) -> None:
         """The port goes; MicroPython goes on, as on a board with a battery."""
@@ -91,7 +91,7 @@ class PtyBoard:
 
     def plug(self) -> str:
         """Plugged in again: gives the port, which may have another name than before."""
-        self._order(lambda: self.port or self._plug())
+        self._order(self._plug)
         return self.port
 
     # Below here all is the thread's.
@@ -208,7 +208,13 @@ class PtyBoard:
             self._process.close()
         self._process, self._to_board, self._held = None, b"", b""
 
+    def _power_up(self) -> None:
+        if not self._process:
+            self._start()
+
     def _plug(self) -> None:
+        if self.port:
+            return
         # Our own hand on the far end: without one, the host's closing would look like an unplugged cable to us.
         self._near, self._far_end = pty.openpty()
         tty.setraw(self._far_end)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from mpremote.transport import TransportExecError
 from mpremote.transport_serial import SerialTransport
-from serial import SerialBase, SerialException
+from serial import Serial, SerialException
 
 from strapline_hil.board_files import BoardError
 from strapline_hil.board_line import GoneError, PatientLine, SilenceError, open_line
@@ -74,13 +74,13 @@ class ReplBoard:
     `again` opens the line anew where a hard reset has closed it.
     """
 
-    def __init__(self, place: str, line: SerialBase, *, again: Callable[[], SerialBase] | None = None) -> None:
+    def __init__(self, place: str, line: Serial, *, again: Callable[[], Serial] | None = None) -> None:
         self.place = place
         self._again = again
         self._entered = False
         self._take(line)
 
-    def _take(self, line: SerialBase) -> None:
+    def _take(self, line: Serial) -> None:
         self._serial = line
         self._patient = PatientLine(line)
         port = str(line.port or "")
@@ -96,16 +96,16 @@ class ReplBoard:
     def _enter(self, limit_s: float) -> None:
         """Firmly from the second attempt on."""
         for attempt in range(_ATTEMPTS):
-            try:
-                self._run_request(lambda firmly=attempt > 0: self._into_raw(firmly), limit_s / _ATTEMPTS)
+            self._patient.allow(limit_s / _ATTEMPTS)
+            # Silence, and whatever mpremote's parsing meets, is another attempt's.
+            with suppress(Exception), redirect_stdout(io.StringIO()):
+                self._into_raw(firmly=attempt > 0)
                 return
-            except GoneError:
-                raise self._gone() from None
-            except Exception:  # noqa: BLE001 - silence, and whatever mpremote's parsing meets
-                continue
+            if self._patient.has_gone:
+                raise self._gone()
         raise self._broken()
 
-    def _into_raw(self, firmly: bool) -> None:
+    def _into_raw(self, *, firmly: bool) -> None:
         # A bench program in the middle of a line (its host was killed) hears Ctrl-C only when the line has ended.
         self._patient.write(_FIRMLY if firmly else b"\0")
         self._transport.enter_raw_repl(soft_reset=False)
@@ -201,7 +201,7 @@ class ReplBoard:
         """What a script prints, as one Python literal."""
         return self._ask(lambda: ast.literal_eval(self._transport.exec(script).decode().strip()))
 
-    def begin(self, script: str) -> SerialBase:
+    def begin(self, script: str) -> Serial:
         """Start a script and leave it alone; from now on the line is the script's and whoever asked for it."""
         self._ask(lambda: self._transport.exec_raw_no_follow(script))
         return self._serial

@@ -5,9 +5,10 @@ from time import monotonic
 
 from serial import Serial, SerialException
 
-from strapline_hil.bench_loader import END, Identity, load_script, look_at, serve
+from strapline_hil.bench_loader import END, load_script, look_at, serve
 from strapline_hil.board_files import BoardError
 from strapline_hil.boards import serial_port
+from strapline_hil.identity import Identity
 from strapline_hil.repl_board import ReplBoard, repl_board
 from strapline_protocol.errors import UserError
 from strapline_simulator.body_error import BodyError

@@ -12,8 +12,8 @@ import pytest
 
 from pty_board import PtyBoard
 from strapline_hil import serial_body as module
-from strapline_hil.bench_loader import Identity
 from strapline_hil.board_files import BoardError
+from strapline_hil.identity import Identity
 from strapline_hil.qemu_body import qemu_body
 from strapline_hil.repl_board import repl_board
 from strapline_hil.serial_body import SerialBody

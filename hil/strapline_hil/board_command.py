@@ -2,6 +2,7 @@
 
 import signal
 from pathlib import Path
+from threading import Event
 from typing import Annotated
 
 import typer
@@ -10,8 +11,8 @@ from strapline_hil.hil_group import hil
 from strapline_protocol.errors import UserError
 
 
-@hil.command()
-def board(
+@hil.command("board")
+def serve_board(
     folder: Annotated[Path, typer.Option(metavar="FOLDER", help="Its flash; what is there stays.")],
     unique_id: Annotated[str, typer.Option(metavar="HEX", help="Its id; made of the folder's path unless given.")] = "",
 ) -> None:
@@ -30,4 +31,7 @@ def board(
     with PtyBoard(folder, unique_id=own_id) as served:
         typer.echo(served.port)
         typer.echo(f"id {served.unique_id.hex()}, its flash is {folder}; Ctrl-C ends it", err=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        ended = Event()
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sign, lambda *_: ended.set())
+        ended.wait()

@@ -4,10 +4,11 @@ import os
 import stat
 import termios
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import EACCES, EAGAIN, EBUSY, EPERM
 from pathlib import Path
 from time import monotonic, sleep
+from urllib.parse import urlsplit
 
 from serial import Serial, SerialException, SerialTimeoutException, serial_for_url
 
@@ -41,6 +42,13 @@ def open_line(port: str) -> Serial:
         raise _not_opened(port, error) from None
 
 
+def close_line(line: Serial) -> None:
+    held = getattr(line, "_socket", None)
+    line.close()
+    if held is not None:  # pyserial forgets to close a socket whose other end has gone
+        held.close()
+
+
 def _check_path(port: str) -> None:
     path = Path(port)
     try:
@@ -63,9 +71,15 @@ def _not_opened(port: str, error: Exception) -> BoardError | SurroundingsError:
         return SurroundingsError(port, "cannot be opened: another program has this port", mend)
     if "://" not in port:
         return BoardError(f"{port}: cannot be opened as a serial port; {_LISTED}")
-    if isinstance(error, SerialException) and "Could not open" in str(error):
+    if isinstance(error, SerialException) and _names_a_port(port):
         return BoardError(f"{port}: nobody answers there; start the server, or mend the network")
     return BoardError(f"{port}: no URL of a port; write socket://HOST:PORT or rfc2217://HOST:PORT")
+
+
+def _names_a_port(url: str) -> bool:
+    with suppress(ValueError):
+        return urlsplit(url).port is not None
+    return False
 
 
 class SilenceError(Exception):
@@ -110,6 +124,14 @@ class PatientLine:
                 self._serial.write(data[start : start + portion])
             if self.slowly:
                 sleep(_SLOW_PAUSE_S)
+
+    def drain(self) -> None:
+        """Until nothing comes for a moment."""
+        data = b"?"
+        while data:
+            self._check()
+            with self._port_errors():
+                data = self._serial.read(max(1, self._serial.in_waiting)) or self._serial.read(1)
 
     def inWaiting(self) -> int:  # noqa: N802 - pyserial's old name is what mpremote calls
         self._check()

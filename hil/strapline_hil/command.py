@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from strapline_hil.board_command import board
+from strapline_hil.board_command import serve_board
 from strapline_hil.boards import Board, find_boards
 from strapline_hil.flash_command import flash
 from strapline_hil.hil_group import hil
 from strapline_hil.provision_command import provision
 from strapline_hil.rig import hil_command, soak_command
 
-__all__ = ["board", "flash", "hil_command", "register", "soak_command"]
+__all__ = ["flash", "hil_command", "register", "serve_board", "soak_command"]
 """Beside `register`: what hands itself to the groups `firmware` and `hil`."""
 
 

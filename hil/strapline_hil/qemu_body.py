@@ -4,7 +4,8 @@ import os
 import re
 import select
 import subprocess
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Self
@@ -38,11 +39,8 @@ class QemuBody(SerialBody):
     """A `Body` in an emulator's process, which ends with it."""
 
     def __init__(self, image: Path, machine: str = MACHINE) -> None:
-        program = find_program("qemu-system-arm")
-        if program is None:
-            raise UserError("--on qemu: no qemu-system-arm on this machine: apt install qemu-system-arm")
         with ExitStack() as stack:
-            emulator = stack.enter_context(_Emulator([str(program), *_arguments(image, machine)]))
+            emulator = stack.enter_context(_Emulator([_program(), *_arguments(image, machine)]))
             try:
                 super().__init__(emulator.port(), f"qemu:{image.name}@{machine}")
             except BoardError as error:
@@ -52,6 +50,20 @@ class QemuBody(SerialBody):
     def close(self) -> None:
         super().close()
         self._emulator.close()
+
+
+@contextmanager
+def emulated_board(image: Path, machine: str = MACHINE) -> Iterator[str]:
+    """The port of a board in an emulator's process, for a `with`: for the driver's own tests, and for trying an image by hand."""
+    with _Emulator([_program(), *_arguments(image, machine)]) as emulator:
+        yield emulator.port()
+
+
+def _program() -> str:
+    program = find_program("qemu-system-arm")
+    if program is None:
+        raise UserError("--on qemu: no qemu-system-arm on this machine: apt install qemu-system-arm")
+    return str(program)
 
 
 def _arguments(image: Path, machine: str) -> list[str]:

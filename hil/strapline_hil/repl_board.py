@@ -18,7 +18,7 @@ from mpremote.transport_serial import SerialTransport
 from serial import Serial, SerialException
 
 from strapline_hil.board_files import BoardError
-from strapline_hil.board_line import GoneError, PatientLine, SilenceError, open_line
+from strapline_hil.board_line import GoneError, PatientLine, SilenceError, close_line, open_line
 
 PATIENCE_S = 5.0
 """For entering the REPL, and for each request after it: a board that resets when its port is opened boots in 2 or 3."""
@@ -87,27 +87,26 @@ class ReplBoard:
         self._transport = _Transport(self._patient, port if "://" in port else os.path.realpath(port))
 
     def enter(self) -> None:
-        """Into the raw REPL, and sure that it is MicroPython's."""
-        self._enter(PATIENCE_S)
-        if self._ask(self._name) != "micropython":
-            raise self._broken()
-        self._entered = True
-
-    def _enter(self, limit_s: float) -> None:
-        """Firmly from the second attempt on."""
+        """Into the raw REPL, and sure that it is MicroPython's; firmly from the second attempt on."""
         for attempt in range(_ATTEMPTS):
-            self._patient.allow(limit_s / _ATTEMPTS)
+            self._patient.allow(PATIENCE_S / _ATTEMPTS)
             # Silence, and whatever mpremote's parsing meets, is another attempt's.
             with suppress(Exception), redirect_stdout(io.StringIO()):
                 self._into_raw(firmly=attempt > 0)
+                if self._name() != "micropython":
+                    break
+                self._entered = True
                 return
             if self._patient.has_gone:
                 raise self._gone()
         raise self._broken()
 
     def _into_raw(self, *, firmly: bool) -> None:
+        if firmly:
+            self._patient.write(_FIRMLY)
+            self._patient.drain()
         # A bench program in the middle of a line (its host was killed) hears Ctrl-C only when the line has ended.
-        self._patient.write(_FIRMLY if firmly else b"\0")
+        self._patient.write(b"\0")
         self._transport.enter_raw_repl(soft_reset=False)
 
     def _name(self) -> Any:
@@ -120,7 +119,7 @@ class ReplBoard:
     def interrupt(self) -> None:
         """Stop what runs: Ctrl-C, then once more and a soft reset. BoardError where it hangs, and only its power ends that."""
         try:
-            self._enter(PATIENCE_S)
+            self.enter()
         except BoardError:
             raise BoardError(
                 f"{self.place}: the board hangs; switch its power off and on, nothing else ends that"
@@ -134,13 +133,14 @@ class ReplBoard:
 
     def hard_reset(self) -> None:
         """By `machine.reset()`: as at power-on, `main.py` included, which is interrupted when the port is back."""
+        self._mark()
         self._ask(lambda: self._transport.exec_raw_no_follow("import machine\nmachine.reset()"))
         self._reopen()
-        self.enter()
+        self._check_reset("machine.reset() does not reset this board; switch its power off and on")
 
     def pulse_reset(self) -> None:
         """By DTR and RTS, as the ESP32's auto-reset circuit has it (docs.espressif.com, esptool, boot mode selection)."""
-        self._ask(lambda: self._transport.exec("strapline_was_here = 1"))
+        self._mark()
         try:
             self._serial.dtr, self._serial.rts = False, True
             sleep(_PULSE_S)
@@ -149,15 +149,22 @@ class ReplBoard:
             raise BoardError(
                 f"{self.place}: this port has no DTR and RTS; reset the board by machine.reset()"
             ) from None
+        self._check_reset("DTR and RTS reset nothing there; reset the board by machine.reset()")
+
+    def _mark(self) -> None:
+        self._ask(lambda: self._transport.exec("strapline_was_here = 1"))
+
+    def _check_reset(self, otherwise: str) -> None:
+        """What begins anew has forgotten the mark."""
         self.enter()
         if self.tell("print('strapline_was_here' in globals())"):
-            raise BoardError(f"{self.place}: DTR and RTS reset nothing there; reset the board by machine.reset()")
+            raise BoardError(f"{self.place}: {otherwise}")
 
     def _reopen(self) -> None:
         """On USB the port comes back; on a serial bridge it never goes."""
         if self._again is None:
             return
-        self._serial.close()
+        close_line(self._serial)
         deadline = monotonic() + REBOOT_LIMIT_S
         while True:
             sleep(_PULSE_S)
@@ -212,7 +219,7 @@ class ReplBoard:
             self._transport.exit_raw_repl()
         with suppress(Exception):  # esptool's order, which mpremote keeps: no reset at closing
             self._serial.rts = self._serial.dtr = False
-        self._serial.close()
+        close_line(self._serial)
 
     # Files.
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from errno import EACCES, EAGAIN, EBUSY, EPERM
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from serial import Serial, SerialException, SerialTimeoutException, serial_for_url
@@ -26,6 +27,24 @@ _SLOW_PORTION, _SLOW_PAUSE_S = 16, 0.005
 _LISTED = "`strapline boards` lists what is on USB"
 
 
+class Line(Protocol):
+    """What a board's driver asks of a serial port: pyserial's, or what has its face."""
+
+    timeout: float | None
+
+    @property
+    def port(self) -> str | None: ...
+
+    @property
+    def in_waiting(self) -> int: ...
+
+    def read(self, size: int = 1, /) -> bytes: ...
+
+    def write(self, data: bytes, /) -> int | None: ...
+
+    def close(self) -> None: ...
+
+
 def open_line(port: str) -> Serial:
     """A path or a URL (`socket://HOST:PORT`, `rfc2217://HOST:PORT`).
 
@@ -42,7 +61,7 @@ def open_line(port: str) -> Serial:
         raise _not_opened(port, error) from None
 
 
-def close_line(line: Serial) -> None:
+def close_line(line: Line) -> None:
     held = getattr(line, "_socket", None)
     line.close()
     if held is not None:  # pyserial forgets to close a socket whose other end has gone
@@ -96,7 +115,7 @@ class PatientLine:
     Errors of the port leave as `GoneError`, so that an OSError out of mpremote is one that the board reported.
     """
 
-    def __init__(self, serial: Serial) -> None:
+    def __init__(self, serial: Line) -> None:
         self._serial = serial
         self._deadline = 0.0
         self.heard = False

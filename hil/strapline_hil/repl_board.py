@@ -15,10 +15,9 @@ from typing import Any, TypeVar
 
 from mpremote.transport import TransportExecError
 from mpremote.transport_serial import SerialTransport
-from serial import Serial, SerialException
 
 from strapline_hil.board_files import BoardError
-from strapline_hil.board_line import GoneError, PatientLine, SilenceError, close_line, open_line
+from strapline_hil.board_line import GoneError, Line, PatientLine, SilenceError, close_line, open_line
 
 PATIENCE_S = 5.0
 """For entering the REPL, and for each request after it: a board that resets when its port is opened boots in 2 or 3."""
@@ -74,13 +73,13 @@ class ReplBoard:
     `again` opens the line anew where a hard reset has closed it.
     """
 
-    def __init__(self, place: str, line: Serial, *, again: Callable[[], Serial] | None = None) -> None:
+    def __init__(self, place: str, line: Line, *, again: Callable[[], Line] | None = None) -> None:
         self.place = place
         self._again = again
         self._entered = False
         self._take(line)
 
-    def _take(self, line: Serial) -> None:
+    def _take(self, line: Line) -> None:
         self._serial = line
         self._patient = PatientLine(line)
         port = str(line.port or "")
@@ -142,10 +141,10 @@ class ReplBoard:
         """By DTR and RTS, as the ESP32's auto-reset circuit has it (docs.espressif.com, esptool, boot mode selection)."""
         self._mark()
         try:
-            self._serial.dtr, self._serial.rts = False, True
+            _set_lines(self._serial, dtr=False, rts=True)
             sleep(_PULSE_S)
-            self._serial.rts = False
-        except (OSError, SerialException):
+            _set_lines(self._serial, rts=False)
+        except (OSError, AttributeError):
             raise BoardError(
                 f"{self.place}: this port has no DTR and RTS; reset the board by machine.reset()"
             ) from None
@@ -208,7 +207,7 @@ class ReplBoard:
         """What a script prints, as one Python literal."""
         return self._ask(lambda: ast.literal_eval(self._transport.exec(script).decode().strip()))
 
-    def begin(self, script: str) -> Serial:
+    def begin(self, script: str) -> Line:
         """Start a script and leave it alone; from now on the line is the script's and whoever asked for it."""
         self._ask(lambda: self._transport.exec_raw_no_follow(script))
         return self._serial
@@ -218,7 +217,7 @@ class ReplBoard:
         with suppress(Exception):  # a board that has gone cannot be left any better
             self._transport.exit_raw_repl()
         with suppress(Exception):  # esptool's order, which mpremote keeps: no reset at closing
-            self._serial.rts = self._serial.dtr = False
+            _set_lines(self._serial, rts=False, dtr=False)
         close_line(self._serial)
 
     # Files.
@@ -288,6 +287,11 @@ class ReplBoard:
         return BoardError(
             f"{self.place}: no answer within {PATIENCE_S:g} s; is a board there and switched on? One that hangs needs its power off and on"
         )
+
+
+def _set_lines(serial: Line, **lines: bool) -> None:
+    for name, level in lines.items():
+        setattr(serial, name, level)
 
 
 def _text(said: bytes | bytearray) -> str:

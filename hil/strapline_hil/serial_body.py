@@ -3,10 +3,11 @@
 from contextlib import ExitStack, suppress
 from time import monotonic
 
-from serial import Serial, SerialException
+from serial import SerialException
 
 from strapline_hil.bench_loader import END, load_script, look_at, serve
 from strapline_hil.board_files import BoardError
+from strapline_hil.board_line import Line
 from strapline_hil.boards import serial_port
 from strapline_hil.identity import Identity
 from strapline_hil.repl_board import ReplBoard, repl_board
@@ -50,7 +51,7 @@ class SerialBody:
     def _describe(self, known: Identity) -> str:
         return str(known)
 
-    def _start(self, board: ReplBoard) -> Serial:
+    def _start(self, board: ReplBoard) -> Line:
         image = compiled_firmware(BENCH_SERIAL)
         self._line = line = board.begin(load_script(len(image)))
         self._is_running = True

@@ -42,8 +42,8 @@ test-bluez: setup ## Try Bluetooth at length: against the stand-in for BlueZ, th
 	@echo "== stand-in" && STRAPLINE_BLUEZ=stand-in $(BIN)/pytest -n auto tests/bluez $(ARGS)
 	@echo "== Linux and bluetoothd in QEMU" && STRAPLINE_BLUEZ=qemu $(BIN)/pytest -n 0 tests/bluez $(ARGS)
 
-test-long: setup ## Run what takes minutes each: a week on a board's heap, long scenarios on both bodies, all without their stimulus
-	@env STRAPLINE_LONG=1 $(BIN)/pytest -n auto --dist worksteal tests/simulator/test_week.py tests/simulator/test_row_scenarios.py tests/simulator/test_two_airs.py tests/simulator/catalogue tests/simulator/fleet/test_fold.py tests/broker/test_nats_cluster.py $(ARGS)
+test-long: setup ## Run what takes minutes each: a week on a board's heap, long scenarios on both bodies, all without their stimulus, a hundred flashings cut off
+	@env STRAPLINE_LONG=1 $(BIN)/pytest -n auto --dist worksteal tests/simulator/test_week.py tests/simulator/test_row_scenarios.py tests/simulator/test_two_airs.py tests/simulator/catalogue tests/simulator/fleet/test_fold.py tests/hil/test_flash_cut.py tests/broker/test_nats_cluster.py $(ARGS)
 
 check: setup ## Check format, lint, types, layers and generated files; no tests
 	@echo "== ruff format" && $(BIN)/ruff format --check --output-format concise .

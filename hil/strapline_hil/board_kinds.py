@@ -64,7 +64,9 @@ def check_board(place: str, identity: Identity, wanted: Wanted, usb_serial_numbe
     """WrongBoardError where it is another one than is meant, or cannot load what would be written."""
     machine = machine_of(wanted)
     if not _fits(identity.machine, machine):
-        raise _wrong(place, f"this is a {identity.machine!r}, and --board {wanted.kind} means what calls itself {machine!r}")
+        raise _wrong(
+            place, f"this is a {identity.machine!r}, and --board {wanted.kind} means what calls itself {machine!r}"
+        )
     if wanted.serial_number and wanted.serial_number != usb_serial_number:
         has = f"serial number {usb_serial_number!r}" if usb_serial_number else "no serial number of its own"
         raise _wrong(place, f"what is plugged in there has {has} on USB, and {wanted.serial_number!r} is meant")

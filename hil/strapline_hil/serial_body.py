@@ -11,6 +11,7 @@ from strapline_hil.board_line import Line
 from strapline_hil.boards import serial_port
 from strapline_hil.identity import Identity
 from strapline_hil.repl_board import ReplBoard, repl_board
+from strapline_hil.verdict import Verdict
 from strapline_protocol.errors import UserError
 from strapline_simulator.body_error import BodyError
 from strapline_simulator.firmware import BENCH_SERIAL, compiled_firmware
@@ -21,6 +22,12 @@ ANSWER_LIMIT_S = 30.0
 _LOAD_LIMIT_S = 60.0
 _LOOK_S = 0.2
 _CTRL_C = b"\r\x03"
+
+
+class LineError(BodyError):
+    """The board, or the line to it: the rig's part of a body, whatever the firmware on it does."""
+
+    verdict = Verdict.RIG
 
 
 def serial_body(address: str) -> "SerialBody":
@@ -119,13 +126,13 @@ class SerialBody:
                 if data := self._line.read(most or max(1, self._line.in_waiting)):
                     return bytes(data)
                 if monotonic() >= deadline:
-                    raise BodyError(f"{self.name}: the board gives no answer any more; press its reset button")
+                    raise LineError(f"{self.name}: the board gives no answer any more; press its reset button")
         except (OSError, SerialException):
             raise self._gone() from None
 
-    def _gone(self) -> BodyError:
+    def _gone(self) -> LineError:
         self._is_running = False
-        return BodyError(f"{self.name}: the board has gone; plug it in again")
+        return LineError(f"{self.name}: the board has gone; plug it in again")
 
 
 def _last_line(words: str) -> str:

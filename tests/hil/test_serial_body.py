@@ -17,6 +17,7 @@ from strapline_hil.identity import Identity
 from strapline_hil.qemu_body import qemu_body
 from strapline_hil.repl_board import repl_board
 from strapline_hil.serial_body import SerialBody
+from strapline_hil.verdict import Verdict
 from strapline_protocol.diagnosis import find_program
 from strapline_protocol.errors import UserError
 from strapline_simulator.bodies import BODIES
@@ -102,14 +103,12 @@ def test_a_run_that_is_interrupted_leaves_a_board_that_answers(board):
     assert answers_again(board.port)
 
 
-def test_a_board_begins_with_an_empty_heap(tmp_path, monkeypatch):
-    monkeypatch.setattr(Identity, "resets_softly", property(lambda _identity: True))
-    with PtyBoard(tmp_path) as board:
-        body = SerialBody(board.port)
-        assert board.starts == 2
-        assert boot(body)[-1][0] == bench.DONE
-        body.close()
-        assert answers_again(board.port)
+def test_a_board_begins_with_an_empty_heap(board):
+    body = SerialBody(board.port)
+    assert board.starts == 2
+    assert boot(body)[-1][0] == bench.DONE
+    body.close()
+    assert answers_again(board.port)
 
 
 def test_a_firmware_that_ends_on_the_board_is_told_with_its_last_words(board):
@@ -124,8 +123,9 @@ def test_a_board_that_goes_is_told(tmp_path):
     with PtyBoard(tmp_path) as board:
         body = SerialBody(board.port)
         boot(body)
-    with pytest.raises(BodyError, match="the board has gone"):
+    with pytest.raises(BodyError, match="the board has gone") as told:
         body.request(struct.pack(">BQ", bench.ADVANCE, 1000))
+    assert told.value.verdict is Verdict.RIG
     body.close()
 
 

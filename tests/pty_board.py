@@ -1,12 +1,28 @@
 """The package's board on a pseudo-terminal, behind a wire that a test can cut, stop or listen to."""
 
 import threading
+from pathlib import Path
 
-from strapline_hil.pty_board import PtyBoard
+import pytest
+
+from real_micropython import interpreter
+from strapline_hil import pty_board
+
+needs_ctrl_c = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="only Linux tells whether a process lets itself be interrupted"
+)
 
 _END, _PROMPT = b"\x04", b">"
 
-__all__ = ["FaultyBoard", "PtyBoard"]
+__all__ = ["FaultyBoard", "PtyBoard", "needs_ctrl_c"]
+
+
+class PtyBoard(pty_board.PtyBoard):
+    """Where this machine can have no MicroPython its tests are skipped."""
+
+    def __init__(self, folder, **options):
+        interpreter()
+        super().__init__(folder, **options)
 
 
 class FaultyBoard(PtyBoard):

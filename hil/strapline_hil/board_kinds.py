@@ -19,11 +19,11 @@ class Kind(NamedTuple):
 KINDS = {
     # https://github.com/micropython/micropython/blob/master/ports/rp2/boards/RPI_PICO_W/mpconfigboard.h, ports/rp2/mpconfigport.h
     "pico-w": Kind("pico-w", "Raspberry Pi Pico W with RP2040"),
-    # …/ports/esp32/boards/ESP32_GENERIC_C3/mpconfigboard.h: "ESP32C3 module", and "Generic ESP32C3 module" since 2024
+    # …/ports/esp32/boards/ESP32_GENERIC_C3/mpconfigboard.h: "ESP32C3 module", "Generic ESP32C3 module" in 1.28
     "esp32-c3": Kind("esp32-c3", "* with ESP32C3"),
     # …/ports/nrf/boards/PCA10056/mpconfigboard.h: "PCA10056"; each maker's board has a name of its own, all have the chip's
     "nrf52840": Kind("nrf52840", "* with NRF52840"),
-    # …/ports/unix/mpconfigport.h (MICROPY_PLATFORM_SYSTEM, MICROPY_PLATFORM_COMPILER): the board on a pseudo-terminal.
+    # …/py/mpconfig.h (MICROPY_PY_SYS_PLATFORM " [" MICROPY_PLATFORM_COMPILER "] version"): the board on a pseudo-terminal.
     # The virtual board's pins are those of the Pico W.
     "virtual-board": Kind("pico-w", "* [*] version"),
 }

@@ -56,8 +56,8 @@ class PtyBoard:
         self._orders: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._is_open = True
         self.port = ""
-        self._plug()
         self._start()
+        self._plug()
         self._wakened, self._wake = os.pipe()
         # A daemon: where a program ends without closing its board, the board's terminal goes and MicroPython with it.
         self._thread = Thread(target=self._serve, name=f"board at {self.port}", daemon=True)

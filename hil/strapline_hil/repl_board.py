@@ -11,10 +11,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from time import monotonic, sleep
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from mpremote.transport import TransportExecError
 from mpremote.transport_serial import SerialTransport
+from serial import Serial
 
 from strapline_hil.board_files import BoardError
 from strapline_hil.board_line import GoneError, Line, PatientLine, SilenceError, close_line, open_line
@@ -207,10 +208,13 @@ class ReplBoard:
         """What a script prints, as one Python literal."""
         return self._ask(lambda: ast.literal_eval(self._transport.exec(script).decode().strip()))
 
-    def begin(self, script: str) -> Line:
-        """Start a script and leave it alone; from now on the line is the script's and whoever asked for it."""
+    def begin(self, script: str) -> Serial:
+        """Start a script and leave it alone; from now on the line is the script's and whoever asked for it.
+
+        It is pyserial's, but from a labgrid console, where it is a `Line`.
+        """
         self._ask(lambda: self._transport.exec_raw_no_follow(script))
-        return self._serial
+        return cast("Serial", self._serial)
 
     def leave(self) -> None:
         self._patient.allow(PATIENCE_S)

@@ -3,13 +3,18 @@
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
-from pty_board import PtyBoard
+from pty_board import PtyBoard, needs_ctrl_c
 from strapline_hil.board_files import BoardError
 from strapline_hil.identity import ask_identity
 from strapline_hil.repl_board import repl_board
+
+COMMAND = "from strapline_protocol.command import main; main()"
 
 
 @pytest.fixture
@@ -40,6 +45,7 @@ def test_mpremote_runs_copies_and_resets(board, tmp_path, tmp_path_factory):
     assert board.starts > starts + 1
 
 
+@needs_ctrl_c
 def test_ctrl_c_in_mpremote_stops_the_board_and_leaves_it_usable(board):
     command = [sys.executable, "-m", "mpremote", "connect", board.port, "exec", "print('begun')\nwhile True: pass"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as host:
@@ -52,6 +58,7 @@ def test_ctrl_c_in_mpremote_stops_the_board_and_leaves_it_usable(board):
     assert mpremote(board.port, "resume", "exec", "print('still here')") == "still here\n"
 
 
+@needs_ctrl_c
 def test_power_on_runs_boot_and_main_and_ctrl_c_stops_them(board, tmp_path):
     (tmp_path / "boot.py").write_text("booted = 1")
     (tmp_path / "main.py").write_text("mained = 1\nwhile True: pass")
@@ -80,8 +87,12 @@ def test_unplugged_it_goes_on_and_is_found_again(board):
         assert driver.tell("print(kept)") == 5
 
 
-def test_what_nobody_reads_keeps_no_order_waiting(board):
+@needs_ctrl_c
+def test_what_nobody_reads_keeps_neither_orders_nor_ctrl_c_waiting(board):
     with repl_board(board.port) as driver:
+        driver.begin("while True: print('x' * 1000)")
+    with repl_board(board.port) as driver:
+        assert driver.run("print('here')", 5.0).endswith("here")
         driver.begin("while True: print('x' * 1000)")
     board.power_off()
     board.power_on()
@@ -106,8 +117,7 @@ def test_its_end_is_its_interpreters_end(tmp_path):
 
 
 def test_the_command_prints_the_port_and_serves_until_ctrl_c(tmp_path):
-    program = "from strapline_protocol.command import main; main()"
-    command = [sys.executable, "-c", program, "hil", "board", "--folder", str(tmp_path), "--unique-id", "0badcafe"]
+    command = [sys.executable, "-c", COMMAND, "hil", "board", "--folder", str(tmp_path), "--unique-id", "0badcafe"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as served:
         try:
             port = served.stdout.readline().strip()
@@ -120,3 +130,30 @@ def test_the_command_prints_the_port_and_serves_until_ctrl_c(tmp_path):
         assert served.stderr.read().startswith("id 0badcafe, its flash is ")
     with pytest.raises(BoardError, match="no such port"), repl_board(port):
         pass
+
+
+@needs_ctrl_c
+def test_killed_the_command_leaves_no_interpreter_behind(tmp_path):
+    command = [sys.executable, "-c", COMMAND, "hil", "board", "--folder", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as served:
+        try:
+            with repl_board(served.stdout.readline().strip()) as driver:
+                driver.run("held = open('held', 'w')", 5.0)  # by the interpreter, for as long as it lives
+                driver.begin("import micropython\nmicropython.kbd_intr(-1)\nwhile True: pass")
+                assert holders(tmp_path / "held")
+                served.kill()
+        finally:
+            served.kill()
+    deadline = time.monotonic() + 20
+    while holders(tmp_path / "held"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def holders(file):
+    found = []
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            if descriptor.readlink() == file:
+                found.append(descriptor)
+    return found

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from pty_board import PtyBoard
+from pty_board import PtyBoard, needs_ctrl_c
 from strapline_hil import repl_board as module
 from strapline_hil.board_files import BoardError
 from strapline_hil.repl_board import ScriptError, repl_board
@@ -41,6 +41,7 @@ def test_an_error_of_a_script_is_told_with_what_it_had_said(driver):
     assert driver.run("print(1)", 5.0) == "1"
 
 
+@needs_ctrl_c
 def test_a_script_that_does_not_end_is_interrupted_and_the_board_goes_on(driver, served):
     with pytest.raises(ScriptError, match="did not end within") as ended:
         driver.run("print('begun')\nwhile True: pass", 0.2)
@@ -48,6 +49,7 @@ def test_a_script_that_does_not_end_is_interrupted_and_the_board_goes_on(driver,
     assert (driver.run("print(2)", 5.0), served.starts) == ("2", 1)
 
 
+@needs_ctrl_c
 def test_a_script_that_swallows_the_first_ctrl_c_is_interrupted_too(driver, monkeypatch):
     monkeypatch.setattr(module, "PATIENCE_S", 1.5)
     stubborn = "import time\ntry:\n while True: pass\nexcept KeyboardInterrupt:\n while True: time.sleep(0.01)"
@@ -76,6 +78,7 @@ def test_a_soft_reset_empties_the_heap_and_runs_no_main(driver, served, tmp_path
     assert (served.starts, (tmp_path / "ran").exists()) == (2, False)
 
 
+@needs_ctrl_c
 def test_a_hard_reset_runs_main_and_comes_back(driver, served, tmp_path):
     (tmp_path / "main.py").write_text("open('ran', 'w').close()\nwhile True: pass")
     driver.run("kept = 1", 5.0)

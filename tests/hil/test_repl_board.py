@@ -44,24 +44,23 @@ def test_an_error_of_a_script_is_told_with_what_it_had_said(driver):
 @needs_ctrl_c
 def test_a_script_that_does_not_end_is_interrupted_and_the_board_goes_on(driver, served):
     with pytest.raises(ScriptError, match="did not end within") as ended:
-        driver.run("print('begun')\nwhile True: pass", 0.2)
+        driver.run("print('begun')\nwhile True: pass", 1.0)
     assert ended.value.output == "begun"
     assert (driver.run("print(2)", 5.0), served.starts) == ("2", 1)
 
 
 @needs_ctrl_c
-def test_a_script_that_swallows_the_first_ctrl_c_is_interrupted_too(driver, monkeypatch):
-    monkeypatch.setattr(module, "PATIENCE_S", 1.5)
+def test_a_script_that_swallows_the_first_ctrl_c_is_interrupted_too(driver):
     stubborn = "import time\ntry:\n while True: pass\nexcept KeyboardInterrupt:\n while True: time.sleep(0.01)"
     with pytest.raises(ScriptError, match="was interrupted"):
-        driver.run(stubborn, 0.1)
+        driver.run(stubborn, 0.5)
     assert driver.run("print(3)", 5.0) == "3"
 
 
 def test_what_hears_no_ctrl_c_is_told_as_one_that_only_its_power_frees(driver, served, monkeypatch):
     monkeypatch.setattr(module, "PATIENCE_S", 0.6)
     with pytest.raises(BoardError, match="the board hangs; switch its power off and on") as hangs:
-        driver.run("import micropython\nmicropython.kbd_intr(-1)\nwhile True: pass", 0.1)
+        driver.run("import micropython\nmicropython.kbd_intr(-1)\nwhile True: pass", 1.0)
     assert hangs.value.verdict is Verdict.RIG
     served.power_off()
     served.power_on()

@@ -53,12 +53,21 @@ def open_line(port: str) -> Serial:
     is_url = "://" in port
     if not is_url:
         _check_path(port)
+    # A pty goes by its own name, not by a link's: mpremote asks the name.
+    target = port if is_url else os.path.realpath(port)
     try:
-        # A pty goes by its own name, not by a link's: mpremote asks the name.
-        target = port if is_url else os.path.realpath(port)
-        return serial_for_url(target, BAUDRATE, timeout=LOOK_S, write_timeout=WRITE_LIMIT_S, exclusive=True)
-    except (OSError, ValueError, termios.error) as error:
+        line = serial_for_url(target, BAUDRATE, do_not_open=True, timeout=LOOK_S, exclusive=True)
+        if not target.startswith("rfc2217:"):  # which has none, and tells so when it is open
+            line.write_timeout = WRITE_LIMIT_S
+    except (OSError, ValueError) as error:
         raise _not_opened(port, error) from None
+    try:
+        line.open()
+    except (OSError, ValueError, termios.error) as error:
+        with suppress(Exception):  # half open
+            close_line(line)
+        raise _not_opened(port, error) from None
+    return line
 
 
 def close_line(line: Line) -> None:

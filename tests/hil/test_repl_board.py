@@ -7,6 +7,8 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+import serial
+from serial.rfc2217 import PortManager
 
 from pty_board import PtyBoard, needs_ctrl_c
 from strapline_hil import repl_board as module
@@ -115,27 +117,54 @@ def test_a_file_of_many_portions_may_take_longer_than_one_request(driver, tmp_pa
 # Lines.
 
 
+class Plain:
+    """A TCP port that carries bytes alone."""
+
+    def __init__(self, board, caller):
+        self.filter = self.escape = lambda data: [data]
+
+
+class WithLines:
+    """RFC 2217: DTR and RTS too, which reset the board as an ESP32's circuit does."""
+
+    def __init__(self, board, caller):
+        self._board = board
+        self.write = caller.sendall  # what the manager says by itself
+        self._lines = serial.serial_for_url("loop://")
+        self._manager = PortManager(self._lines, self)
+        self.escape = self._manager.escape
+
+    def filter(self, data):
+        parts = list(self._manager.filter(data))
+        (self._board.power_off if self._lines.rts and not self._lines.dtr else self._board.power_on)()
+        return parts
+
+
 @contextmanager
-def over_tcp(port):
+def over_tcp(board, kind=Plain):
     """A terminal server: the board's port as a TCP port, for one caller."""
-    line = os.open(port, os.O_RDWR | os.O_NOCTTY)
+    line = os.open(board.port, os.O_RDWR | os.O_NOCTTY)
     server = socket.create_server(("127.0.0.1", 0))
     over = threading.Event()
 
     def carry():
         caller, _ = server.accept()
         with caller:
+            between = kind(board, caller)
             while not over.is_set():
                 for end in select.select([caller, line], [], [], 0.02)[0]:
                     data = caller.recv(4096) if end is caller else os.read(line, 4096)
                     if not data:
                         return
-                    caller.sendall(data) if end is line else os.write(line, data)
+                    if end is line:
+                        caller.sendall(b"".join(between.escape(data)))
+                    else:
+                        os.write(line, b"".join(between.filter(data)))
 
     thread = threading.Thread(target=carry)
     thread.start()
     try:
-        yield f"socket://127.0.0.1:{server.getsockname()[1]}"
+        yield f"{'socket' if kind is Plain else 'rfc2217'}://127.0.0.1:{server.getsockname()[1]}"
     finally:
         over.set()
         thread.join()
@@ -143,8 +172,18 @@ def over_tcp(port):
         os.close(line)
 
 
+@pytest.mark.filterwarnings("ignore:set.* is deprecated:DeprecationWarning")  # pyserial's own
+def test_dtr_and_rts_reset_a_board_that_has_them(served, tmp_path):
+    (tmp_path / "main.py").write_text("open('ran', 'w').close()")
+    with over_tcp(served, WithLines) as url, repl_board(url) as board:
+        board.run("kept = 1", 5.0)
+        board.pulse_reset()
+        assert board.tell("print('kept' in globals())") is False
+    assert (served.starts, (tmp_path / "ran").exists()) == (2, True)
+
+
 def test_a_board_behind_a_tcp_port_is_a_board(served, tmp_path):
-    with over_tcp(served.port) as url, repl_board(url) as board:
+    with over_tcp(served) as url, repl_board(url) as board:
         board.write("file", b"\x00\x01\x02\x03\x04" * 100)
         assert board.run("print('over tcp')", 5.0) == "over tcp"
         board.soft_reset()
@@ -154,7 +193,7 @@ def test_a_board_behind_a_tcp_port_is_a_board(served, tmp_path):
 
 
 def test_a_tcp_port_that_closes_in_the_middle_is_told(served):
-    with over_tcp(served.port) as url:
+    with over_tcp(served) as url:
         board = repl_board(url)
         files = board.__enter__()
         files.run("print(1)", 5.0)

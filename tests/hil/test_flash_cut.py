@@ -87,7 +87,7 @@ def said(program, tmp_path_factory):
 
 def flash_until_cut(board, program, monkeypatch):
     with monkeypatch.context() as hasty:
-        hasty.setattr(repl_board, "PATIENCE_S", 2.0)
+        hasty.setattr(repl_board, "PATIENCE_S", 3.0)
         with pytest.raises(BoardError) as refused:
             flash_board(board.port, Wanted("virtual-board"), program.read_bytes(), LAUNCHER)
     assert "\n" not in str(refused.value)
@@ -96,7 +96,7 @@ def flash_until_cut(board, program, monkeypatch):
 def flash_until_killed(board, program, _monkeypatch):
     with subprocess.Popen(flashing(board.port, program)) as host:
         try:
-            assert board.is_cut.wait(120)
+            assert board.is_cut.wait(300)
         finally:
             host.kill()
     assert host.returncode == -signal.SIGKILL

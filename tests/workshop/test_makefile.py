@@ -90,6 +90,9 @@ def test_required_tools_are_only_those_that_are_here() -> None:
         timeout=60,
         check=True,
     )
-    allowed = {f"STRAPLINE_REQUIRE_{name}=1" for name in ("MOSQUITTO", "TSHARK", "BROWSER", "NATS", "DBUS", "POSTGRES")}
+    allowed = {
+        f"STRAPLINE_REQUIRE_{name}=1"
+        for name in ("MOSQUITTO", "TSHARK", "BROWSER", "NATS", "DBUS", "POSTGRES", "MICROBIT")
+    }
     assert set(done.stdout.split()) <= allowed
     assert ("STRAPLINE_REQUIRE_TSHARK=1" in done.stdout.split()) is (shutil.which("tshark") is not None)

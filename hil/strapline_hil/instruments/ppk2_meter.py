@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 from strapline_hil.instruments.protocols import Clock, Sample
 from strapline_hil.ports import Port, open_port
 from strapline_hil.verdict import BenchError, RigError
+from strapline_protocol.parts import install
 
 SAMPLES_PER_S = 100_000
 _TRIES = 3
@@ -260,5 +261,5 @@ def _kit(port: Port, *, filters_spikes: bool) -> _Kit:
     try:
         from strapline_hil.instruments.ppk2_kit import Ppk2Kit
     except ImportError:
-        raise RigError(port.place, "ppk2-api is not installed", "pip install ppk2-api") from None
+        raise RigError(port.place, "ppk2-api is not installed", install("ppk2")) from None
     return Ppk2Kit(port, filters_spikes=filters_spikes)

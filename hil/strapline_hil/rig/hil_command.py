@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from strapline_hil.hil_group import hil
 from strapline_protocol.errors import UserError
+from strapline_protocol.parts import install
 
 if TYPE_CHECKING:
     from strapline_hil.rig.file import RigFile
@@ -28,6 +30,8 @@ def init(
     if file.exists() and not force:
         raise UserError(f"{file} is there already: name another file, or write over it with --force")
     text = (files("strapline_hil.rig") / "templates" / f"{'virtual' if virtual else 'desk'}.yaml").read_text("utf-8")
+    if virtual and find_spec("ppk2_api") is None:
+        text = text.replace("  meter: {driver: ppk2}", f"  # {install('ppk2')} for:\n  # meter: {{driver: ppk2}}")
     try:
         file.write_text(text.replace("FILE", str(file)) + ("" if virtual else _on_usb()), encoding="utf-8")
     except OSError as error:

@@ -178,6 +178,8 @@ class Database:
         self.engine.dispose()
 
     def _cannot_open(self, error: Exception) -> UserError:
+        if "is locked" in str(error):
+            return UserError(f"ledger {shown(self.url)}: another program holds it; end that program, and start again")
         return UserError(f"ledger {shown(self.url)}: {type(error).__name__}; give a database URL that can be opened")
 
 

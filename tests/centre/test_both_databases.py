@@ -343,3 +343,12 @@ CREATE TABLE rekeyings (tag VARCHAR(8) NOT NULL, root VARCHAR(16) NOT NULL, gene
  proved BOOLEAN NOT NULL, PRIMARY KEY (tag, root, generation));
 CREATE TABLE epochs (epoch BIGINT NOT NULL, PRIMARY KEY (epoch));
 """
+
+
+def test_a_ledger_that_another_program_holds_is_told_in_one_line(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(UserError, match="another program holds it; end that program") as refused:
+            Database(f"sqlite:///{path}")
+    assert "\n" not in str(refused.value)

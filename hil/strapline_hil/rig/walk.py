@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, NamedTuple, Protocol
 
+from strapline_hil.instruments.sniffer import Sniffer
 from strapline_hil.rig.drivers import Surroundings, open_instrument, open_resource
 from strapline_hil.rig.file import RigFile
 from strapline_hil.rig.parts import Part, Resource
@@ -25,6 +26,9 @@ _WORDS = {
     "sniffer": "the adapter listens",
     "by-hand": "somebody is there",
 }
+
+
+_ADAPTER_S = 0.5
 
 
 class Step(NamedTuple):
@@ -63,6 +67,17 @@ def walk_parts(file: RigFile, around: Surroundings) -> Iterator[Step]:
             yield _opened(role, part, lambda: open_instrument(role, part, resources, around), instruments, stack)  # noqa: B023
 
 
+def _looked_at(found: Checked) -> list[str]:
+    """A tag without power advertises nothing: a sniffer is well that can listen."""
+    if not isinstance(found, Sniffer):
+        return found.check()
+    try:
+        found.listen(_ADAPTER_S)
+    except BenchError as error:
+        return [str(error)]
+    return []
+
+
 def _opened(
     name: str, part: Resource | Part, open_it: Callable[[], Checked], opened: dict[str, Any], stack: ExitStack
 ) -> Step:
@@ -72,7 +87,7 @@ def _opened(
     except BenchError as error:
         return Step(name, what, (str(error),))
     stack.callback(found.close)
-    wrong = tuple(found.check())
+    wrong = tuple(_looked_at(found))
     if not wrong:
         opened[name] = found
     look: Callable[[], list[str]] = getattr(found, "blind_spots", list)

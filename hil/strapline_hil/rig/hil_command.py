@@ -15,7 +15,7 @@ from strapline_protocol.parts import install
 
 if TYPE_CHECKING:
     from strapline_hil.rig.file import RigFile
-    from strapline_hil.rig.walk import Step
+    from strapline_hil.rig.step import Step
 
 _FILE = typer.Argument(metavar="FILE", help="The rig file.")
 

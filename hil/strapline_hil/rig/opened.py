@@ -6,9 +6,10 @@ from contextlib import ExitStack
 from strapline_hil.rig.drivers import Surroundings
 from strapline_hil.rig.file import RigFile
 from strapline_hil.rig.session import RigSession
+from strapline_hil.rig.step import Step
 from strapline_hil.rig.tag_walk import TagWalk
 from strapline_hil.rig.virtual import VirtualParts, open_virtual
-from strapline_hil.rig.walk import Step, walk_parts
+from strapline_hil.rig.walk import walk_parts
 from strapline_hil.verdict import BenchError
 from strapline_simulator.board.body import VirtualBoard
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from strapline_hil.rig.file import RigFile
 from strapline_hil.rig.parts import StrapDecade, StrapRelay
 from strapline_hil.rig.session import RigSession
-from strapline_hil.rig.walk import Step
+from strapline_hil.rig.step import Step
 from strapline_hil.verdict import BenchError
 
 T = TypeVar("T")

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from strapline_hil.instruments.sniffer import Sniffer
+from strapline_hil.rig.board_step import look_at_board
 from strapline_hil.rig.drivers import Surroundings, open_instrument, open_resource
 from strapline_hil.rig.file import RigFile
-from strapline_hil.rig.parts import Part, Resource
+from strapline_hil.rig.parts import NO_PORT, Part, Resource
+from strapline_hil.rig.step import Step
 from strapline_hil.verdict import BenchError
 
 _WORDS = {
@@ -29,19 +31,7 @@ _WORDS = {
 
 
 _ADAPTER_S = 0.5
-
-
-class Step(NamedTuple):
-    """One thing that was tried."""
-
-    where: str
-    what: str
-    wrong: tuple[str, ...] = ()
-    """What is wrong with the mend, each a line; empty: well."""
-    skipped: str = ""
-    """Why it was not tried."""
-    notes: tuple[str, ...] = ()
-    """What it cannot notice."""
+_BATTERY_MV = 3900
 
 
 class Checked(Protocol):
@@ -53,7 +43,7 @@ class Checked(Protocol):
 
 
 def walk_parts(file: RigFile, around: Surroundings) -> Iterator[Step]:
-    """Each resource and each instrument alone, tested by itself; all are closed at the end."""
+    """Each resource and each instrument alone, tested by itself, then the tag's board; all are closed at the end."""
     with ExitStack() as stack:
         resources: dict[str, Any] = {}
         for name, resource in file.resources.items():
@@ -65,6 +55,11 @@ def walk_parts(file: RigFile, around: Surroundings) -> Iterator[Step]:
                 yield Step(role, _WORDS[part.driver], skipped=f"without {', '.join(map(str, missing))}")
                 continue
             yield _opened(role, part, lambda: open_instrument(role, part, resources, around), instruments, stack)  # noqa: B023
+        if not file.is_virtual and file.target.port != NO_PORT:
+            if "supply" in instruments:
+                instruments["supply"].set_mv(_BATTERY_MV)
+                instruments["supply"].on()
+            yield look_at_board(file)
 
 
 def _looked_at(found: Checked) -> list[str]:

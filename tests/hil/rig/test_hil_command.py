@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from strapline_hil import command
+from strapline_hil.pty_board import PtyBoard
 from strapline_hil.rig import schema
 from strapline_hil.rig.file import load_rig
 from strapline_protocol.errors import UserError
@@ -75,6 +76,29 @@ def test_a_walk_tells_what_is_wrong_and_what_it_did_not_try(run, tmp_path):
     assert came.exit_code == 1
     assert "no such port; plug it in" in came.output
     assert "strap     its relays are there, and the loop is as it should be: not tried, without relays" in came.output
+
+
+BOARD_DESK = "rig: desk\ntarget: {{board: {board}, port: {port}, keys: keys, unique_id: {unique_id}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("board", "unique_id", "wrong"),
+    [
+        ("virtual-board", "0a0b", ""),
+        ("virtual-board", "0a0c", "this board has id 0a0b, and 0a0c is meant"),
+        ("pico-w", "0a0b", "means what calls itself 'Raspberry Pi Pico W with RP2040'"),
+    ],
+)
+def test_a_walk_asks_the_tags_board_who_it_is(board, unique_id, wrong, run, tmp_path):
+    flash = tmp_path / "flash"
+    flash.mkdir()
+    with PtyBoard(flash, unique_id=bytes.fromhex("0a0b")) as there:
+        path = tmp_path / "desk.yaml"
+        path.write_text(BOARD_DESK.format(board=board, port=there.port, unique_id=f"'{unique_id}'"), "utf-8")
+        came = run("check", "--parts", path)
+    assert came.exit_code == (1 if wrong else 0), came.output
+    assert wrong in came.output
+    assert "MicroPython answers" in came.output
 
 
 def test_a_mistake_in_the_file_is_told_before_anything_moves(run, tmp_path):

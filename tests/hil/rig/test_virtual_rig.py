@@ -5,11 +5,14 @@ import threading
 from functools import partial
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from strapline_hil.rig.file import load_rig
 from strapline_hil.rig.session import RigSession
 from strapline_hil.rig.soak import holding
 from strapline_hil.rig.virtual import open_virtual
+from strapline_hil.rig.virtual_meter import SAMPLES_PER_S, Evened
 from strapline_hil.verdict import BenchError, RigError
 from strapline_protocol.errors import UserError
 from strapline_simulator.scenario import load_scenario, shipped_scenarios
@@ -99,13 +102,13 @@ def test_a_meter_and_a_sniffer_see_the_tag_from_outside(open_rig):
         session.act(rig.meter.start)
         session.sleep(30)
         samples, heard = session.act(rig.meter.read), session.act(rig.sniffer.heard)
-        assert len(samples) == pytest.approx(3000, abs=2)
+        assert len(samples) == pytest.approx(30 * SAMPLES_PER_S, abs=2)
         assert 100 < sum(one.micro_a for one in samples) / len(samples) < 50_000
         assert len(heard) >= 3
         assert heard[0].t_s >= session.now_s - 30.1
         session.act(rig.supply.off)
         session.sleep(10)
-        dark = session.act(rig.meter.read)[10:-1]
+        dark = session.act(rig.meter.read)[2:]
         assert max(one.micro_a for one in dark) < 1
         assert session.act(rig.sniffer.heard)[1:] == []
 
@@ -149,3 +152,18 @@ def test_nothing_stays_open(open_rig, rig_path, make_board, monkeypatch):
 
 def _broken(*_arguments, **_named):
     raise RigError("heat", "no answer", "mend it")
+
+
+@given(st.lists(st.tuples(st.floats(0.0005, 30), st.floats(0, 1e5)), min_size=1, max_size=30))
+def test_no_charge_is_lost_between_samples(flowed):
+    evened = Evened()
+    for lasted_s, micro_a in flowed:
+        evened.add(lasted_s, micro_a)
+    cells = evened.take()
+    lasted_s = sum(lasted for lasted, _ in flowed)
+    whole_s = sum(count for count, _ in cells) / SAMPLES_PER_S
+    assert 0 <= lasted_s - whole_s + 1e-6 <= 1 / SAMPLES_PER_S + 2e-6
+    uc = sum(lasted * micro_a for lasted, micro_a in flowed)
+    measured_uc = sum(count * micro_a for count, micro_a in cells) / SAMPLES_PER_S
+    most_missing_uc = max(micro_a for _, micro_a in flowed) / SAMPLES_PER_S
+    assert -1e-3 <= uc - measured_uc <= most_missing_uc + 1e-3

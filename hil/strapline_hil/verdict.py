@@ -11,6 +11,8 @@ class Verdict(StrEnum):
     PRODUCT = "product"
     RIG = "rig"
     ENVIRONMENT = "environment"
+    TEST = "test"
+    """Nothing has failed but the test's own code."""
 
 
 class BenchError(UserError):

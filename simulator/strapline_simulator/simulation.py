@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack
 from datetime import UTC
 from pathlib import Path
@@ -36,6 +36,10 @@ _TICK_S = 300.0
 _HEAP_LOOK_S = 3600.0
 
 
+Beside = Callable[[Chain], Coroutine[Any, Any, None]]
+"""What goes on beside a run while its chain stands; it is cancelled at the end."""
+
+
 class Options(NamedTuple):
     """How a scenario is run."""
 
@@ -60,6 +64,7 @@ class Options(NamedTuple):
     """Put the run's test keys into the trace."""
     opened: Body | None = None
     """A body that is open already, and stays so; `body` is what the report calls it."""
+    beside: Beside | None = None
 
 
 class Result(NamedTuple):
@@ -135,6 +140,8 @@ class _Run:
     async def _play(self, chain: Chain, script: Script) -> Mapping[str, Any]:
         """To the scenario's end; gives what the interpreter says of itself then."""
         tasks = [asyncio.create_task(self._tick(chain)), asyncio.create_task(self._watch_heap(chain))]
+        if self._options.beside is not None:
+            tasks.append(asyncio.create_task(self._options.beside(chain)))
         await script.play(self._duration_s)
         self._notes.conclude(chain)
         self._witness.conclude(chain.ledger, [chain.centre_process.keys])

@@ -109,6 +109,11 @@ class RigBody:
         self._dut.close()
         self._close()
 
+    @property
+    def serial_log(self) -> str:
+        """What the board has printed; empty where nobody listens."""
+        return str(getattr(self._dut, "serial_log", ""))
+
     def _power(self, *, is_first: bool) -> None:
         """A tag on a supply starts because its power comes."""
         if not self.rig.has("supply"):

@@ -24,7 +24,9 @@ from strapline_simulator.report import Story
 from strapline_simulator.run_notes import Happening, RunNotes
 from strapline_simulator.scenario import Scenario, Step, load_scenario
 from strapline_simulator.script import Script
-from strapline_simulator.simulation import sky_over
+from strapline_simulator.simulation import Beside, sky_over
+from strapline_simulator.trace import TraceWriter
+from strapline_simulator.tracing import trace_chain
 
 T = TypeVar("T")
 
@@ -48,26 +50,37 @@ class Told(NamedTuple):
 
 
 class RigSession:
-    """Use as a context manager: on entering the tag is worn at home, and armed."""
+    """Use as a context manager: on entering the tag is worn at home, and armed.
 
-    def __init__(self, body: RigBody, scenario: Scenario | None = None, seed: int = 1, air: str = "frames") -> None:
+    `folder`: where the trace goes. `beside` goes on as long as the session.
+    """
+
+    def __init__(
+        self,
+        body: RigBody,
+        scenario: Scenario | None = None,
+        seed: int = 1,
+        air: str = "frames",
+        folder: Path | None = None,
+        beside: Beside | None = None,
+    ) -> None:
         self.body = body
         self.rig: Rig = body.rig
         self.scenario = scenario or load_scenario(str(WORN_AT_HOME))
         self.notes = RunNotes(self._happened)
         self.happenings: list[Happening] = []
         self._seed, self._air = seed, air
+        self._folder, self._beside = folder, beside
         self._runner = asyncio.Runner(loop_factory=VirtualClockLoop)
         self._stack = AsyncExitStack()
         self.chain: Chain
         self._play: asyncio.Task[None]
         self._script: Script
+        self._tasks: list[asyncio.Task[None]] = []
 
     def __enter__(self) -> Self:
         try:
-            self._run(self._open())
-            if self.wait_for("armed", within_s=_ARMED_WITHIN_S) is None:
-                raise AssertionError(f"the tag was not armed within {_ARMED_WITHIN_S:g} s")
+            self.open()
         except BaseException:
             self.close()
             raise
@@ -75,6 +88,12 @@ class RigSession:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+    def open(self) -> None:
+        """What entering does; where it fails the rig can still be looked at, until `close`."""
+        self._run(self._open())
+        if self.wait_for("armed", within_s=_ARMED_WITHIN_S) is None:
+            raise AssertionError(f"the tag was not armed within {_ARMED_WITHIN_S:g} s")
 
     def close(self) -> None:
         """May be called twice."""
@@ -126,21 +145,28 @@ class RigSession:
 
     async def _open(self) -> None:
         stack = self._stack
+        trace = None if self._folder is None else stack.enter_context(TraceWriter(self._folder / "trace.pcapng"))
         broker = await stack.enter_async_context(open_broker("memory"))
         self.chain = chain = Chain(self.scenario, self._seed, self.body, broker, air=self._air)
         await stack.enter_async_context(chain)
         self.notes.listen(chain)
+        if trace is not None:
+            trace_chain(chain, trace)
         story = Story(start_utc=self.scenario.start.astimezone(UTC), tz_name=self.scenario.zone)
         await self._listen(stack)
         self._script = script = Script(
             self.scenario, chain, lambda made: sky_over(made, chain, Random(f"{self._seed}/sky")), story
         )
         self._play = asyncio.create_task(script.play(self.scenario.duration_s))
+        self._tasks.append(self._play)
+        if self._beside is not None:
+            self._tasks.append(asyncio.create_task(self._beside(chain)))
         stack.push_async_callback(self._stop)
 
     async def _stop(self) -> None:
-        self._play.cancel()
-        await asyncio.wait([self._play])
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
 
     async def _act(self, deed: Callable[[], T]) -> T:
         self.chain.tag.touch()

@@ -8,7 +8,14 @@ from pathlib import Path
 
 from strapline_boards.pico_w import Board
 from strapline_protocol.errors import UserError
-from strapline_simulator.board.process import HARD_RESET, PWRON_RESET, Processor, ResetError, compile_stand_ins
+from strapline_simulator.board.process import (
+    HARD_RESET,
+    PWRON_RESET,
+    WDT_RESET,
+    Processor,
+    ResetError,
+    compile_stand_ins,
+)
 from strapline_simulator.board.wiring import Wiring
 from strapline_simulator.body_error import BodyError
 from strapline_simulator.firmware import compile_firmware
@@ -23,6 +30,7 @@ HEAP_SIZE = "208k"
 _STAND_INS = "stand-ins"
 _FOREVER = 1 << 62
 _RESETS_AT_ONCE = 5
+_CAUSES = {PWRON_RESET: "power on", HARD_RESET: "reset by its program", WDT_RESET: "reset by its watchdog"}
 
 
 def compile_product(folder: Path) -> None:
@@ -53,6 +61,7 @@ class VirtualBoard:
         self._draws = 0
         self.resets: list[int] = []
         """What reset it since power-on."""
+        self._printed = ""
 
     # The messages.
 
@@ -88,9 +97,15 @@ class VirtualBoard:
 
     def close(self) -> None:
         if self._processor is not None:
+            self._printed = self.serial_log
             self._processor.close()
             self._processor = None
         self._folder.cleanup()
+
+    @property
+    def serial_log(self) -> str:
+        """All that it has printed, with a line at each reset."""
+        return self._printed + ("" if self._processor is None else self._processor.printed())
 
     def _boot(self, given: dict[str, object]) -> None:
         self._seed = bytes.fromhex(str(given["seed"]))
@@ -109,6 +124,7 @@ class VirtualBoard:
 
     def _start(self, cause: int) -> None:
         if self._processor is not None:
+            self._printed = f"{self.serial_log}--- {_CAUSES[cause]} at {self.wiring.circuit.now / 1000:.3f} s\n"
             self._processor.close()
         self.wiring.circuit.interrupts.clear()
         self._processor = Processor(

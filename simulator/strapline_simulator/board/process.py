@@ -198,8 +198,12 @@ class Processor:
 
     def words(self) -> str:
         """The last of what it printed."""
-        self._words.seek(0)
-        return " / ".join(self._words.read().decode("utf-8", "replace").split("\n")[-6:]).strip(" /")
+        return " / ".join(self.printed().split("\n")[-6:]).strip(" /")
+
+    def printed(self) -> str:
+        """All that it printed."""
+        size = os.fstat(self._words.fileno()).st_size
+        return os.pread(self._words.fileno(), size, 0).decode("utf-8", "replace")  # its own place in the file stays
 
     def close(self) -> None:
         """Power off, without a word to the program."""

@@ -1,0 +1,41 @@
+"""A rig, looked at right after a failure (or before a test): every instrument's self-test, and whether the board still answers."""
+
+import struct
+from collections.abc import Iterator, Sequence
+
+from strapline_hil.instruments.protocols import Instrument
+from strapline_hil.plugin.judgement import Finding
+from strapline_hil.rig.body import RigBody
+from strapline_hil.verdict import BenchError, Verdict
+from strapline_tag import bench
+
+
+def examine(body: RigBody, *, booted: bool = True) -> list[Finding]:
+    """What is not well. `booted`: the board runs, so that it can be asked."""
+    found = [finding for role, instrument in body.rig for finding in _checked(role, instrument)]
+    return found + (list(_asked(body)) if booted else [])
+
+
+def unwell(body: RigBody) -> Sequence[Finding]:
+    """Before a test: what would make its verdict worthless."""
+    return examine(body, booted=False)
+
+
+def _checked(role: str, instrument: Instrument) -> Iterator[Finding]:
+    try:
+        for words in instrument.check():
+            yield Finding(Verdict.RIG, f"{role}: {words}")
+    except BenchError as error:
+        yield Finding(error.verdict, f"{role}: {error}")
+    except Exception as error:  # noqa: BLE001 - an examination tells what it finds: a self-test that breaks is a finding
+        yield Finding(Verdict.RIG, f"{role}: its self-test broke: {type(error).__name__}: {error}")
+
+
+def _asked(body: RigBody) -> Iterator[Finding]:
+    """The bench's own errors alone: what else the board says is the product's affair."""
+    try:
+        body.request(struct.pack(">BQ", bench.MEASURE, 0))
+    except BenchError as error:
+        yield Finding(error.verdict, f"board: {error}")
+    except Exception:  # noqa: BLE001, S110 - a program that has died or hangs is what the test is about
+        pass

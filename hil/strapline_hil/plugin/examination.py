@@ -12,7 +12,8 @@ from strapline_tag import bench
 
 def examine(body: RigBody, *, booted: bool = True) -> list[Finding]:
     """What is not well. `booted`: the board runs, so that it can be asked."""
-    found = [finding for role, instrument in body.rig for finding in _checked(role, instrument)]
+    parts = [*body.rig.resources.items(), *body.rig]
+    found = [finding for name, part in parts for finding in _checked(name, part)]
     return found + (list(_asked(body)) if booted else [])
 
 
@@ -21,14 +22,14 @@ def unwell(body: RigBody) -> Sequence[Finding]:
     return examine(body, booted=False)
 
 
-def _checked(role: str, instrument: Instrument) -> Iterator[Finding]:
+def _checked(name: str, instrument: Instrument) -> Iterator[Finding]:
     try:
         for words in instrument.check():
-            yield Finding(Verdict.RIG, f"{role}: {words}")
+            yield Finding(Verdict.RIG, f"{name}: {words}")
     except BenchError as error:
-        yield Finding(error.verdict, f"{role}: {error}")
+        yield Finding(error.verdict, f"{name}: {error}")
     except Exception as error:  # noqa: BLE001 - an examination tells what it finds: a self-test that breaks is a finding
-        yield Finding(Verdict.RIG, f"{role}: its self-test broke: {type(error).__name__}: {error}")
+        yield Finding(Verdict.RIG, f"{name}: its self-test broke: {type(error).__name__}: {error}")
 
 
 def _asked(body: RigBody) -> Iterator[Finding]:

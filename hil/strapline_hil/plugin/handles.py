@@ -9,23 +9,33 @@ from strapline_hil.rig.session import RigSession, Told
 from strapline_hil.verdict import RigError
 from strapline_protocol.definitions import EventCode
 from strapline_protocol.errors import UserError
+from strapline_simulator.run_notes import Happening
 
 _OFF_S = 1.0
 """So long a board is without power, that its capacitors are empty."""
 
 
 class Acting:
-    """An instrument of a session: each of its calls happens at this moment of the rig's time."""
+    """An instrument of a session: each of its calls happens at this moment of the rig's time, and is noted."""
 
-    def __init__(self, session: RigSession, instrument: Instrument) -> None:
-        self._session, self._instrument = session, instrument
+    def __init__(self, session: RigSession, role: str) -> None:
+        self._session, self._role = session, role
+        self._instrument: Instrument = session.rig.instrument(role)
+
+    def __repr__(self) -> str:
+        return f"<{self._role}>"
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._instrument, name)
-        return self._at_once(found) if callable(found) else found
+        return self._at_once(name, found) if callable(found) else found
 
-    def _at_once(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *arguments, **named: self._session.act(lambda: call(*arguments, **named))
+    def _at_once(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def acted(*arguments: Any, **named: Any) -> Any:
+            said = ", ".join([*map(_short, arguments), *(f"{key}={_short(value)}" for key, value in named.items())])
+            self._session.happenings.append(Happening(self._session.now_s, "test", f"{self._role}.{name}({said})"))
+            return self._session.act(lambda: call(*arguments, **named))
+
+        return acted
 
 
 class RigHandle:
@@ -61,7 +71,7 @@ class RigHandle:
         """By role, or by driver. Raises `RigError`."""
         parts = self.session.rig.file.instruments
         role = next((role for role, part in parts.items() if part.driver == name), name)
-        return Acting(self.session, self.session.rig.instrument(role))
+        return Acting(self.session, role)
 
     def has(self, role: str) -> bool:
         """Whether the rig has such an instrument."""
@@ -148,6 +158,13 @@ class GatewayHandle:
     def told(self) -> list[Told]:
         """All that the tag has told."""
         return self._session.told
+
+
+def _short(value: Any) -> str:
+    """An argument as a line can hold it."""
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    return repr(value)
 
 
 def _check_code(code: str) -> None:

@@ -14,7 +14,7 @@ from strapline_hil.plugin.measurement import recorder
 from strapline_hil.plugin.opening import make_session, open_body
 from strapline_hil.plugin.page import render_page
 from strapline_hil.plugin.run import RigRun
-from strapline_hil.plugin.scenarios import ScenarioFile, ScenarioItem, collected, looks_like_one
+from strapline_hil.plugin.scenarios import ScenarioFile, ScenarioItem, chosen, looks_like_one
 from strapline_hil.plugin.words import check_words, lacking
 from strapline_hil.rig.body import RigBody
 from strapline_hil.rig.file import RigFile, load_rig
@@ -94,7 +94,7 @@ class RigBench:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         try:
-            items += collected(session, self, self._config.getoption("--scenarios"))
+            items += chosen(session, self, self._config.getoption("--scenarios"))
             for item in items:
                 check_words(_needs(item), item.nodeid)
         except UserError as error:

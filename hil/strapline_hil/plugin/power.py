@@ -9,6 +9,8 @@ from strapline_hil.instruments.protocols import Meter
 from strapline_hil.verdict import BenchError
 
 _READ_EACH_S = 1.0
+_READ_EACH_VIRTUAL_S = 60.0
+"""Of simulated seconds: there nothing is lost meanwhile, and each reading takes real time."""
 _MOST_BINS = 2000
 
 
@@ -25,10 +27,16 @@ class PowerCurve:
 
     def __init__(self, width_s: float = 0.01) -> None:
         self.meter: Meter | None = None
+        self._read_each_s = _READ_EACH_S
         self.error: BenchError | None = None
         """Why it broke off."""
         self._width_s = width_s
         self._bins: dict[int, tuple[int, float, float]] = {}  # how many samples, their sum, the greatest
+
+    def begin(self, meter: Meter, *, virtual: bool) -> None:
+        """From now on it has a meter."""
+        self.meter = meter
+        self._read_each_s = _READ_EACH_VIRTUAL_S if virtual else _READ_EACH_S
 
     async def watch(self, _chain: Any = None, pause: Callable[[float], Any] = asyncio.sleep) -> None:
         """Beside a run, until it is cancelled."""
@@ -37,7 +45,7 @@ class PowerCurve:
         try:
             self.meter.start()
             while True:
-                await pause(_READ_EACH_S)
+                await pause(self._read_each_s)
                 self.read()
         except BenchError as error:
             self.error = error

@@ -43,7 +43,7 @@ class RigRun:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         if body.rig.has("meter"):
-            self.power.meter = body.rig.meter
+            self.power.begin(body.rig.meter, virtual=body.rig.file.is_virtual)
         found = unwell(body)
         if found:
             words = "; ".join(finding.words for finding in found)

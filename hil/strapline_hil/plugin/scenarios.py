@@ -84,11 +84,16 @@ class ScenarioFile(pytest.File):
         yield ScenarioItem.from_parent(self, name=scenario.name, path=self.path, scenario=scenario, bench=self.bench)
 
 
-class Shipped(pytest.Collector):
+class Chosen(pytest.Collector):
     """What `--scenarios` asks for."""
 
-    def collect(self) -> list[pytest.Item | pytest.Collector]:
-        return []
+    scenarios: list[Scenario]
+    bench: Bench
+
+    def collect(self) -> Iterator[ScenarioItem]:
+        for scenario in self.scenarios:
+            path = Path(scenario.folder, f"{scenario.name}.yaml")
+            yield ScenarioItem.from_parent(self, name=scenario.name, path=path, scenario=scenario, bench=self.bench)
 
 
 def looks_like_one(path: Path) -> bool:
@@ -100,16 +105,11 @@ def looks_like_one(path: Path) -> bool:
     return set(_LOOKS_LIKE_ONE.findall(text)) == _KEYS
 
 
-def collected(session: pytest.Session, bench: Bench, which: list[str]) -> list[ScenarioItem]:
-    """Raises `UserError` where something is asked for that is none."""
+def chosen(session: pytest.Session, bench: Bench, which: list[str]) -> Iterator[pytest.Item]:
+    """The tests that `--scenarios` asks for. Raises `UserError` where something is asked for that is none."""
     names = [name for one in which for name in (shipped_for_rigs() if one == FOR_RIGS else [one])]
-    if not names:
-        return []
-    parent = Shipped.from_parent(session, name="scenarios", nodeid="scenarios")
-    chosen = {one.scenario.name: one.scenario for one in choose(list(dict.fromkeys(names)))}
-    return [
-        ScenarioItem.from_parent(
-            parent, name=name, path=Path(scenario.folder, f"{name}.yaml"), scenario=scenario, bench=bench
-        )
-        for name, scenario in chosen.items()
-    ]
+    if names:
+        made = Chosen.from_parent(session, name="scenarios", nodeid="scenarios")
+        made.scenarios = [one.scenario for one in choose(list(dict.fromkeys(names)))]
+        made.bench = bench
+        yield from session.genitems(made)

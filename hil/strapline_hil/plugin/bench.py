@@ -138,7 +138,8 @@ class RigBench:
         judgement = run.judge(failure.value)
         if is_first:
             item.user_properties += [("verdict", str(judgement.verdict)), ("verdict_why", judgement.why)]
-        summary.mark(report, judgement, said=bench_error(failure.value) is not None, where=_where(item, failure))
+        said = bench_error(failure.value) is not None or isinstance(failure.value, UserError)
+        summary.mark(report, judgement, said=said, where=_where(item, failure))
         run.failures.append(report.longreprtext)
 
     def _tell(self, item: pytest.Item, run: RigRun, report: pytest.TestReport) -> None:

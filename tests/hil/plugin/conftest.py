@@ -48,7 +48,7 @@ class UsersFolder:
             told = {one.get("name"): one.get("value") for one in case.iter("property")}
             for kind in ("failure", "error", "skipped"):
                 if (bad := case.find(kind)) is not None:
-                    told[kind] = bad.get("message").splitlines()[0]
+                    told[kind] = (bad.get("message") or "").split("\n")[0]
             found[case.get("name")] = told
         return found
 

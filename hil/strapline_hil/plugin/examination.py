@@ -12,9 +12,12 @@ from strapline_tag import bench
 
 def examine(body: RigBody, *, booted: bool = True) -> list[Finding]:
     """What is not well. `booted`: the board runs, so that it can be asked."""
-    parts = [*body.rig.resources.items(), *body.rig]
-    found = [finding for name, part in parts for finding in _checked(name, part)]
-    return found + (list(_asked(body)) if booted else [])
+    found: dict[Finding, list[str]] = {}
+    for name, part in [*body.rig.resources.items(), *body.rig]:
+        for finding in _checked(part):
+            found.setdefault(finding, []).append(name)
+    told = [Finding(finding.verdict, f"{', '.join(names)}: {finding.words}") for finding, names in found.items()]
+    return told + (list(_asked(body)) if booted else [])
 
 
 def unwell(body: RigBody) -> Sequence[Finding]:
@@ -22,14 +25,14 @@ def unwell(body: RigBody) -> Sequence[Finding]:
     return examine(body, booted=False)
 
 
-def _checked(name: str, instrument: Instrument) -> Iterator[Finding]:
+def _checked(instrument: Instrument) -> Iterator[Finding]:
     try:
         for words in instrument.check():
-            yield Finding(Verdict.RIG, f"{name}: {words}")
+            yield Finding(Verdict.RIG, words)
     except BenchError as error:
-        yield Finding(error.verdict, f"{name}: {error}")
+        yield Finding(error.verdict, str(error))
     except Exception as error:  # noqa: BLE001 - an examination tells what it finds: a self-test that breaks is a finding
-        yield Finding(Verdict.RIG, f"{name}: its self-test broke: {type(error).__name__}: {error}")
+        yield Finding(Verdict.RIG, f"its self-test broke: {type(error).__name__}: {error}")
 
 
 def _asked(body: RigBody) -> Iterator[Finding]:

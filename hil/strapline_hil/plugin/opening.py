@@ -1,48 +1,66 @@
-"""A rig file opened for one test: virtual or real, by a session for the test's own deeds or by a scenario."""
+"""A rig file opened for one test: virtual or real, for a session of the test's own deeds or for a scenario."""
 
 from strapline_hil.plugin.run import RigRun
 from strapline_hil.rig.body import RigBody
 from strapline_hil.rig.file import RigFile
 from strapline_hil.rig.session import RigSession
 from strapline_hil.rig.virtual import open_virtual
-from strapline_protocol.errors import UserError
-from strapline_simulator.scenario import Scenario
+from strapline_simulator.scenario import Scenario, load_scenario, shipped_scenarios
 from strapline_simulator.simulation import Options, Result, run_scenario
 
 
 def open_body(file: RigFile) -> RigBody:
     """Its instruments and its target. Raises `BenchError` or `UserError`."""
-    if not file.is_virtual:
-        raise UserError(f"{file.path}: this rig is real, and tests run on virtual rigs so far")
-    return open_virtual(file)
+    if file.is_virtual:
+        return open_virtual(file)
+    from strapline_hil.rig.real_dut import open_real  # type: ignore[import-not-found,unused-ignore]
+
+    body: RigBody = open_real(file)
+    return body
 
 
 def make_session(run: RigRun, body: RigBody, air: str) -> RigSession:
-    """Not open yet."""
-    session = RigSession(body, air=air, folder=run.folder, beside=run.power.watch)
+    """Not open yet; that of a real rig has the same surface."""
+    if body.rig.file.is_virtual:
+        session = RigSession(body, air=air, folder=run.folder, beside=run.power.watch)
+    else:
+        from strapline_hil.rig.real_session import RealSession  # type: ignore[import-not-found,unused-ignore]
+
+        session = RealSession(body, folder=run.folder, beside=run.power.watch)
     run.happenings = session.happenings
     return session
 
 
 def play(run: RigRun, body: RigBody, scenario: Scenario, air: str) -> Result:
-    """A whole scenario."""
-    options = Options(
-        body=body.name,
-        opened=body,
-        folder=run.folder,
-        watch=run.happenings.append,
-        air=air,
-        beside=run.power.watch,
-    )
-    return run_scenario(scenario, options)
+    """A whole scenario: in virtual time, or at the wall's pace."""
+    watch, beside = run.happenings.append, run.power.watch
+    if body.rig.file.is_virtual:
+        options = Options(body=body.name, opened=body, folder=run.folder, watch=watch, air=air, beside=beside)
+        return run_scenario(scenario, options)
+    from strapline_hil.rig.real_run import run_real  # type: ignore[import-not-found,unused-ignore]
+
+    result: Result = run_real(body, scenario, folder=run.folder, watch=watch, beside=beside)
+    return result
+
+
+def why_not(scenario: Scenario, file: RigFile) -> str:
+    """What keeps a scenario off this rig, beside instruments that it lacks; empty where nothing does."""
+    try:
+        if not file.is_virtual:
+            from strapline_hil.rig import real_run  # type: ignore[attr-defined,unused-ignore]
+
+            return str(real_run.why_not(scenario, file))
+        from strapline_hil.rig.needs import beyond_any_rig  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        return ""
+    beyond = beyond_any_rig(scenario)
+    return f"no rig does {', '.join(sorted(beyond))}" if beyond else ""
 
 
 def shipped_for_rigs() -> list[str]:
     """The shipped scenarios that are marked `hil`."""
-    from strapline_simulator.scenario import load_scenario, shipped_scenarios
-
     marked = [name for name in shipped_scenarios() if getattr(load_scenario(name), "hil", False)]
-    return marked or [name for name in _UNTIL_MARKED if name in shipped_scenarios()]
+    return marked or list(_UNTIL_MARKED)
 
 
 _UNTIL_MARKED = ("strap-cut", "strap-glitch")

@@ -7,9 +7,10 @@ from typing import Any, Protocol
 
 import pytest
 
-from strapline_hil.plugin.opening import needed, play, shipped_for_rigs
+from strapline_hil.plugin.opening import needed, play, shipped_for_rigs, why_not
 from strapline_hil.plugin.run import RigRun
 from strapline_hil.rig.body import RigBody
+from strapline_hil.rig.file import RigFile
 from strapline_protocol.errors import UserError
 from strapline_simulator.catalogue.selection import choose, lacking
 from strapline_simulator.scenario import Scenario, load_scenario
@@ -23,6 +24,7 @@ class Bench(Protocol):
     """Who opens the rig for an item, and closes it when the item has been judged."""
 
     air: str
+    file: RigFile
 
     def open(self, item: pytest.Item) -> tuple[RigRun, RigBody]: ...
 
@@ -44,7 +46,7 @@ class ScenarioItem(pytest.Item):
         self.user_properties.append(("rows", " ".join(scenario.rows)))
 
     def setup(self) -> None:
-        reason = lacking(self.scenario)
+        reason = lacking(self.scenario) or why_not(self.scenario, self._bench.file)
         if reason:
             pytest.skip(reason)
 

@@ -3,6 +3,7 @@
 from strapline_hil.plugin.run import RigRun
 from strapline_hil.rig.body import RigBody
 from strapline_hil.rig.file import RigFile
+from strapline_hil.rig.needs import beyond_any_rig
 from strapline_hil.rig.session import RigSession
 from strapline_hil.rig.virtual import open_virtual
 from strapline_simulator.scenario import Scenario, load_scenario, shipped_scenarios
@@ -45,32 +46,14 @@ def play(run: RigRun, body: RigBody, scenario: Scenario, air: str) -> Result:
 
 def why_not(scenario: Scenario, file: RigFile) -> str:
     """What keeps a scenario off this rig, beside instruments that it lacks; empty where nothing does."""
-    try:
-        if not file.is_virtual:
-            from strapline_hil.rig import real_run  # type: ignore[attr-defined,unused-ignore]
+    if not file.is_virtual:
+        from strapline_hil.rig.real_run import why_not as real_why_not  # type: ignore[import-not-found,unused-ignore]
 
-            return str(real_run.why_not(scenario, file))
-        from strapline_hil.rig.needs import beyond_any_rig  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        return ""
+        return str(real_why_not(scenario, file))
     beyond = beyond_any_rig(scenario)
     return f"no rig does {', '.join(sorted(beyond))}" if beyond else ""
 
 
 def shipped_for_rigs() -> list[str]:
     """The shipped scenarios that are marked `hil`."""
-    marked = [name for name in shipped_scenarios() if getattr(load_scenario(name), "hil", False)]
-    return marked or list(_UNTIL_MARKED)
-
-
-_UNTIL_MARKED = ("strap-cut", "strap-glitch")
-
-
-def needed(scenario: Scenario) -> set[str]:
-    """The instruments that a scenario's verbs take."""
-    try:
-        from strapline_hil.rig.needs import needs_of  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        return set()
-    needs: set[str] = needs_of(scenario)
-    return needs
+    return [name for name in shipped_scenarios() if load_scenario(name).hil]

@@ -7,10 +7,11 @@ from typing import Any, Protocol
 
 import pytest
 
-from strapline_hil.plugin.opening import needed, play, shipped_for_rigs, why_not
+from strapline_hil.plugin.opening import play, shipped_for_rigs, why_not
 from strapline_hil.plugin.run import RigRun
 from strapline_hil.rig.body import RigBody
 from strapline_hil.rig.file import RigFile
+from strapline_hil.rig.needs import needs_of
 from strapline_protocol.errors import UserError
 from strapline_simulator.catalogue.selection import choose, lacking
 from strapline_simulator.scenario import Scenario, load_scenario
@@ -41,7 +42,7 @@ class ScenarioItem(pytest.Item):
         self.path = path
         self.scenario = scenario
         self._bench = bench
-        if words := sorted(needed(scenario)):
+        if words := sorted(needs_of(scenario)):
             self.add_marker(pytest.mark.needs(*words))
         self.user_properties.append(("rows", " ".join(scenario.rows)))
 

@@ -17,6 +17,5 @@ def check_words(words: Iterable[str], where: str) -> None:
 
 
 def lacking(words: Iterable[str], file: RigFile) -> list[str]:
-    """Those that this rig has not."""
-    there = {part.driver for part in file.instruments.values()} | file.instruments.keys()
-    return sorted(set(words) - there)
+    """Those that this rig has nothing for: another driver that can play the role will do."""
+    return sorted(set(words) - file.drivers)

@@ -25,7 +25,7 @@ NEEDS = """
     def test_one(rig):
         pass
 """
-REAL = "rig: real\ntarget: {board: pico-w, port: /dev/ttyACM0}\n"
+REAL = "rig: real\ntarget: {board: pico-w, port: /dev/ttyACM0, keys: provisioned}\ngateway: {bluetooth: hci0}\n"
 
 
 def test_by_ini_and_by_environment(folder, monkeypatch):

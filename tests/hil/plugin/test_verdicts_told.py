@@ -46,6 +46,12 @@ TESTS = """
     def test_without_the_rig():
         assert False
 
+    def test_power_cycle(board, gateway):
+        board.reset()
+        started = gateway.wait_for("started", within_s=120)
+        assert started.fields["boot"] == 2
+        assert "--- power on at" in board.serial_log
+
     @pytest.mark.xfail
     def test_known(gateway):
         assert gateway.wait_for("strap_open", within_s=1)
@@ -61,7 +67,7 @@ def told(folder):
 
 def test_each_failure_has_its_verdict_everywhere(told):
     folder, result = told
-    result.assert_outcomes(passed=2, failed=8, skipped=1, xfailed=1)
+    result.assert_outcomes(passed=3, failed=8, skipped=1, xfailed=1)
     verdicts = {name: case["verdict"] for name, case in folder.cases.items() if "verdict" in case}
     assert verdicts == {
         "test_nothing_comes": "product",
@@ -96,7 +102,7 @@ def test_each_failure_has_its_verdict_everywhere(told):
     assert "armed" in left["happenings.txt"].read_text("utf-8")
 
     page = (folder.path / "out/page.html").read_text("utf-8")
-    assert "7 of 9 tests did not pass: 4 product, 1 rig, 2 test." in page
+    assert "7 of 10 tests did not pass: 4 product, 1 rig, 2 test." in page
     assert "strap.cut()" in page
     assert '<td class="bad">✗</td><td>strap latency</td>' in page
     assert '<td class="good">✓</td><td>beacon period</td>' in page

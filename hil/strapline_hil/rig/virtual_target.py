@@ -47,6 +47,11 @@ class VirtualTarget:
         self._current.said(answers)
         return answers
 
+    @property
+    def serial_log(self) -> str:
+        """What the board has printed."""
+        return self.board.serial_log
+
     def close(self) -> None:
         self.board.close()
 

@@ -44,6 +44,7 @@ class RigBench:
     def __init__(self, config: pytest.Config, file: RigFile) -> None:
         self.file = file
         self.air: str = config.getoption("--rig-air")
+        self.keeps_all: bool = config.getoption("--rig-keep") == "all"
         self.records: list[dict[str, Any]] = []
         self._config = config
         self._folder = Path(config.getoption("--rig-out"))
@@ -145,7 +146,7 @@ class RigBench:
     def _tell(self, item: pytest.Item, run: RigRun, report: pytest.TestReport) -> None:
         item.user_properties += [("measurement", str(one)) for one in run.measurements]
         report.user_properties = list(item.user_properties)
-        kept = keep(run, everything=self._config.getoption("--rig-keep") == "all")
+        kept = keep(run, everything=self.keeps_all)
         title = item.scenario.title if isinstance(item, ScenarioItem) else ""
         report.rig_record = record_of(run, title, kept)  # type: ignore[attr-defined]  # pytest carries it over processes
 

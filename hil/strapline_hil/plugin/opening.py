@@ -32,11 +32,12 @@ def make_session(run: RigRun, body: RigBody, air: str) -> RigSession:
     return session
 
 
-def play(run: RigRun, body: RigBody, scenario: Scenario, air: str) -> Result:
-    """A whole scenario: in virtual time, or at the wall's pace."""
+def play(run: RigRun, body: RigBody, scenario: Scenario, air: str, *, metered: bool) -> Result:
+    """A whole scenario: in virtual time, or at the wall's pace. `metered`: also on a virtual rig, where hours of samples take minutes."""
     watch, beside = run.happenings.append, run.power.watch
     if body.rig.file.is_virtual:
-        options = Options(body=body.name, opened=body, folder=run.folder, watch=watch, air=air, beside=beside)
+        power = beside if metered else None
+        options = Options(body=body.name, opened=body, folder=run.folder, watch=watch, air=air, beside=power)
         return run_scenario(scenario, options)
     from strapline_hil.rig.real_run import run_real  # type: ignore[import-not-found,unused-ignore]
 

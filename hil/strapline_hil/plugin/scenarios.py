@@ -25,6 +25,7 @@ class Bench(Protocol):
     """Who opens the rig for an item, and closes it when the item has been judged."""
 
     air: str
+    keeps_all: bool
     file: RigFile
 
     def open(self, item: pytest.Item) -> tuple[RigRun, RigBody]: ...
@@ -53,7 +54,7 @@ class ScenarioItem(pytest.Item):
 
     def runtest(self) -> None:
         run, body = self._bench.open(self)
-        result = play(run, body, self.scenario, self._bench.air)
+        result = play(run, body, self.scenario, self._bench.air, metered=self._bench.keeps_all)
         report = result.report
         run.expectations = [outcome.model_dump() for outcome in report.expectations]
         self.user_properties.append(("frames_digest", report.frames_digest))

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -187,7 +188,7 @@ class Sentry:
                 self._tell_gap(gap, utc)
             for drop in drops:
                 self._tell_drop(drop, utc)
-            self._end_what_is_over(utc)
+            self._end_what_is_over(utc, {one.subject for one in silent})
             begun.extend(self._begin(due, utc) for due in self.escalation.due(utc))
 
         parts.commit(work)
@@ -232,11 +233,15 @@ class Sentry:
             text = "messages of the gateway go missing on their way again and again, and no connection was broken"
             self._parts.alerts.tell(drop.gateway, "dropping", text, utc)
 
-    def _end_what_is_over(self, utc: datetime) -> None:
+    def _end_what_is_over(self, utc: datetime, silent_now: AbstractSet[str]) -> None:
+        # Those who have just been found silent are known to the watch once that is committed.
         alerts = self._parts.alerts
         for alert in alerts.open:
             if alert.over_utc is None and (
-                (alert.code == "tag_silent" and not self.watch.is_silent(alert.subject))
+                (
+                    alert.code == "tag_silent"
+                    and not (alert.subject in silent_now or self.watch.is_silent(alert.subject))
+                )
                 or (alert.code == "cut_off" and self._cut_off_at is None)
                 or (alert.code == "gap" and not self._gaps.is_open(alert.subject, int(alert.key, 16)))
                 or (alert.code == "dropping" and (utc - alert.last).total_seconds() >= OVER_AFTER_S)

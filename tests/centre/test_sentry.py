@@ -153,6 +153,8 @@ def test_a_monitored_tag_that_is_silent_is_told_over_a_restart_too_and_one_that_
     assert "tag_silent" not in bench.codes
     pass_time(bench, 1)
     assert bench.codes.count("tag_silent") == 1
+    pass_time(bench, 120)
+    assert [alert.over_utc for alert in bench.centre.alerts.open if alert.code == "tag_silent"] == [None]
     bench.record(bench.tag.event())
     pass_time(bench, 120)
     (alert,) = [alert for alert in bench.centre.alerts.open if alert.code == "tag_silent"]

@@ -35,6 +35,7 @@ class Dialogue:
         self._known = []
         self._shake_at = None
         self._pressed_at = None
+        self._called_at = None
         self._quiet_until = 0
         self._left_at = None  # a call is owed since then
         self._call_by = None
@@ -134,7 +135,7 @@ class Dialogue:
                 self._tell(frames.EVENT_BUTTON, now, now - self._pressed_at)
             self._pressed_at = None
         elif self._pressed_at is None:
-            self._pressed_at = now
+            self._pressed_at = self._called_at = now
             if self._left_at is not None:
                 self._tell(frames.EVENT_CALLED_IN, now, (now - self._left_at) // 1000)
                 self._left_at = self._call_by = None
@@ -142,13 +143,18 @@ class Dialogue:
                 self._close(now)
                 self._show(now)
 
-    def pursue(self, now: int) -> None:
-        # Whoever leaves owes a call; whoever is back does not any more.
+    def pursue(self, now: int, heard_at: int) -> None:
+        # Whoever leaves owes a call, unless it came since home was last heard: who calls on the doorstep is no later than who waits for
+        # the reminder. Whoever is back owes none any more.
         away = self._situation.armed and self._situation.away
         if away != self._was_away:
             self._was_away = away
             self._left_at = self._call_by = None
-            if away and self._config.call_in_s:
+            if not (away and self._config.call_in_s):
+                return
+            if self._called_at is not None and self._called_at > heard_at:
+                self._tell(frames.EVENT_CALLED_IN, now, 0)
+            else:
                 self._left_at = now
                 self._call_by = now + self._config.call_in_s * 1000
                 self.warn(now)

@@ -20,11 +20,11 @@ class Presence:
         self._tell = tell
         self._hurry = hurry
         self._on_home_line = False  # the BLE connection is one with home
-        self._heard = 0
+        self.heard_at = 0  # home
         self.asked = None  # since when a call is wanted
 
     def arm(self, now: int) -> None:
-        self._heard = now
+        self.heard_at = now
         self.asked = None
         if self._config.mode == _SATELLITE:
             self._situation.away = True
@@ -40,7 +40,7 @@ class Presence:
     def heard(self, now: int) -> None:
         # Something came over BLE.
         if self._on_home_line:
-            self._heard = now
+            self.heard_at = now
             self.asked = None
 
     def next_deadline(self) -> "int | None":
@@ -55,7 +55,7 @@ class Presence:
             silence_s = max(_SHORTEST_S, min(_CALLED_S, silence_s // _SHARE))
         else:
             silence_s = _CALLED_S
-        return self._heard + silence_s * 1000
+        return self.heard_at + silence_s * 1000
 
     def handle_timer(self, now: int) -> None:
         due = self.next_deadline()
@@ -67,4 +67,4 @@ class Presence:
         else:
             self.asked = None
             self._situation.away = True
-            self._tell(frames.EVENT_LEFT_HOME, now, (now - self._heard) // 1000)
+            self._tell(frames.EVENT_LEFT_HOME, now, (now - self.heard_at) // 1000)

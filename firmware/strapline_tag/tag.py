@@ -398,7 +398,7 @@ class Tag:
         self._stale = True
         self._last = now
         self._curfew.pursue(now)
-        self.dialogue.pursue(now)
+        self.dialogue.pursue(now, self._presence.heard_at)
         situation = self.situation
         out_now = situation.away | situation.curfew_broken << 1
         if out_now != self._out:

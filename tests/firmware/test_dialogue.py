@@ -222,6 +222,25 @@ def test_no_call_is_an_alarm_after_five_minutes_and_a_late_one_is_told():
     assert 590 <= dict(wearer.told())["called_in"] <= 601
 
 
+def test_a_call_since_home_was_last_heard_is_the_one_that_leaving_owes_and_one_before_that_is_none():
+    wearer = Wearer({"call_in_s": 300, "home_silence_s": 300})
+    wearer.press()  # at home
+    wearer.pair.visit()
+    wearer.pair.disconnect()
+    left = Wearer({"call_in_s": 300, "home_silence_s": 300})
+    left.pair.disconnect()
+    left.pair.run(200)
+    left.press()  # on the doorstep: the tag is not sure of it yet
+    for one in (wearer, left):
+        one.pair.run(1200)
+        assert len(one.pair.times("left_home")) == 1
+    assert "call_in_missed" in dict(wearer.told())
+    told = dict(left.told())
+    assert told["called_in"] == 0
+    assert "call_in_missed" not in told
+    assert left.shakes == []
+
+
 def test_who_is_home_again_owes_no_call_and_without_the_setting_nobody_does():
     wearer = leaving()
     wearer.pair.run(60)

@@ -187,8 +187,8 @@ class Folder:
         self.heartbeats += count
         if fold.is_home:
             period_s = _call_period_s(unit)
-            called_ms = max(end_ms - self._random.randrange(round(period_s * 1000)), tag._presence._heard)
-            tag._presence._heard = tag.reached_at = called_ms
+            called_ms = max(end_ms - self._random.randrange(round(period_s * 1000)), tag._presence.heard_at)
+            tag._presence.heard_at = tag.reached_at = called_ms
             tag._presence.asked = None
             self.accepted += round(count * _HEARD_SHARE)
             self._advance_station(unit, called_ms / 1000, end_ms / 1000)

@@ -1,5 +1,7 @@
 # Home or away. Home is a BLE connection with a gateway that is the wearer's. It calls every two minutes; a tag that moves asks for a call
 # more often, so that leaving is noticed in time. Once it has asked and home has been silent for as long as is set, the wearer has left.
+# Who lies still goes nowhere: noise on the radio at night is no leaving. So in curfew hours the short silence counts from the first
+# movement; without one it is the long one, for a sensor may be stuck.
 from strapline_wire import frames
 from strapline_wire.compat import const
 
@@ -22,6 +24,7 @@ class Presence:
         self._on_home_line = False  # the BLE connection is one with home
         self.heard_at = 0  # home
         self.asked = None  # since when a call is wanted
+        self._asked_at_rest = False
 
     def arm(self, now: int) -> None:
         self.heard_at = now
@@ -50,6 +53,8 @@ class Presence:
         config = self._config
         silence_s = config.home_silence_curfew_s if situation.home_hours else config.home_silence_s
         if self.asked is not None:
+            if situation.resting:
+                silence_s = max(silence_s, config.home_silence_s)
             return self.asked + silence_s * 1000
         if not situation.resting:
             silence_s = max(_SHORTEST_S, min(_CALLED_S, silence_s // _SHARE))
@@ -61,8 +66,10 @@ class Presence:
         due = self.next_deadline()
         if due is None or now < due:
             return
-        if self.asked is None:
+        resting = self._situation.resting
+        if self.asked is None or (self._asked_at_rest and not resting):
             self.asked = now
+            self._asked_at_rest = resting
             self._hurry(now, _TRIES)
         else:
             self.asked = None

@@ -32,7 +32,7 @@ def waits(times):
 
 @pytest.mark.parametrize(
     ("moving", "home_hours", "asks_s", "silence_s"),
-    [(True, False, 60, 300), (False, False, 120, 300), (True, True, 15, 30), (False, True, 120, 30)],
+    [(True, False, 60, 300), (False, False, 120, 300), (True, True, 15, 30), (False, True, 120, 300)],
 )
 def test_a_tag_asks_for_a_call_and_without_an_answer_for_as_long_as_is_set_the_wearer_has_left(
     pair, moving, home_hours, asks_s, silence_s
@@ -53,6 +53,21 @@ def test_a_tag_asks_for_a_call_and_without_an_answer_for_as_long_as_is_set_the_w
     left_at = asked_at + silence_s * 1000
     assert pair.times("left_home") == [left_at]
     assert [r.body.detail for r in pair.unique() if r.name == "left_home"] == [asks_s + silence_s]
+
+
+@pytest.mark.parametrize("still_s", [1, 29, 31, 200])
+def test_in_curfew_hours_the_silence_of_who_lay_still_counts_from_the_first_movement(pair, still_s):
+    situation = pair.tag.situation
+    situation.resting = situation.home_hours = True
+    pair.visit()
+    pair.run_to(pair.now + (120 + still_s) * 1000)
+    woken_at = pair.now
+    situation.resting = False
+    pair.run_to(woken_at + 29_000)
+    assert not pair.tag.away
+    pair.run(31 + 60 + 10)  # movement is seen with the next heartbeat at the latest, here each 60 s
+    [left_at] = pair.times("left_home")
+    assert woken_at + 30_000 <= left_at <= woken_at + 90_000
 
 
 def test_an_answer_in_the_last_moment_is_one(pair):

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from strapline_protocol.link_key import note_other, others_of
@@ -51,6 +52,7 @@ class Topic(NamedTuple):
         return "/".join([ROOT, self.gateway, self.channel, *([self.subject] if self.subject else [])])
 
 
+@lru_cache(4096)
 def parse_topic(text: str) -> Topic:
     """Raises `RemoteProtocolError("topic")` for a topic that is not of this contract."""
     parts = text.split("/")

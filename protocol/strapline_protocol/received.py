@@ -50,6 +50,13 @@ class Sequences:
         low, high = bisect_right(self._ends, first), bisect_left(self._starts, end)
         return sum(min(end, self._ends[at]) - max(first, self._starts[at]) for at in range(low, high))
 
+    def bits(self, first: int, count: int) -> int:
+        """Bit i is set where `first` + i is in it, for so many of them."""
+        found, end = 0, first + count
+        for at in range(bisect_right(self._ends, first), bisect_left(self._starts, end)):
+            found |= (1 << min(end, self._ends[at]) - first) - (1 << max(first, self._starts[at]) - first)
+        return found
+
     def after(self, sequence: int) -> int:
         """The lowest from `sequence` on that is not in it."""
         at = bisect_right(self._starts, sequence) - 1
@@ -159,7 +166,7 @@ class Received:
         return ((end, first) for (_, end), (first, _) in pairwise(runs) if end < first)
 
     def _bitmap(self, sequence: int) -> int:
-        return sum(1 << bit for bit in range(32) if sequence + 1 + bit in self._here)
+        return self._here.bits(sequence + 1, 32)
 
     def _missing(self, grave: _Grave) -> int:
         return grave.end - grave.first - self._here.count(grave.first, grave.end)

@@ -83,6 +83,7 @@ class Heat:
         self._blood = 1.0
         self._covered = 0.0
         self.worn = True
+        self._layer()
         self._now = 0.0
         self._changed = -math.inf
         self._limb_c = self._inner_c = self._limb_goal(0.0)
@@ -104,6 +105,7 @@ class Heat:
     def surround(self, now: float, name: str) -> None:
         self._change(now)
         self._around = SURROUNDINGS[name]
+        self._layer()
 
     def set_ambient(self, now: float, ambient_c: float) -> None:
         self._change(now)
@@ -112,11 +114,13 @@ class Heat:
     def set_limb(self, now: float, *, cold: bool) -> None:
         self._change(now)
         self._blood = 1 / COLD_LIMB if cold else 1.0
+        self._layer()
 
     def clothe(self, now: float, garment: str) -> None:
         """What lies over the tag; it holds back the limb's heat, in air."""
         self._change(now)
         self._covered = CLOTHING[garment]
+        self._layer()
 
     def take_off(self, now: float) -> None:
         self._change(now)
@@ -139,20 +143,21 @@ class Heat:
         self._changed = now
 
     def _limb_goal(self, now: float) -> float:
-        hold = self._around.hold / self._blood * self._let_through
+        air_c, hold = self._around.air_c, self._hold
         swing = _SWING_C * math.sin(2 * math.pi * now / 86400)
-        return (_CORE_C + hold * self._around.air_c) / (1 + hold) + swing / (1 + hold)
+        return (_CORE_C + hold * air_c) / (1 + hold) + swing / (1 + hold)
 
-    @property
-    def _let_through(self) -> float:
-        """The share of the heat that the surroundings still take; water goes through clothing."""
-        return 1.0 if self.wet else AIR_LAYER / (AIR_LAYER + self._covered)
+    def _layer(self) -> None:
+        """What hangs on surroundings, clothes and blood alone: the share of the heat that the surroundings still take (water goes through
+        clothing), and how they hold it."""
+        self._through = 1.0 if self.wet else AIR_LAYER / (AIR_LAYER + self._covered)
+        self._hold = self._around.hold / self._blood * self._through
 
     def _outside_c(self) -> float:
         """What the tag's outer face lies in: the surroundings, or the air under clothing, between them and the limb."""
         if not self.worn:
             return self._around.air_c
-        return self._limb_c + self._let_through * (self._around.air_c - self._limb_c)
+        return self._limb_c + self._through * (self._around.air_c - self._limb_c)
 
     def _advance(self, now: float) -> None:
         while self._now < now:

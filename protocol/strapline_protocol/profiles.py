@@ -23,8 +23,8 @@ PROFILES: Mapping[str, Mapping[Setting, int]] = {
     "home-rf": {Setting.MODE: Mode.RADIO},
     # A bracelet, a unit with the receiver worn on the body, and a base station.
     "two-piece": {Setting.MODE: Mode.COMBINED, Setting.AWAY_FIX_S: 60},
-    # The receiver in the bracelet, and no base station: nothing but the network hears it, so its sign of life comes hourly, and the centre's
-    # bound for its silence (R55: 4.5 h) lets it spend three hours and a half where there is no coverage.
+    # The receiver in the bracelet, and no base station: nothing but the network hears it. With a sign of life each hour the centre's bound
+    # for its silence (R55: 4.5 h) lets it spend three hours and a half where there is no coverage.
     "one-piece": {Setting.MODE: Mode.SATELLITE, Setting.AWAY_FIX_S: 180, Setting.BEACON_PERIOD_S: 3600},
     # The simplest: whoever leaves calls in.
     "call-in": {Setting.MODE: Mode.RADIO, Setting.CALL_IN_S: 300},

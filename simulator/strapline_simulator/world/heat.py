@@ -148,8 +148,8 @@ class Heat:
         return (_CORE_C + hold * air_c) / (1 + hold) + swing / (1 + hold)
 
     def _layer(self) -> None:
-        """What hangs on surroundings, clothes and blood alone: the share of the heat that the surroundings still take (water goes through
-        clothing), and how they hold it."""
+        # What hangs on surroundings, clothes and blood alone: the share of heat that clothing lets through (water goes through it), and
+        # how the surroundings hold the skin.
         self._through = 1.0 if self.wet else AIR_LAYER / (AIR_LAYER + self._covered)
         self._hold = self._around.hold / self._blood * self._through
 

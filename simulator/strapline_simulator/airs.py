@@ -1,6 +1,6 @@
 """The two airs by their names: `ble` carries whole Bluetooth stacks, `frames` what they would have carried."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, NamedTuple, Protocol
 
@@ -56,6 +56,8 @@ class Ether(NamedTuple):
     tag_radio: Callable[..., TagRadio]
     """(name, on_link_up=, on_data=, on_link_down=)"""
     gateway_radio: Callable[[str], GatewayRadio]
+    options: Mapping[str, Any] | None = None
+    """Of a real adapter's `BleLink`: bleak's own backends hear there, and no fault stands between."""
 
 
 def require_air(kind: str) -> None:

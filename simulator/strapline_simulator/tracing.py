@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 
 from strapline_protocol import contract
 from strapline_protocol.cipher import HostCipher
-from strapline_protocol.keys import GatewayKeys, centre_keys, gateway_keys
+from strapline_protocol.keys import GatewayKeys
 from strapline_protocol.rekeying import next_generation
 from strapline_simulator.ble import Air
-from strapline_simulator.chain import TAG, Chain
+from strapline_simulator.chain import Chain
 from strapline_simulator.trace import TraceWriter, notes_text
 from strapline_simulator.traces.keybox import keys_text
 from strapline_wire import frames, gatt, link, seal
@@ -23,11 +23,10 @@ _SERVICE_DATA = gatt.SERVICE_DATA_UUID16.to_bytes(2, "little")
 def trace_chain(chain: Chain, trace: TraceWriter, *, keys: bool = False) -> None:
     """Write the links and what they say into the trace from now on; the run's own test keys where they are asked for, else none."""
     if keys:
-        share, seals = gateway_keys(TAG, chain.test_secret), centre_keys(TAG, chain.test_secret)
-        trace.write_keys(keys_text([share], [seals], chain.test_gateway_keys))
+        trace.write_keys(keys_text([chain.tag_keys], [chain.seals], chain.test_gateway_keys))
     reader = _Reader(chain)
 
-    tag_note = notes_text({"tag": TAG})
+    tag_note = notes_text({"tag": chain.tag_id})
 
     def opened(body: bytes | None) -> None:
         if body is not None:
@@ -76,10 +75,10 @@ class _Reader:
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
-        self._newest = centre_keys(TAG, chain.test_secret)
+        self._newest = chain.seals
         self._generations: list[tuple[HostCipher, HostCipher, HostCipher]] = []
         """Broadcast, header and end-to-end, the newest first."""
-        self._use(gateway_keys(TAG, chain.test_secret))
+        self._use(chain.tag_keys)
 
     def _use(self, share: GatewayKeys) -> None:
         ciphers = HostCipher(share.broadcast), HostCipher(share.header), HostCipher(self._newest.end_to_end)
@@ -105,7 +104,7 @@ class _Reader:
 
     def _tried(self) -> Iterator[tuple[HostCipher, HostCipher, HostCipher]]:
         yield from list(self._generations)
-        for number, salt, _ in self._chain.centre.rekeyings(TAG)[len(self._generations) - 1 :]:
+        for number, salt, _ in self._chain.centre.rekeyings(self._chain.tag_id)[len(self._generations) - 1 :]:
             generation = next_generation(self._newest, number, salt)
             self._newest = generation.centre
             self._use(generation.gateways)

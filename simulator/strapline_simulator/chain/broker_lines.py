@@ -10,9 +10,8 @@ from strapline_protocol.errors import UserError
 from strapline_protocol.mqtt import MqttClient, Will
 from strapline_simulator.broker_outage import BrokerOutage
 from strapline_simulator.brokers import Broker, BrokerClient
-from strapline_simulator.flight import FlightControl
+from strapline_simulator.chain.pace import Flights, Pace
 from strapline_simulator.memory_broker import MemoryBroker, MemoryClient
-from strapline_simulator.tag_node import virtual_loop
 from strapline_simulator.tampering import TamperedClient, Tampering
 from strapline_simulator.taps import MqttTap, TappedClient
 
@@ -20,17 +19,18 @@ from strapline_simulator.taps import MqttTap, TappedClient
 class BrokerLines:
     """Use as a context manager, around all that is connected."""
 
-    def __init__(self, broker: Broker, seed: int) -> None:
+    def __init__(self, broker: Broker, seed: int, pace: Pace) -> None:
+        self._pace = pace
         self._broker = broker
         self._stack = ExitStack()
-        self._flights: FlightControl
+        self._flights: Flights
         self._clients: dict[str, BrokerClient] = {}
         self.tampering = Tampering(Random(f"{seed}/broker"))
         self.outage = BrokerOutage(broker, self._clients, seed)
         self.on_mqtt: MqttTap | None = None
 
     def __enter__(self) -> Self:
-        self._flights = self._stack.enter_context(FlightControl(virtual_loop()))
+        self._flights = self._stack.enter_context(self._pace.flights())
         if isinstance(self._broker, MemoryBroker):
             self._broker.on_drop = self._flights.lose
         return self

@@ -11,12 +11,12 @@ from strapline_gateway.gateway import Gateway
 from strapline_gateway.outbox import Outbox
 from strapline_gateway.relay import Relay, state_will, subscriptions
 from strapline_gateway.station import PresenceLimits, Station
-from strapline_protocol.keys import gateway_keys
+from strapline_protocol.keys import GatewayKeys
 from strapline_protocol.mqtt import MqttClient
 from strapline_protocol.notices import Notice, NoticeCode
 from strapline_simulator.chain.broker_lines import BrokerLines
 from strapline_simulator.chain.clocks import Clocks
-from strapline_simulator.chain.parts import HOME, INGRESS, TAG
+from strapline_simulator.chain.parts import HOME, INGRESS
 from strapline_simulator.draw import Draw, run_draw
 from strapline_simulator.faults.storage import FullDisk
 from strapline_simulator.scenario.gateway import BaseStation
@@ -31,14 +31,14 @@ class GatewayProcesses:
         self,
         station: BaseStation,
         seed: int,
-        tag_secret: bytes,
+        tag: GatewayKeys,
         keys: Mapping[str, bytes],
         lines: BrokerLines,
         clocks: Clocks,
     ) -> None:
         self._station = station
         self._seed = seed
-        self._tag_secret = tag_secret
+        self._tag = tag
         self._keys = keys
         self._lines = lines
         self._clocks = clocks
@@ -93,8 +93,7 @@ class GatewayProcesses:
             gateway.tell(Notice(NoticeCode.STARTED))
 
     async def _assemble(self, ident: str, draw: Draw, stack: AsyncExitStack) -> Gateway:
-        tags = [gateway_keys(TAG, self._tag_secret)]
-        station = Station(int(ident, 16), tags, draw, **self._role(ident))
+        station = Station(int(ident, 16), [self._tag], draw, **self._role(ident))
         gateway = Gateway(station, self._ble if ident == HOME else None)
         outbox = self._open_outbox(ident, stack)
         will = state_will(ident, self._keys[ident], self._clocks.of(ident)(), outbox.start)

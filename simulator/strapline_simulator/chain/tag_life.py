@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from strapline_simulator.clock import VirtualClockLoop
 from strapline_simulator.draw import run_draw
 from strapline_simulator.scenario import Scenario
 from strapline_simulator.scenario.updates import UpdateKind
@@ -22,23 +21,23 @@ class TagLife:
         self._secret = secret
         self._made: Images | None = None
 
-    def begin(self, loop: VirtualClockLoop) -> None:
-        """Power for the first time."""
+    def begin(self, now_s: float) -> None:
+        """Power for the first time, at this loop time."""
         scenario, tag = self._scenario, self._tag
         if any(step.update or step.spoil_image for step in scenario.steps):
             tag.write_store(bench.KEYS, self._images().public_key)
             tag.write_store(0, self._images().first())
         seed = run_draw(self._seed, "tag")(16)
-        tag.boot(loop.time(), self._secret, seed, scenario.settings, scenario.tag_memory.held)
+        tag.boot(now_s, self._secret, seed, scenario.settings, scenario.tag_memory.held)
 
     def end(self) -> None:
         """The tag goes dark."""
         self._tag.lose_power()
 
-    def begin_again(self, loop: VirtualClockLoop) -> None:
+    def begin_again(self, now_s: float) -> None:
         """It knows what it kept, and no time."""
         seed = run_draw(self._seed, f"tag-{len(self._tag.boots)}")(16)
-        self._tag.boot(loop.time(), self._secret, seed, self._scenario.settings)
+        self._tag.boot(now_s, self._secret, seed, self._scenario.settings)
 
     def image(self, kind: UpdateKind, now: datetime) -> Sent:
         """The maker's next image for it."""

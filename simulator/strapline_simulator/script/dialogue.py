@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from strapline_centre.schedule import Schedule
 from strapline_protocol.codes import Setting
-from strapline_simulator.chain import HOME, TAG, Chain
+from strapline_simulator.chain import HOME, Chain
 from strapline_simulator.scenario import Scenario
 from strapline_simulator.scenario.orders import ConfigOrder, CurfewOrder, MessageOrder
 
@@ -43,19 +43,21 @@ class Dialogue:
         weekly = tuple(window for one in order.weekly for window in one.windows)
         once = tuple(one.value for one in order.once)
         schedule = Schedule(ZoneInfo(self._scenario.zone), self._scenario.wearer.windows, weekly, once)
-        self._chain.centre.send_curfew(TAG, schedule)
+        self._chain.centre.send_curfew(self._chain.tag_id, schedule)
         self._chain.centre_process.publish()
 
     def send_config(self, order: ConfigOrder) -> None:
         homes = [int(HOME, 16) if home == "home" else _OTHER for home in order.homes]
         settings = [(Setting[name.upper()], value) for name, value in order.settings.items()]
-        self._chain.centre.send_config(TAG, homes=homes, settings=settings)
+        self._chain.centre.send_config(self._chain.tag_id, homes=homes, settings=settings)
         self._chain.centre_process.publish()
 
     def send_message(self, order: MessageOrder) -> None:
         within_s = int(order.answer_within or 0)
         flags = (1 if within_s else 0) | (2 if order.vibrate else 0)
-        self._chain.centre.send_message(TAG, order.text, language=order.language, flags=flags, answer_within_s=within_s)
+        self._chain.centre.send_message(
+            self._chain.tag_id, order.text, language=order.language, flags=flags, answer_within_s=within_s
+        )
         self._chain.centre_process.publish()
 
     async def press_button(self, for_s: float) -> None:

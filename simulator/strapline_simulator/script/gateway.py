@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from strapline_protocol.codes import Kind
 from strapline_protocol.document_rules import checked
-from strapline_simulator.chain import HOME, TAG, Chain
+from strapline_simulator.chain import HOME, Chain
 from strapline_simulator.scenario import Scenario
 from strapline_simulator.scenario.gateway import Handling
 from strapline_simulator.world.attackers import CLONE, RECORDER, Clone, Recorder
@@ -103,7 +103,7 @@ class GatewaySteps:
         values = chain.centre_process.schedule.curfew(chain.utc())
         revision = int(chain.utc().timestamp()) & 0x7FFFFFFF
         document = documents.pack_curfew(checked(Kind.CURFEW, (revision, *values)))
-        chain.centre.desk.send_schedule(TAG, HOME, revision, document)
+        chain.centre.desk.send_schedule(chain.tag_id, HOME, revision, document)
         chain.centre_process.publish()
 
     # The air.

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from strapline_simulator.chain import TAG, Chain
+from strapline_simulator.chain import Chain
 from strapline_simulator.scenario import Scenario
 from strapline_simulator.world.shelter import NO_CELL_DBM, SHELTERS, STEP_S, STREET_DBM, Cell
 from strapline_simulator.world.sky import LogReceiver, Receiver
@@ -66,11 +66,11 @@ class PlaceSteps:
         self._false_place = place if isinstance(place, str) else None
 
     async def _do_zones(self, zones: tuple[Any, ...], now: float) -> None:
-        self._chain.centre.set_zones(TAG, [zone.record(self._scenario.places) for zone in zones])
+        self._chain.centre.set_zones(self._chain.tag_id, [zone.record(self._scenario.places) for zone in zones])
         self._chain.centre_process.publish()
 
     async def _do_locate(self, within_s: float, now: float) -> None:
-        self._chain.centre.locate(TAG, round(within_s))
+        self._chain.centre.locate(self._chain.tag_id, round(within_s))
         self._chain.centre_process.publish()
         self._expect("located", now, now + 180, "the order for a position is answered")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from strapline_centre.database import LedgerDownError
-from strapline_simulator.chain import TAG, Chain
+from strapline_simulator.chain import Chain
 from strapline_simulator.report import Story
 from strapline_simulator.scenario import Journey, Place, Scenario, Step
 from strapline_simulator.scenario.days import played_steps
@@ -152,12 +152,12 @@ class Script(LimbSteps, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, World
 
     async def _do_present_key(self, which: str, now: float) -> None:
         if which == "disarm":
-            self._chain.tag.present_key(self._chain.centre.issue_disarm(TAG, _KEY_ID))
+            self._chain.tag.present_key(self._chain.centre.issue_disarm(self._chain.tag_id, _KEY_ID))
             if self._armed_at is not None:
                 self._expect("disarmed", now, now + 1, "the electronic key disarms the tag")
                 self._disarm(now)
             return
-        self._chain.tag.present_key(self._chain.centre.issue_arm(TAG, _KEY_ID))
+        self._chain.tag.present_key(self._chain.centre.issue_arm(self._chain.tag_id, _KEY_ID))
         if not self._strap_open:
             self._armed_at = now
             self._expect("armed", now, now + 1, "the electronic key arms the tag")
@@ -214,7 +214,7 @@ class Script(LimbSteps, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, World
     # What must be in the ledger.
 
     async def _do_new_keys(self, _yes: bool, now: float) -> None:
-        self._chain.centre.rekey(TAG)
+        self._chain.centre.rekey(self._chain.tag_id)
         self._chain.centre_process.publish()
         at_home = distance_m(self.path.at(now), self.gateway_at(now)) < BEYOND_REACH_M
         period_s = self._scenario.settings.get("beacon_period_s", Config.beacon_period_s)

@@ -1,7 +1,7 @@
 """What came of a run: the evidence of its soundness, the findings that expectations are held against, and the report."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -50,12 +50,23 @@ class Circumstances(NamedTuple):
 class Conclusion:
     """Of one run whose scenario has ended. Times are seconds since its start."""
 
-    def __init__(self, scenario: Scenario, chain: Chain, script: Script, notes: RunNotes, witness: Witness) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        chain: Chain,
+        script: Script,
+        notes: RunNotes,
+        witness: Witness,
+        *,
+        stamp: Callable[[Entry], float] | None = None,
+    ) -> None:
+        """`stamp` says when the tag means that a record was; without it each counts from the start that the chain gave the tag."""
         self._scenario = scenario
         self._chain = chain
         self._script = script
         self._notes = notes
         self._witness = witness
+        self._stamp = stamp or self._since_its_start_s
         self._boots_s = [round(at - chain.clocks.origin_s, 3) for at in chain.tag.boots]
         self.events = [self._event(at, entry) for at, entry in notes.entries if entry.kind == "event"]
         self._fixes = [entry for _, entry in notes.entries if entry.kind == "fix"]
@@ -168,6 +179,9 @@ class Conclusion:
         return None if moment is None else self._seconds(moment)
 
     def _since_start_s(self, entry: Entry) -> float:
+        return self._stamp(entry)
+
+    def _since_its_start_s(self, entry: Entry) -> float:
         """A record counts from the start of the tag that it names."""
         fields = entry.fields
         booted_s = self._boots_s[(fields["boot"] - 1 - self._scenario.tag_memory.boot) & 0xFFFF]

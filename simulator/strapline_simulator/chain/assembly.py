@@ -63,7 +63,7 @@ class Chain:
         """The tag's secret, derived from the seed: a test key, for this run alone."""
         self.test_gateway_keys = {gateway: run_draw(seed, f"gateway-{gateway}")(32) for gateway in (HOME, INGRESS)}
         """Under what each gateway and the centre seal: test keys too."""
-        self.clocks = Clocks(scenario.start)
+        self.clocks = Clocks(scenario.start, on_the_wall=desk is not None)
         self.radio_world = RadioWorld(Random(f"{seed}/radio"))
         self.pace: Pace = VirtualPace() if desk is None else WallPace()
         self.tag_keys = gateway_keys(TAG, self.test_secret) if desk is None else desk.gateway_keys
@@ -122,6 +122,7 @@ class Chain:
         return self.clocks.now_s()
 
     async def __aenter__(self) -> Self:
+        self.clocks.open()
         async with AsyncExitStack() as stack:
             stack.enter_context(self.broker)
             folder = self._disks(stack)

@@ -10,9 +10,9 @@ from strapline_hil.boards import Board, find_boards
 from strapline_hil.flash_command import flash
 from strapline_hil.hil_group import hil
 from strapline_hil.provision_command import provision
-from strapline_hil.rig import hil_command, soak_command
+from strapline_hil.rig import hil_command, soak_command, stand_in_command
 
-__all__ = ["flash", "hil_command", "register", "serve_board", "soak_command"]
+__all__ = ["flash", "hil_command", "register", "serve_board", "soak_command", "stand_in_command"]
 """Beside `register`: what hands itself to the groups `firmware` and `hil`."""
 
 

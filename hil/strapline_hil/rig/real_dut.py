@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from bleak import BleakScanner
+
 from strapline_hil.instruments.by_hand import ask_at_terminal
 from strapline_hil.instruments.protocols import Clock
 from strapline_hil.rig.body import RigBody
@@ -15,6 +17,7 @@ from strapline_hil.rig.file import RigFile
 from strapline_hil.rig.real_hand import OfficersHand
 from strapline_hil.rig.real_keys import desk_of
 from strapline_hil.rig.real_lanes import Lane
+from strapline_hil.rig.real_sniffer import LiveSniffer
 from strapline_hil.rig.real_turns import Ports
 from strapline_hil.rig.rig import Rig
 from strapline_simulator.chain import Desk
@@ -147,6 +150,11 @@ def open_real(file: RigFile, ask: Ask = ask_at_terminal) -> RealBody:
     """The rig's instruments and its tag. Raises `BenchError` where one does not answer, `UserError` for its keys."""
     desk, ports = desk_of(file), Ports(file)
     key_file = Path(file.path).parent.resolve() / KEY_FILE
-    around = Surroundings(make_hand=lambda: OfficersHand(key_file, ask), ask=ask, sleep=ports.rest)
+    around = Surroundings(
+        make_sniffer=lambda part: LiveSniffer(lambda heard: BleakScanner(heard, bluez={"adapter": part.adapter})),
+        make_hand=lambda: OfficersHand(key_file, ask),
+        ask=ask,
+        sleep=ports.rest,
+    )
     opened = ports.guard(open_instruments(file, around))
     return RealBody(Rig(file, opened.instruments, opened.resources), desk, ports)

@@ -18,6 +18,7 @@ from strapline_hil.instruments.fakes.gnss import FakeGnssUart
 from strapline_hil.instruments.fakes.lcus import FakeLcus
 from strapline_hil.instruments.fakes.pty_fake import PtyFake
 from strapline_hil.instruments.fakes.scpi import FakeScpi
+from strapline_hil.rig.real_dut import KEY_FILE
 from strapline_hil.rig.real_loop import LoopThread
 from strapline_protocol.keyring import successor
 from strapline_protocol.keys import centre_keys, gateway_keys
@@ -96,6 +97,7 @@ class StandInDesk:
         self.rig = folder / "desk.yaml"
         self.environment: dict[str, str] = {}
         self._folder = folder
+        self._key_file = folder.resolve() / KEY_FILE
         self._settings = dict(settings or {})
         self._program = program
         self._secret = secrets.token_bytes(16)
@@ -126,11 +128,21 @@ class StandInDesk:
         self._ports.close()
         self._loop.end(self._world.aclose)
 
-    def person(self, text: str) -> None:
-        """Who does what a rig asks for: holds the electronic key to the tag."""
-        words = text.split(" ")
-        key = next(Path(word) for word in words if word.startswith("/"))
-        sealed = key.read_bytes()
+    def person(self, _text: str) -> None:
+        """Who is asked to hold the electronic key to the tag, and does."""
+        self._hold_key()
+
+    def hold_keys(self, over: Callable[[], bool]) -> None:
+        """Each key that lies there for a person is held to the tag, until `over`, which takes its time, says so."""
+        held = False
+        while not over():
+            there = self._key_file.exists()
+            if there and not held:
+                self._hold_key()
+            held = there
+
+    def _hold_key(self) -> None:
+        sealed = self._key_file.read_bytes()
         self._touch(lambda wiring: wiring.key.hold(sealed))
 
     async def _open(self) -> None:
@@ -174,6 +186,7 @@ class StandInDesk:
                 },
                 "gnss": {"driver": "gnss-injector", "port": ports["gnss"], "baudrate": 9600, "loopback": True},
                 "supply": {"driver": "scpi-supply", "port": ports["supply"]},
+                "sniffer": {"driver": "sniffer", "adapter": "hci0"},
                 "hand": {"driver": "by-hand"},
             },
         }

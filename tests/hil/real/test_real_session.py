@@ -24,6 +24,15 @@ def test_a_strap_cut_through_the_relays_port_is_at_the_centre_within_two_seconds
     assert session.now_s > again.t_s > told.t_s > 0
 
 
+def test_the_sniffer_listens_beside_the_base_station(open_session):
+    session = open_session()
+    assert session.act(session.rig.sniffer.check) == []
+    session.sleep(1)
+    heard = session.act(session.rig.sniffer.heard)
+    assert heard
+    assert {one.rssi_dbm for one in heard} == {-60}
+
+
 def test_the_next_session_finds_the_same_tag_and_nothing_of_the_last_one(desk, open_session):
     first = open_session()
     before = first.told[0].fields["boot"]

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from strapline_hil.rig.drivers import Surroundings
+from strapline_hil.instruments.by_hand import ask_at_terminal
 from strapline_hil.rig.file import RigFile
+from strapline_hil.rig.real_dut import on_a_desk, open_real
+from strapline_hil.rig.real_session import RealSession
 from strapline_hil.rig.session import RigSession
 from strapline_hil.rig.step import Step
 from strapline_hil.rig.tag_walk import TagWalk
@@ -17,7 +19,7 @@ from strapline_simulator.board.body import VirtualBoard
 def part_steps(file: RigFile, stack: ExitStack) -> Iterator[Step]:
     """Its parts one by one, until `stack` is closed."""
     if not file.is_virtual:
-        return walk_parts(file, Surroundings())
+        return walk_parts(file, on_a_desk(file, ask_at_terminal))
     board = VirtualBoard()
     stack.callback(board.close)
     return walk_parts(file, VirtualParts(file, board, stack).surroundings())
@@ -25,13 +27,12 @@ def part_steps(file: RigFile, stack: ExitStack) -> Iterator[Step]:
 
 def tag_steps(file: RigFile) -> Iterator[Step]:
     """What the tag says to them."""
-    if not file.is_virtual:
-        yield Step("tag", "is worn and armed", skipped="on a real rig pytest does it")
-        return
     what = "starts, is worn and armed with the electronic key"
     with ExitStack() as stack:
         try:
-            session = stack.enter_context(RigSession(open_virtual(file)))
+            session: RigSession | RealSession
+            session = RigSession(open_virtual(file)) if file.is_virtual else RealSession(open_real(file))
+            stack.enter_context(session)
         except (BenchError, AssertionError) as error:
             yield Step("tag", what, (str(error),))
             return

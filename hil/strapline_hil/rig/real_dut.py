@@ -146,15 +146,19 @@ class RealBody(RigBody):
         self._warmth.newest(lambda: self.rig.heat.set(skin, ambient))
 
 
-def open_real(file: RigFile, ask: Ask = ask_at_terminal) -> RealBody:
-    """The rig's instruments and its tag. Raises `BenchError` where one does not answer, `UserError` for its keys."""
-    desk, ports = desk_of(file), Ports(file)
+def on_a_desk(file: RigFile, ask: Ask, sleep: Callable[[float], object] = time.sleep) -> Surroundings:
+    """What the drivers of a real rig take from where they are."""
     key_file = Path(file.path).parent.resolve() / KEY_FILE
-    around = Surroundings(
+    return Surroundings(
         make_sniffer=lambda part: LiveSniffer(lambda heard: BleakScanner(heard, bluez={"adapter": part.adapter})),
         make_hand=lambda: OfficersHand(key_file, ask),
         ask=ask,
-        sleep=ports.rest,
+        sleep=sleep,
     )
-    opened = ports.guard(open_instruments(file, around))
+
+
+def open_real(file: RigFile, ask: Ask = ask_at_terminal) -> RealBody:
+    """The rig's instruments and its tag. Raises `BenchError` where one does not answer, `UserError` for its keys."""
+    desk, ports = desk_of(file), Ports(file)
+    opened = ports.guard(open_instruments(file, on_a_desk(file, ask, ports.rest)))
     return RealBody(Rig(file, opened.instruments, opened.resources), desk, ports)

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from strapline_hil.rig.file import RigFile
 from strapline_hil.rig.parts import StrapDecade, StrapRelay
+from strapline_hil.rig.real_session import RealSession
 from strapline_hil.rig.session import RigSession
 from strapline_hil.rig.step import Step
 from strapline_hil.verdict import BenchError
@@ -31,7 +32,7 @@ _CONTACTS = {
 class TagWalk:
     """Of one rig with a session on it."""
 
-    def __init__(self, file: RigFile, session: RigSession) -> None:
+    def __init__(self, file: RigFile, session: RigSession | RealSession) -> None:
         self._file = file
         self._session = session
         self._rig = session.rig

@@ -16,12 +16,14 @@ from strapline_centre.ledger import Entry
 from strapline_hil.rig.real_dut import RealBody
 from strapline_hil.rig.real_loop import LoopThread
 from strapline_hil.rig.real_stamps import Stamps
+from strapline_hil.rig.real_state import HeardState
 from strapline_hil.rig.rig import Rig
 from strapline_hil.rig.session import WORN_AT_HOME, Told
 from strapline_hil.verdict import RigError
 from strapline_simulator.assessment import event_name
 from strapline_simulator.brokers import open_broker
 from strapline_simulator.chain import Chain
+from strapline_simulator.real_adapter import RoomAir
 from strapline_simulator.report import Story
 from strapline_simulator.run_notes import Happening, RunNotes
 from strapline_simulator.scenario import Scenario, load_scenario
@@ -61,6 +63,7 @@ class RealSession:
         self.happenings: list[Happening] = []
         self._is_ours = scenario is None
         self._folder, self._beside = folder, beside
+        self._state = HeardState(body.desk.gateway_keys)
         self._seed = secrets.randbits(63)
         self._deeds_began_s: float | None = None
         self._loop = LoopThread()
@@ -152,6 +155,8 @@ class RealSession:
         self.chain = chain = Chain(self.scenario, self._seed, self.body, broker, desk=desk)
         await stack.enter_async_context(chain)
         self.notes.listen(chain)
+        assert isinstance(chain.air, RoomAir)
+        chain.air.on_heartbeat = self._state.hear
         if trace is not None:
             trace_chain(chain, trace)
         story = Story(start_utc=self.scenario.start.astimezone(UTC), tz_name=self.scenario.zone)
@@ -176,18 +181,19 @@ class RealSession:
         await asyncio.wait(self._tasks)
 
     def _wait_until_ready(self) -> None:
-        heard = self._loop.run(self._until(self._is_heard, self._patience_s))
-        if not heard:
+        state, place = self._state, f"rig {self.rig.name}"
+        if not self._loop.run(self._until(lambda: state.is_heard, self._patience_s)):
             raise RigError(
-                f"rig {self.rig.name}",
+                place,
                 f"the base station has heard nothing of tag {self.body.desk.tag} for {self._patience_s:g} s",
                 "look whether it has power, whether the keys are its own, and whether the adapter is the right one",
             )
-        if self.rig.has("hand") and self.wait_for("armed", self._patience_s, since_s=0.0) is None:
-            raise AssertionError(f"the tag was not armed within {self._patience_s:g} s")
-
-    def _is_heard(self) -> bool:
-        return any(entry.source == self.body.desk.tag for _, entry in self.notes.entries)
+        if self.rig.has("hand"):
+            if self.wait_for("armed", self._patience_s, since_s=0.0) is None:
+                raise AssertionError(f"the tag was not armed within {self._patience_s:g} s")
+        elif not state.is_armed:
+            mend = "arm it once with the electronic key, or give the rig a `hand: {driver: by-hand}` that does"
+            raise RigError(place, f"tag {self.body.desk.tag} says that it is not armed", mend)
 
     def _first(self, code: str, since_s: float) -> Told | None:
         return next((told for told in self.told if told.code == code and told.at_s >= since_s), None)

@@ -100,7 +100,7 @@ class Script(LimbSteps, PlaceSteps, RadioSteps, GatewaySteps, CentreSteps, World
         """What lasts longer than until the next step goes on beside it."""
         steps = played_steps(self._scenario)
         moments = [self._scenario.seconds_of(step.at) for step in steps]
-        for step, at_s, next_s in zip(steps, moments, [*moments[1:], duration_s], strict=True):
+        for step, at_s, next_s in zip(steps, moments, [*moments, duration_s][1:], strict=True):
             await self._until(at_s)
             deed = asyncio.create_task(self._carry_out(step))
             self._deeds.append(deed)

@@ -41,8 +41,7 @@ def open_session(desk):
     def opened(**options):
         session = RealSession(open_real(load_rig(desk.rig), desk.person), **options)
         sessions.append(session)
-        session.open()
-        return session
+        return session.__enter__()
 
     yield opened
     for session in sessions:

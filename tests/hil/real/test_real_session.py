@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from strapline_hil.verdict import RigError
+from strapline_simulator.trace import read_trace
 
 
 def test_a_strap_cut_through_the_relays_port_is_at_the_centre_within_two_seconds(open_session):
@@ -40,6 +41,22 @@ def test_the_next_session_finds_the_same_tag_and_nothing_of_the_last_one(desk, o
     second = open_session()
     assert {told.fields["boot"] for told in second.told} == {before + 1}
     assert [told.code for told in second.told].count("armed") == 1
+
+
+def test_a_rig_without_a_hand_wants_a_tag_that_is_armed_already(desk, open_session, tmp_path):
+    text = desk.rig.read_text()
+    desk.rig.write_text(text.replace("  hand:\n    driver: by-hand\n", ""))
+    with pytest.raises(RigError, match="says that it is not armed; arm it once"):
+        open_session().close()
+    desk.rig.write_text(text)
+    open_session().close()
+    desk.rig.write_text(text.replace("  hand:\n    driver: by-hand\n", ""))
+    session = open_session(folder=tmp_path)
+    session.act(session.rig.strap.cut)
+    assert session.wait_for("strap_open", within_s=10) is not None
+    session.close()
+    interfaces = {packet.interface for packet in read_trace(tmp_path / "trace.pcapng")}
+    assert {"air", "mqtt", "opened"} <= interfaces
 
 
 def test_a_relay_board_that_falls_silent_is_the_rigs_failure(desk, open_session):

@@ -56,7 +56,7 @@ class RigFile(Strict):
         if not self.is_virtual and not self.target.keys:
             raise MisplacedError(
                 ("target", "port"),
-                "a real tag needs `keys`: the folder with gateway.json and centre.json of `strapline provision`",
+                "a real tag needs `keys`: the folder with gateway-keys.json and centre-keys.json of `strapline provision`",
             )
         for name, resource in self.resources.items():
             self._check_resource(name, resource)

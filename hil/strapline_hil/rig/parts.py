@@ -36,7 +36,7 @@ class Target(Strict):
     )
     keys: str = Field(
         default="",
-        description="of a real one: folder with gateway.json and centre.json, as `strapline provision` writes them",
+        description="of a real one: folder with gateway-keys.json and centre-keys.json, as `strapline provision` writes them",
     )
     tag: str = Field(default="", description="its id, where the key files have several")
     settings: Annotated[dict[str, int], AfterValidator(known_settings)] = Field(

@@ -15,7 +15,7 @@ Keys = TypeVar("Keys", GatewayKeys, CentreKeys)
 def desk_of(file: RigFile) -> Desk:
     """The tag, and the adapter that hears it. Raises `UserError`, which names no key."""
     folder = Path(file.path).parent / file.target.keys
-    gateway, centre = folder / "gateway.json", folder / "centre.json"
+    gateway, centre = folder / "gateway-keys.json", folder / "centre-keys.json"
     share = _one(file, gateway, read_gateway_keys(gateway))
     return Desk(share, _one(file, centre, read_centre_keys(centre)), file.gateway.bluetooth)
 

@@ -192,9 +192,9 @@ class StandInDesk:
         }
 
     def _write_keys(self) -> None:
-        with successor(self._folder / "gateway.json", [gateway_keys(_TAG, self._secret)]) as put:
+        with successor(self._folder / "gateway-keys.json", [gateway_keys(_TAG, self._secret)]) as put:
             put()
-        with successor(self._folder / "centre.json", [centre_keys(_TAG, self._secret)]) as put:
+        with successor(self._folder / "centre-keys.json", [centre_keys(_TAG, self._secret)]) as put:
             put()
 
     # What instruments do; each in its own thread.

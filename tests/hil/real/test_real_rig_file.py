@@ -16,7 +16,7 @@ def rig(tmp_path):
     def made(*tags, more=""):
         keys = tmp_path / "keys"
         keys.mkdir()
-        for name, share in (("gateway.json", gateway_keys), ("centre.json", centre_keys)):
+        for name, share in (("gateway-keys.json", gateway_keys), ("centre-keys.json", centre_keys)):
             with successor(keys / name, [share(tag, bytes(range(16))) for tag in tags]) as put:
                 put()
         path = tmp_path / "desk.yaml"

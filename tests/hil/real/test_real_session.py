@@ -68,7 +68,7 @@ def test_a_relay_board_that_falls_silent_is_the_rigs_failure(desk, open_session)
 
 
 def test_a_tag_that_is_not_heard_is_told_with_what_to_look_at(desk, open_session):
-    gateway = desk.rig.with_name("gateway.json")
+    gateway = desk.rig.with_name("gateway-keys.json")
     text = gateway.read_text()
     gateway.write_text(text.replace(text.split('"broadcast": "')[1][:32], "0" * 32))
     with pytest.raises(RigError, match="whether the keys are its own"):

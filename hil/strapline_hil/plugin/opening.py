@@ -4,6 +4,10 @@ from strapline_hil.plugin.run import RigRun
 from strapline_hil.rig.body import RigBody
 from strapline_hil.rig.file import RigFile
 from strapline_hil.rig.needs import beyond_any_rig
+from strapline_hil.rig.real_dut import RealBody, open_real
+from strapline_hil.rig.real_run import run_real
+from strapline_hil.rig.real_run import why_not as not_on_a_real_rig
+from strapline_hil.rig.real_session import RealSession
 from strapline_hil.rig.session import RigSession
 from strapline_hil.rig.virtual import open_virtual
 from strapline_simulator.scenario import Scenario, load_scenario, shipped_scenarios
@@ -14,20 +18,16 @@ def open_body(file: RigFile) -> RigBody:
     """Its instruments and its target. Raises `BenchError` or `UserError`."""
     if file.is_virtual:
         return open_virtual(file)
-    from strapline_hil.rig.real_dut import open_real  # type: ignore[import-not-found,unused-ignore]
-
-    body: RigBody = open_real(file)
-    return body
+    return open_real(file)
 
 
-def make_session(run: RigRun, body: RigBody, air: str) -> RigSession:
+def make_session(run: RigRun, body: RigBody, air: str) -> RigSession | RealSession:
     """Not open yet; that of a real rig has the same surface."""
-    if body.rig.file.is_virtual:
-        session = RigSession(body, air=air, folder=run.folder, beside=run.power.watch)
-    else:
-        from strapline_hil.rig.real_session import RealSession  # type: ignore[import-not-found,unused-ignore]
-
+    session: RigSession | RealSession
+    if isinstance(body, RealBody):
         session = RealSession(body, folder=run.folder, beside=run.power.watch)
+    else:
+        session = RigSession(body, air=air, folder=run.folder, beside=run.power.watch)
     run.happenings = session.happenings
     return session
 
@@ -35,22 +35,17 @@ def make_session(run: RigRun, body: RigBody, air: str) -> RigSession:
 def play(run: RigRun, body: RigBody, scenario: Scenario, air: str, *, metered: bool) -> Result:
     """A whole scenario: in virtual time, or at the wall's pace. `metered`: also on a virtual rig, where hours of samples take minutes."""
     watch, beside = run.happenings.append, run.power.watch
-    if body.rig.file.is_virtual:
-        power = beside if metered else None
-        options = Options(body=body.name, opened=body, folder=run.folder, watch=watch, air=air, beside=power)
-        return run_scenario(scenario, options)
-    from strapline_hil.rig.real_run import run_real  # type: ignore[import-not-found,unused-ignore]
-
-    result: Result = run_real(body, scenario, folder=run.folder, watch=watch, beside=beside)
-    return result
+    if isinstance(body, RealBody):
+        return run_real(body, scenario, folder=run.folder, watch=watch, beside=beside)
+    power = beside if metered else None
+    options = Options(body=body.name, opened=body, folder=run.folder, watch=watch, air=air, beside=power)
+    return run_scenario(scenario, options)
 
 
-def why_not(scenario: Scenario, file: RigFile) -> str:
+def why_not(scenario: Scenario, file: RigFile, longest_min: float) -> str:
     """What keeps a scenario off this rig, beside instruments that it lacks; empty where nothing does."""
     if not file.is_virtual:
-        from strapline_hil.rig.real_run import why_not as real_why_not  # type: ignore[import-not-found,unused-ignore]
-
-        return str(real_why_not(scenario, file))
+        return not_on_a_real_rig(scenario, file, longest_min * 60)
     beyond = beyond_any_rig(scenario)
     return f"no rig does {', '.join(sorted(beyond))}" if beyond else ""
 

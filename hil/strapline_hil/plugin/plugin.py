@@ -44,6 +44,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="frames",
         help="what carries Bluetooth on a virtual rig (default: frames)",
     )
+    group.addoption(
+        "--rig-minutes",
+        type=float,
+        metavar="N",
+        default=30.0,
+        help="on a real rig a scenario that takes longer on the wall's clock is skipped (default: 30)",
+    )
     parser.addini("strapline_rig", "the rig file, from this file's folder; --rig goes before it")
 
 

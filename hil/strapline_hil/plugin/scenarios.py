@@ -48,7 +48,9 @@ class ScenarioItem(pytest.Item):
         self.user_properties.append(("rows", " ".join(scenario.rows)))
 
     def setup(self) -> None:
-        reason = lacking(self.scenario) or why_not(self.scenario, self._bench.file)
+        reason = lacking(self.scenario) or why_not(
+            self.scenario, self._bench.file, self.config.getoption("--rig-minutes")
+        )
         if reason:
             pytest.skip(reason)
 

@@ -44,7 +44,7 @@ def why_not(scenario: Scenario, file: RigFile, limit_s: float = LIMIT_S) -> str:
     if scenario.settings != file.target.settings:
         return f"its tag has {_words(scenario.settings)}, and that of the rig {_words(file.target.settings)}"
     if scenario.duration_s > limit_s:
-        return f"it takes {scenario.duration_s / 60:.0f} min on the wall's clock, which is more than {limit_s / 60:.0f}"
+        return f"it takes {scenario.duration_s / 60:.0f} min on the wall's clock, more than {limit_s / 60:.0f}: --rig-minutes allows it"
     return ""
 
 

@@ -39,7 +39,7 @@ def file(tmp_path):
     ("name", "reason"),
     [
         ("strap-cut", ""),
-        ("r06-case-opened", "it takes 60 min on the wall's clock, which is more than 30"),
+        ("r06-case-opened", "it takes 60 min on the wall's clock, more than 30: --rig-minutes allows it"),
         ("story-football", "only a simulation does go"),
         ("alarm-home-rf", "its tag has mode 1, and that of the rig the firmware's own settings"),
         ("r17-heartbeats-at-random", "nobody on a real rig sees each advertisement, as heartbeats would"),

@@ -25,4 +25,4 @@ def test_a_desk_stands_until_it_is_told_to_end(tmp_path):
     finally:
         process.send_signal(signal.SIGINT)
         process.stdout.close()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0

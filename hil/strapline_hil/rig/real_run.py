@@ -10,7 +10,8 @@ from strapline_hil.rig.real_dut import RealBody
 from strapline_hil.rig.real_session import Beside, RealSession
 from strapline_simulator.conclusion import Circumstances, Conclusion
 from strapline_simulator.run_notes import Happening
-from strapline_simulator.scenario import Scenario, Step
+from strapline_simulator.scenario import Scenario
+from strapline_simulator.scenario.expectation import Expectation
 from strapline_simulator.scenario.quantities import day_and_time
 from strapline_simulator.scenario.sections import TagMemory
 from strapline_simulator.simulation import Result
@@ -112,7 +113,7 @@ class RealRun(RealSession):
         stamps = self._stamps(notes.entries)
         notes.entries = [(at_s, entry) for at_s, entry in notes.entries if stamps.is_ours(entry)]
         asked = [(begin - chain.clocks.origin_s, end - chain.clocks.origin_s) for begin, end in self.body.asked]
-        scenario = _as_done(self.scenario, asked)
+        scenario = _with_patience(self.scenario, asked)
         self.script.truths = [_with_slack(truth, asked) for truth in self.script.truths]
         conclusion = Conclusion(scenario, chain, self.script, notes, self._witness, stamp=stamps.of)
         wrong = []
@@ -124,17 +125,26 @@ class RealRun(RealSession):
         return Result(conclusion.report(run, unmet, wrong), self.script.story, unmet, {}, tuple(wrong))
 
 
-def _as_done(scenario: Scenario, asked: Sequence[tuple[float, float]]) -> Scenario:
-    """What a person was asked for happened when it was done."""
+def _with_patience(scenario: Scenario, asked: Sequence[tuple[float, float]]) -> Scenario:
+    """What a person was asked for happened somewhen until it was done: whatever must follow within a time has so much more."""
+    waited_s = {
+        step.label: waited for step in scenario.steps if (waited := _waited_s(scenario.seconds_of(step.at), asked))
+    }
 
-    def moved(step: Step) -> Step:
-        at_s = scenario.seconds_of(step.at)
-        done_s = next((end for begin, end in asked if abs(begin - at_s) < _SAME_DEED_S), None)
-        return step if done_s is None else step.model_copy(update={"at": f"{done_s:.3f}s"})
+    def patient(expectation: Expectation) -> Expectation:
+        more_s = waited_s.get(expectation.after or "", 0.0)
+        if expectation.within is None or not more_s:
+            return expectation
+        return expectation.model_copy(update={"within": round(expectation.within + more_s, 1)})
 
-    return scenario.model_copy(update={"steps": tuple(moved(step) for step in scenario.steps)})
+    return scenario.model_copy(update={"expect": tuple(patient(expectation) for expectation in scenario.expect)})
+
+
+def _waited_s(at_s: float, asked: Sequence[tuple[float, float]]) -> float:
+    """For the person who was asked then."""
+    return next((end - begin for begin, end in asked if abs(begin - at_s) < _SAME_DEED_S), 0.0)
 
 
 def _with_slack(truth: Truth, asked: Sequence[tuple[float, float]]) -> Truth:
-    waited_s = next((end - begin for begin, end in asked if abs(begin - truth.earliest_s) < _SAME_DEED_S), 0.0)
+    waited_s = _waited_s(truth.earliest_s, asked)
     return truth._replace(earliest_s=truth.earliest_s - 1.0, latest_s=truth.latest_s + waited_s + SLACK_S)

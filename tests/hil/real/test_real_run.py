@@ -1,4 +1,5 @@
 import os
+import time
 from importlib.resources import files
 from pathlib import Path
 
@@ -75,7 +76,12 @@ def test_a_minute_passes_at_the_walls_pace(desk):
 def played(desk, name):
     scenario, file = load_scenario(str(HERE / name)), load_rig(desk.rig)
     assert why_not(scenario, file) == ""
-    body = open_real(file, desk.person)
+
+    def person(text):
+        desk.person(text)
+        time.sleep(1)  # and then comes back to the terminal: the tag was armed before
+
+    body = open_real(file, person)
     try:
         result = run_real(body, scenario)
     finally:

@@ -2,27 +2,31 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from statistics import fmean, quantiles
 from typing import NamedTuple
 
 from strapline_hil.instruments.protocols import Heard, Sample
 
 
 class Intervals(NamedTuple):
-    """Between one heartbeat and the next, seconds."""
+    """Between one heartbeat and the next, seconds; a tenth is not above the first, a tenth not below the last."""
 
-    shortest_s: float
+    low_s: float
     mean_s: float
-    longest_s: float
+    high_s: float
     number: int
 
 
 def heartbeat_intervals(heard: Iterable[Heard]) -> Intervals | None:
-    """Each heartbeat is on the air several times, all the same to the byte: its first one counts. None where there are not two."""
+    """Each heartbeat is on the air several times, all the same to the byte: its first one counts. None where there are not three."""
     firsts: dict[bytes, float] = {}
     for one in heard:
         firsts.setdefault(one.data, one.t_s)
     gaps = [later - earlier for earlier, later in pairwise(sorted(firsts.values()))]
-    return Intervals(min(gaps), sum(gaps) / len(gaps), max(gaps), len(gaps)) if gaps else None
+    if len(gaps) < 2:
+        return None
+    tenths = quantiles(gaps, n=10, method="inclusive")
+    return Intervals(tenths[0], fmean(gaps), tenths[-1], len(gaps))
 
 
 def mean_micro_a(samples: Sequence[Sample]) -> float:

@@ -30,6 +30,7 @@ def _most_micro_a() -> float:
 def test_a_cut_is_stamped_and_told(rig: RigHandle, gateway: GatewayHandle, measure: Measure) -> None:
     """R01: stamped within 1 s. R02: at the centre within 2 s, on a live link."""
     told, stamped = [], []
+    rig.sleep(_ROUND_S)  # until nobody is connected with the tag any more: the alarm has to find its way
     for _ in range(CUTS):
         rig.sleep(_UNEVEN_S)
         cut_s = rig.now_s
@@ -49,15 +50,16 @@ def test_a_cut_is_stamped_and_told(rig: RigHandle, gateway: GatewayHandle, measu
 
 @pytest.mark.needs("sniffer")
 def test_heartbeats_come_at_random_between_one_and_ten_seconds(rig: RigHandle, measure: Measure) -> None:
-    """R17, heard from outside."""
+    """R17, heard from outside. After anything that happens they come faster for a while, so that is waited for."""
+    rig.sleep(_ROUND_S)
     rig.sniffer.heard()
     rig.sleep(_LISTEN_S)
     found = heartbeat_intervals(rig.sniffer.heard())
-    assert found is not None, "the sniffer has heard no two heartbeats"
-    measure("heartbeat interval, shortest", found.shortest_s, "s", low=0.9, row="R17")
+    assert found is not None, "the sniffer has heard no three heartbeats"
+    # A tenth may be shorter: what follows a call of the base station. One that the air loses makes two intervals look like one.
+    measure("heartbeat interval, a tenth is shorter", found.low_s, "s", low=0.9, row="R17")
     measure("heartbeat interval, mean", found.mean_s, "s", low=1.0, high=10.0, row="R17")
-    # One that is lost on the air makes two intervals look like one.
-    measure("heartbeat interval, longest", found.longest_s, "s", high=30.0, row="R17")
+    measure("heartbeat interval, a tenth is longer", found.high_s, "s", high=12.0, row="R17")
 
 
 def test_a_beacon_comes_every_four_hours(rig: RigHandle, gateway: GatewayHandle, measure: Measure) -> None:

@@ -182,10 +182,12 @@ class Conclusion:
         return self._stamp(entry)
 
     def _since_its_start_s(self, entry: Entry) -> float:
-        """A record counts from the start of the tag that it names."""
+        """A record counts from the start of the tag that it names; of one that was its own doing nobody else knows when."""
         fields = entry.fields
-        booted_s = self._boots_s[(fields["boot"] - 1 - self._scenario.tag_memory.boot) & 0xFFFF]
-        return float(round(booted_s + fields["uptime_s"] + fields.get("uptime_ms", 0) / 1000, 3))
+        start = (fields["boot"] - 1 - self._scenario.tag_memory.boot) & 0xFFFF
+        if start >= len(self._boots_s):
+            return self._seconds(entry.gateway_utc)
+        return float(round(self._boots_s[start] + fields["uptime_s"] + fields.get("uptime_ms", 0) / 1000, 3))
 
     def _event(self, at_s: float, entry: Entry) -> CentreEvent:
         fields = entry.fields

@@ -21,13 +21,16 @@ class ResistorLadder:
         self._steps = dict(steps)
         self._base_ohm = base_ohm
 
+    @property
+    def ends_ohm(self) -> tuple[int, int]:
+        """With no resistor in, and with all of them."""
+        return self._base_ohm, self._base_ohm + sum(self._steps.values())
+
     def __call__(self, ohm: int) -> None:
         chosen = min(self._choices(), key=lambda channels: (abs(self._sum(channels) - ohm), len(channels)))
         if abs(self._sum(chosen) - ohm) > _TOLERANCE * ohm:
-            most = self._base_ohm + sum(self._steps.values())
-            raise RigError(
-                self.name, f"cannot make {ohm} Ω (from {self._base_ohm} to {most} Ω)", "put other resistors in"
-            )
+            least, most = self.ends_ohm
+            raise RigError(self.name, f"cannot make {ohm} Ω (from {least} to {most} Ω)", "put other resistors in")
         for channel in self._steps:
             self._relays.set(channel, channel in chosen)
 

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from time import sleep
 
@@ -175,7 +175,10 @@ class StrapRelay(StrapLoop):
 
 
 class StrapDecade(StrapLoop):
-    """A `Strap` whose loop may be any resistance: `resistance` sets it, as a decade box or a digital potentiometer does."""
+    """A `Strap` whose loop may be any resistance: `resistance` sets it, as a decade box or a digital potentiometer does.
+
+    `tries_ohm`: what it can do, for `try_out`.
+    """
 
     def __init__(
         self,
@@ -184,6 +187,7 @@ class StrapDecade(StrapLoop):
         *,
         open_channel: int = 1,
         closed_ohm: int = 1000,
+        tries_ohm: Sequence[int] = (),
         sense: Sense | None = None,
         name: str = "strap decade",
         settle_s: float = 0.02,
@@ -191,13 +195,14 @@ class StrapDecade(StrapLoop):
         super().__init__(relays, open_channel, sense, name, settle_s)
         self._resistance = resistance
         self._rest_ohm = self._ohm = closed_ohm
+        self._tries_ohm = tries_ohm
 
     @property
     def closed_ohm(self) -> int:
         return self._ohm
 
     def loops_ohm(self) -> list[int]:
-        return [self._rest_ohm, self._rest_ohm // 4, self._rest_ohm * 2]
+        return [self._rest_ohm, *self._tries_ohm]
 
     def set_ohm(self, ohm: int) -> None:
         self._resistance(ohm)

@@ -40,6 +40,10 @@ _BY_HAND: dict[str, type[ByHand]] = {
 }
 
 
+_ONCE = 3
+"""Others ask three times; a sentence is not sent again, so it is waited for as long as for all three."""
+
+
 class Surroundings(NamedTuple):
     """What drivers take from where they are: a desk, unless something else is given."""
 
@@ -99,15 +103,16 @@ def open_resource(name: str, resource: parts.Resource, around: Surroundings) -> 
     if isinstance(resource, parts.LcusRelay):
         return LcusRelay(port, channels=resource.channels, name=name, **_settling(around), **_waiting(around))
     watchdog_s = resource.silence_s if around.watchdog else 0.0
-    return BenchBoard(port, wiring_of(resource.pins), watchdog_s=watchdog_s, name=name)
+    patience = _waiting(around, "answer_limit_s")
+    return BenchBoard(port, wiring_of(resource.pins), watchdog_s=watchdog_s, name=name, **patience)
 
 
 def _settling(around: Surroundings) -> dict[str, float]:
     return {} if around.settle_s is None else {"settle_s": around.settle_s}
 
 
-def _waiting(around: Surroundings) -> dict[str, float]:
-    return {} if around.timeout_s is None else {"timeout_s": around.timeout_s}
+def _waiting(around: Surroundings, word: str = "timeout_s") -> dict[str, Any]:
+    return {} if around.timeout_s is None else {word: around.timeout_s}
 
 
 class _Opener:
@@ -159,7 +164,14 @@ class _Opener:
         if isinstance(part, parts.StrapDecade):
             ladder = ResistorLadder(relays, part.steps, base_ohm=part.base_ohm, name=role)
             strap = StrapDecade(
-                relays, ladder, open_channel=part.open, closed_ohm=part.closed_ohm, sense=sense, name=role, **settling
+                relays,
+                ladder,
+                open_channel=part.open,
+                closed_ohm=part.closed_ohm,
+                tries_ohm=ladder.ends_ohm,
+                sense=sense,
+                name=role,
+                **settling,
             )
             strap.set_ohm(part.closed_ohm)
             return strap
@@ -178,7 +190,9 @@ class _Opener:
             uart: BoardUart | UsbUart = BoardUart(self._resources[part.on], part.baudrate)
         else:
             uart = UsbUart(self._around.port_of(role, part.port), part.baudrate)
-        return GnssInjector(uart, loopback=loopback, baudrate=part.baudrate, name=role)
+        timeout_s = self._around.timeout_s
+        patience: dict[str, Any] = {} if timeout_s is None else {"slack_s": _ONCE * timeout_s}
+        return GnssInjector(uart, loopback=loopback, baudrate=part.baudrate, name=role, **patience)
 
     def _sniffer(self, part: parts.Sniffer) -> Instrument:
         if self._around.make_sniffer is not None:

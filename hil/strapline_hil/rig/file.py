@@ -46,6 +46,11 @@ class RigFile(Strict):
         return self.target.port == VIRTUAL
 
     @property
+    def sources(self) -> Path | None:
+        """The target's, from the rig file's folder."""
+        return Path(self.path).parent / self.target.sources if self.target.sources else None
+
+    @property
     def drivers(self) -> set[str]:
         """The words that `needs` takes: its instruments' roles and drivers, and whom these can stand for."""
         own = {part.driver for part in self.instruments.values()}
@@ -57,6 +62,10 @@ class RigFile(Strict):
             raise MisplacedError(
                 ("target", "port"),
                 "a real tag needs `keys`: the folder with gateway-keys.json and centre-keys.json of `strapline provision`",
+            )
+        if self.target.sources and not self.is_virtual:
+            raise MisplacedError(
+                ("target", "sources"), "a real board has its own; `strapline firmware flash` changes it"
             )
         for name, resource in self.resources.items():
             self._check_resource(name, resource)

@@ -34,6 +34,11 @@ class Target(Strict):
     unique_id: str = Field(
         default="", description="what the board itself says that it is; checked before it is flashed"
     )
+    sources: str = Field(
+        default="",
+        description="of a virtual one: a folder whose changed files of strapline_tag, strapline_boards … go before the "
+        "installed ones in its firmware",
+    )
     keys: str = Field(
         default="",
         description="of a real one: folder with gateway-keys.json and centre-keys.json, as `strapline provision` writes them",

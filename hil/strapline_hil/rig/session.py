@@ -129,13 +129,18 @@ class RigSession:
         found = []
         for at_s, entry in self.notes.entries:
             if entry.kind == "event":
-                found.append(Told(event_name(entry.fields["code"]), self._stamp_s(entry), at_s, dict(entry.fields)))
+                found.append(
+                    Told(event_name(entry.fields["code"]), self._stamp_s(entry, at_s), at_s, dict(entry.fields))
+                )
         return found
 
-    def _stamp_s(self, entry: Entry) -> float:
-        """A record counts from the start of the tag that it names; its first one is this session's."""
-        fields = entry.fields
-        booted_s = self.chain.tag.boots[(fields["boot"] - 1) & 0xFFFF] - self.chain.clocks.origin_s
+    def _stamp_s(self, entry: Entry, at_s: float) -> float:
+        """A record counts from the start of the tag that it names; when the tag has restarted by itself nobody knows."""
+        fields, boots = entry.fields, self.chain.tag.boots
+        start = (fields["boot"] - 1) & 0xFFFF
+        if start >= len(boots):
+            return at_s
+        booted_s = boots[start] - self.chain.clocks.origin_s
         return float(round(booted_s + fields["uptime_s"] + fields.get("uptime_ms", 0) / 1000, 3))
 
     # The loop.

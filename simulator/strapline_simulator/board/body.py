@@ -4,6 +4,7 @@ import hashlib
 import json
 import struct
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from strapline_boards.pico_w import Board
@@ -18,7 +19,7 @@ from strapline_simulator.board.process import (
 )
 from strapline_simulator.board.wiring import Wiring
 from strapline_simulator.body_error import BodyError
-from strapline_simulator.firmware import compile_firmware
+from strapline_simulator.firmware import compile_firmware, firmware_sources
 from strapline_tag import bench, outputs, storage
 
 ROOT = "strapline_boards.main_pico_w"
@@ -30,12 +31,16 @@ HEAP_SIZE = "208k"
 _STAND_INS = "stand-ins"
 _FOREVER = 1 << 62
 _RESETS_AT_ONCE = 5
+_WAKES_AT_ONCE = 2_000
 _CAUSES = {PWRON_RESET: "power on", HARD_RESET: "reset by its program", WDT_RESET: "reset by its watchdog"}
 
 
-def compile_product(folder: Path) -> None:
-    """The product build of the virtual board, and beside it what stands in for a board's own modules."""
-    compile_firmware(folder, ROOT)
+def compile_product(folder: Path, texts: Mapping[str, str] | None = None) -> None:
+    """The product build of the virtual board, and beside it what stands in for a board's own modules.
+
+    `texts`: other sources than the installed ones.
+    """
+    compile_firmware(folder, ROOT, texts)
     compile_stand_ins(folder / _STAND_INS)
 
 
@@ -45,20 +50,25 @@ class VirtualBoard:
     name = "virtual-board"
     identity = ""
 
-    def __init__(self, program: Path | None = None) -> None:
-        """`program`: a folder that `compile_product` has filled; without one it is compiled."""
+    def __init__(self, program: Path | None = None, sources: Path | None = None) -> None:
+        """`program`: a folder that `compile_product` has filled; without one it is compiled.
+
+        `sources`: a folder whose changed files of the firmware's packages go before the installed ones.
+        """
+        texts = firmware_sources(sources) if program is None else {}
         self._folder = tempfile.TemporaryDirectory(prefix="strapline-board-")
         self.flash = Path(self._folder.name, "flash")
         self.flash.mkdir()
         if program is None:
             program = Path(self._folder.name, "program")
-            compile_product(program)
+            compile_product(program, texts)
         self._program = program
         self._factory: set[Path] | None = None  # what was on the flash before it was a tag
         self._processor: Processor | None = None
         self.wiring = Wiring(Board)
         self._seed = b""
         self._draws = 0
+        self._woken_at, self._wakes = 0, 0
         self.resets: list[int] = []
         """What reset it since power-on."""
         self._printed = ""
@@ -190,10 +200,18 @@ class VirtualBoard:
             self._go_to(due)
             circuit.run_due()
             wakes_at = self._running().wakes_at
+            self._note_wake(due)
             if circuit.interrupts:
                 self._settle()
             elif wakes_at is not None and wakes_at <= circuit.now:
                 self._guarded(self._running().wake)
+
+    def _note_wake(self, due: int) -> None:
+        """A program that does not sleep would keep time from going on for ever."""
+        self._wakes = self._wakes + 1 if due == self._woken_at else 0
+        self._woken_at = due
+        if self._wakes > _WAKES_AT_ONCE:
+            raise BodyError(f"the board's program does not sleep any more: {self._wakes} wakes in one millisecond")
 
     # The world.
 

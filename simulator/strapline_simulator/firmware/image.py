@@ -27,12 +27,13 @@ BENCH_MODULES = frozenset(
 """What a tag's own program has not: the bench, and the boot program's part, which lies beside the application on a board."""
 
 
-def compile_firmware(folder: Path, root: str = BENCH) -> int:
+def compile_firmware(folder: Path, root: str = BENCH, texts: Mapping[str, str] | None = None) -> int:
     """Write the bundle of `root` and a `main.py` to `folder`; gives its size in bytes without the bench program's own modules.
 
-    For the figure it is compiled a second time, from the same bundle, without their statements.
+    For the figure it is compiled a second time, from the same bundle, without their statements. `texts`: other sources than the
+    installed ones.
     """
-    made = _built(tuple(firmware_sources().items()), root)
+    made = _built(tuple((texts or firmware_sources()).items()), root)
     _write(folder, made.name, made.launcher, made.compiled)
     return made.own_size
 

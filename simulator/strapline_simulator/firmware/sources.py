@@ -39,16 +39,31 @@ class Source(NamedTuple):
         raise BuildError(f"{self.name.replace('.', '/')}.py:{getattr(node, 'lineno', 1)}: {why}")
 
 
-def firmware_sources() -> dict[str, str]:
-    """The firmware's source texts by module, all of them."""
+def firmware_sources(changed: Path | None = None) -> dict[str, str]:
+    """The firmware's source texts by module, all of them; what the folder `changed` has of the packages goes first."""
     found: dict[str, str] = {}
     for package in PACKAGES:
-        if find_spec(package) is None:
-            continue
-        folder = Path(str(files(package)))
-        for path in sorted(folder.rglob("*.py")):
-            parts = (package, *path.relative_to(folder).with_suffix("").parts)
-            found[".".join(part for part in parts if part != "__init__")] = path.read_text(encoding="utf-8")
+        if find_spec(package) is not None:
+            found |= _package_sources(package, Path(str(files(package))))
+    return found if changed is None else found | _changed_sources(changed)
+
+
+def _changed_sources(folder: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for package in PACKAGES:
+        found |= _package_sources(package, folder / package)
+    if not found:
+        raise UserError(
+            f"{folder}: no firmware there; it holds changed files of {', '.join(PACKAGES)}, in these folders"
+        )
+    return found
+
+
+def _package_sources(package: str, folder: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in sorted(folder.rglob("*.py")):
+        parts = (package, *path.relative_to(folder).with_suffix("").parts)
+        found[".".join(part for part in parts if part != "__init__")] = path.read_text(encoding="utf-8")
     return found
 
 

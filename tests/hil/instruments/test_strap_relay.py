@@ -120,7 +120,8 @@ def test_a_rig_that_cannot_open_the_loop_is_refused(fake):
 def test_a_decade_makes_any_loop(fake):
     ohms = []
     with closing(LcusRelay(fake.port, timeout_s=1.0, settle_s=0.0)) as relays:
-        strap = StrapDecade(relays, ohms.append, sense=lambda: 1e6 if fake.contacts[1] else ohms[-1], settle_s=0.0)
+        loop = {"sense": lambda: 1e6 if fake.contacts[1] else ohms[-1], "settle_s": 0.0}
+        strap = StrapDecade(relays, ohms.append, tries_ohm=(250, 2000), **loop)
         strap.set_ohm(480)
         strap.cut()
         strap.mend()

@@ -21,7 +21,7 @@ WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
 STAMP := .venv/set-up
 UV := uv==0.13.9
 
-.PHONY: help demo test test-long test-bluez check soak bench fuzz prove chaos catalogue determinism mutants docs format generate lock setup clean
+.PHONY: help demo test test-long test-bluez check soak bench fuzz prove chaos catalogue determinism mutants verdicts docs format generate lock setup clean
 
 help: ## Say what can be made (this list)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -81,6 +81,9 @@ determinism: setup ## Run 50 random scenarios twelve times each: the same seed m
 
 mutants: setup ## Change the deciding modules at 200 random places: a scenario must notice; RUNS=50 SEED=2 for others, goes on where it stopped
 	@nice $(BIN)/python tests/mutation/mutants.py --runs $(if $(filter file,$(origin RUNS)),200,$(RUNS)) --seed $(SEED) $(ARGS)
+
+verdicts: setup ## Put defects into the firmware and faults into a virtual rig: the bench must blame the right one; ARGS="--draw 10 --seed 7"
+	@$(BIN)/python tests/hil/verdicts/verdicts.py $(ARGS)
 
 docs: setup ## Build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -1,23 +1,40 @@
 """A rig, looked at right after a failure (or before a test): every instrument's self-test, and whether the board still answers."""
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
-from strapline_hil.instruments.protocols import Instrument
 from strapline_hil.plugin.judgement import Finding
 from strapline_hil.rig.body import RigBody
 from strapline_hil.verdict import BenchError, Verdict
 from strapline_tag import bench
 
+Look = Callable[[], Sequence[str]]
+"""A self-test: what is found wrong."""
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """An instrument that finds out more by moving: a relay that is stuck looks well while nobody moves it."""
+
+    def try_out(self) -> list[str]: ...
+
 
 def examine(body: RigBody, *, booted: bool = True) -> list[Finding]:
-    """What is not well. `booted`: the board runs, so that it can be asked."""
+    """What is not well. `booted`: the board runs, so that it can be asked, and whatever can be moved is tried out."""
+    found = _told((name, part.check) for name, part in [*body.rig.resources.items(), *body.rig])
+    if booted and not found:
+        found = _told((name, part.try_out) for name, part in body.rig if isinstance(part, Movable))
+    return found + (list(_asked(body)) if booted else [])
+
+
+def _told(looks: Iterable[tuple[str, Look]]) -> list[Finding]:
+    """What several instruments say of one board is said once."""
     found: dict[Finding, list[str]] = {}
-    for name, part in [*body.rig.resources.items(), *body.rig]:
-        for finding in _checked(part):
+    for name, look in looks:
+        for finding in _checked(look):
             found.setdefault(finding, []).append(name)
-    told = [Finding(finding.verdict, f"{', '.join(names)}: {finding.words}") for finding, names in found.items()]
-    return told + (list(_asked(body)) if booted else [])
+    return [Finding(finding.verdict, f"{', '.join(names)}: {finding.words}") for finding, names in found.items()]
 
 
 def unwell(body: RigBody) -> Sequence[Finding]:
@@ -25,9 +42,9 @@ def unwell(body: RigBody) -> Sequence[Finding]:
     return examine(body, booted=False)
 
 
-def _checked(instrument: Instrument) -> Iterator[Finding]:
+def _checked(look: Look) -> Iterator[Finding]:
     try:
-        for words in instrument.check():
+        for words in look():
             yield Finding(Verdict.RIG, words)
     except BenchError as error:
         yield Finding(error.verdict, str(error))

@@ -1,19 +1,20 @@
 """One defect on a virtual rig: the firmware is built with it, its scenario runs in a pytest of its own, and JUnit says the verdict."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 from xml.etree import ElementTree as ET
 
 from ruamel.yaml import YAML
 
 from strapline_hil.defects.book import Defect, write_sources
-from strapline_protocol.errors import UserError
 
 PASSED = "passed"
 """In a verdict's place: nothing has failed."""
@@ -70,18 +71,30 @@ def write_rig(path: Path, sources: str = "") -> Path:
 def run_pytest(
     place: Path, rig: Path, arguments: Sequence[str], environment: Mapping[str, str] | None = None
 ) -> list[Judged]:
-    """A pytest of its own in `place`. Raises `UserError` where it tells of no test."""
+    """A pytest of its own in `place`. Where it tells of no test, what it says stands in a verdict's place."""
     junit, log = place / "junit.xml", place / "pytest.log"
     junit.unlink(missing_ok=True)
     own = ["-p", "no:cacheprovider", "--rootdir", str(place), "-c", os.devnull, "--junitxml", str(junit)]
     command = [sys.executable, "-m", "pytest", *own, "--rig", str(rig), "--rig-out", str(place / "out"), *arguments]
-    around = {**os.environ, **(environment or {})}
+    around = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     with log.open("wb") as said:
-        subprocess.run(command, cwd=place, env=around, stdout=said, stderr=said, check=False, timeout=_LIMIT_S)
+        ended = _run(command, place, {**around, **(environment or {})}, said)
     judged = read_junit(junit) if junit.exists() else []
-    if not judged:
-        raise UserError(f"{place}: pytest told of no test; {log} says why")
-    return judged
+    return judged or [Judged(place.name, f"none ({ended})", f"{log} says why")]
+
+
+def _run(command: Sequence[str], place: Path, environment: Mapping[str, str], said: IO[bytes]) -> str:
+    """How it ended, where it told of nothing."""
+    process = subprocess.Popen(command, cwd=place, env=environment, stdout=said, stderr=said, start_new_session=True)
+    try:
+        process.wait(_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        return "hung"
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # and whatever it has left behind
+        process.wait()
+    return "no test"
 
 
 def read_junit(path: Path) -> list[Judged]:

@@ -76,4 +76,4 @@ def try_fault(fault: RigFault, seed: int, folder: Path) -> FaultTrial:
 
 def healthy(folder: Path, test: str = "rounds") -> Judged:
     """The same test with no fault in it."""
-    return try_fault(RigFault("nothing", "a rig that is well", test, during=False), 1, folder).judged
+    return try_fault(RigFault(f"{test}-well", "a rig that is well", test, during=False), 1, folder).judged

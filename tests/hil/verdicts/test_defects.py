@@ -5,7 +5,7 @@ import pytest
 
 from strapline_hil.defects import book
 from strapline_hil.defects.book import changed, defects, draw, find, write_sources
-from strapline_hil.defects.trial import read_junit, try_defect
+from strapline_hil.defects.trial import read_junit, run_pytest, try_defect
 from strapline_hil.rig.file import load_rig
 from strapline_hil.rig.needs import beyond_any_rig
 from strapline_hil.rig.virtual import open_virtual
@@ -95,3 +95,9 @@ def test_the_page_lists_them_all():
     page = (Path(__file__).resolve().parents[3] / "docs" / "verdicts.md").read_text(encoding="utf-8")
     listed = [line for line in page.splitlines() if line.startswith("| `") and "strapline_" in line]
     assert listed == [f"| `{one.name}` | {one.seen} | `{one.file}` | `{one.scenario}` |" for one in defects()]
+
+
+def test_a_pytest_that_finds_no_rig_file_has_no_verdict(tmp_path):
+    judged = run_pytest(tmp_path, tmp_path / "no-rig.yaml", [])
+    assert [one.verdict for one in judged] == ["none (no test)"]
+    assert "no-rig.yaml" in (tmp_path / "pytest.log").read_text(encoding="utf-8")

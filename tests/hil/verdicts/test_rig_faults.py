@@ -6,7 +6,7 @@ from hil.verdicts.rig_faults import RIG_FAULTS, draw_moment, healthy, try_fault
 from hil.verdicts.verdicts import OF_NOBODY, OF_THE_PRODUCT, OF_THE_RIG, Row, table
 
 LONG = bool(os.environ.get("STRAPLINE_LONG"))
-SAMPLE = {"relay-stuck": "rig", "flash-worn": "rig", "host-asleep": "environment", "port-taken": "environment"}
+SAMPLE = {"relay-stuck": "rig", "host-asleep": "environment", "port-taken": "environment"}
 NAMED = {fault.name: fault for fault in RIG_FAULTS}
 
 
@@ -16,14 +16,19 @@ def test_a_fault_of_the_rig_is_never_the_products(name, tmp_path):
     assert trial.judged.verdict == SAMPLE[name], trial.judged
 
 
-@pytest.mark.skipif(not LONG, reason="takes minutes: STRAPLINE_LONG=1, or make verdicts")
+needs_minutes = pytest.mark.skipif(not LONG, reason="takes minutes: STRAPLINE_LONG=1, or make verdicts")
+
+
+@needs_minutes
 @pytest.mark.parametrize("fault", RIG_FAULTS, ids=NAMED)
 def test_every_fault_is_the_rigs_or_the_surroundings(fault, tmp_path):
     assert try_fault(fault, 2, tmp_path).is_right
 
 
-def test_the_same_test_passes_on_a_rig_that_is_well(tmp_path):
-    assert healthy(tmp_path).verdict == "passed"
+@needs_minutes
+@pytest.mark.parametrize("test", ["rounds", "desk"])
+def test_the_same_test_passes_on_a_rig_that_is_well(test, tmp_path):
+    assert healthy(tmp_path, test).verdict == "passed"
 
 
 def test_moments_are_drawn_from_the_seed():

@@ -187,3 +187,16 @@ def test_what_the_tag_sends_over_cellular_is_what_the_model_sends(board):
         _boot(body, home_silence_s=10)
         kinds.append([kind for _, kind, _ in _advance(body, 30_000) if kind != outputs.GNSS_POWER])
     assert kinds[0] == kinds[1]
+
+
+def test_a_program_that_does_not_sleep_any_more_is_found(board):
+    _boot(board)
+    wake = board._processor.wake
+
+    def wake_for_ever():
+        wake()
+        board._processor.wakes_at = board.wiring.circuit.now
+
+    board._processor.wake = wake_for_ever
+    with pytest.raises(BodyError, match="does not sleep any more: 2001 wakes in one millisecond"):
+        _advance(board, 60_000)

@@ -79,7 +79,7 @@ class PtyFake:
 
     def watch(self, descriptor: int, readable: Callable[[], None]) -> None:
         """Call when there is something to read there, too."""
-        self._watched[descriptor] = readable
+        self._watched[descriptor] = lambda: readable()  # noqa: PLW0108 - another one for each time that a number is given out
 
     def unwatch(self, descriptor: int) -> None:
         self._watched.pop(descriptor, None)
@@ -175,12 +175,14 @@ class PtyFake:
             self._let_go()
 
     def _turn(self) -> None:
-        reading = [self._wakened, *self._watched, *([self._near] if self._near >= 0 else [])]
+        watched = dict(self._watched)
+        reading = [self._wakened, *watched, *([self._near] if self._near >= 0 else [])]
         writing = [self._near] if self._near >= 0 and self._waiting else []
         readable, writable, _ = select.select(reading, writing, [], self.tick_s)
         for descriptor in readable:
-            if descriptor in self._watched:
-                self._watched[descriptor]()
+            # What was read before may have closed this one, and its number may be another's by now: that one would wait for ever.
+            if descriptor in watched and self._watched.get(descriptor) is watched[descriptor]:
+                watched[descriptor]()
         if self._near in readable:
             self._take()
         if self._near in writable and self._near >= 0:  # what came may have taken the cable out

@@ -6,7 +6,7 @@ from strapline_wire.compat import const
 
 _KEY_MS = const(1100)  # 1 s switches it on, 1.2 s would switch one off that is on
 _PORTION = const(512)  # AT+CASEND takes 1,459
-_LINE_LIMIT = const(100)
+_LINE_LIMIT = const(160)  # AT+CPSI? gives some 90
 _QUEUE_LIMIT = const(4096)
 _ERROR_MS = const(1000)
 _LEVEL_MS = const(10000)
@@ -19,11 +19,12 @@ _DIAL = (
     ("ATE0", b"", 3, 1000),
     ("AT+CPIN?", b"READY", 10, 1000),
     ('AT+CNCFG=0,1,"%s"', b"", 3, 2000),  # context 0, IPv4, access point
-    ("AT+CSQ", b"+CSQ: ", 3, 1000),
     ("AT+CEREG?", b"0,1\n|0,5\n", 280, 1000),  # registered at home, roaming: a cold search takes 2 to 3 min
+    ("AT+CPSI?", b"+CPSI: ", 3, 1000),
     ("AT+CNACT=0,1", b"0,ACTIVE", 3, 30000),
     ('AT+CAOPEN=0,0,"TCP","%s",%d', b"+CAOPEN: 0,0\n", 1, 60000),
 )
+_RSRP = const(11)  # its place in AT+CPSI?, dBm
 _OFF = const(-2)
 _KEY = const(-1)
 _READY = const(7)  # all but the line
@@ -128,7 +129,7 @@ class Modem:
             return
         if self._step == _READY and not self._wanted:
             # Standing by: short messages go, so that there is room for the next, or else how well it hears.
-            self._command(now, "AT+CMGD=1,4" if self._rung else "AT+CSQ", _LEVEL_MS)
+            self._command(now, "AT+CMGD=1,4" if self._rung else "AT+CPSI?", _LEVEL_MS)
             self._rung = False
             return
         self._tries += 1
@@ -212,10 +213,13 @@ class Modem:
         heard = self._heard
         if b"OK\n" not in heard:
             return
-        at = heard.find(b"+CSQ: ")
-        if at >= 0:  # 0 to 31 in steps of 2 dB from -113 dBm; 99: nothing can be told
-            level = _number(heard[at + 6 :].split(b",")[0])
-            self.cell_dbm = 2 * level - 113 if level < 32 else -140
+        at = heard.find(b"+CPSI: ")
+        if (
+            at >= 0
+        ):  # AT+CSQ ends at -113 dBm, where a cell still has 12 dB to go: whatever is lost there would look like much at once
+            fields = heard[at:].split(b"\n")[0].split(b",")
+            level = -_number(fields[_RSRP][1:]) if len(fields) > _RSRP else 0
+            self.cell_dbm = level or -140  # NO SERVICE has no level
         if self._step == _READY and not self._wanted:
             self._busy = False
             self.due = now + _LEVEL_MS

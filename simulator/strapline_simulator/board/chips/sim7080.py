@@ -13,6 +13,8 @@ _ANSWER_MS = 5
 _SENSITIVITY_DBM = -125
 """LTE-M finds a cell down to about here, as SIMCom states for the module."""
 
+_SERVICE = b"+CPSI: LTE CAT-M1,Online,001-01,0x0001,1,1,EUTRAN-BAND20,6300,3,3,-11,%d,-65,12"
+
 _MESSAGES = 10
 _SEND_LIMIT, _READ_LIMIT = 1459, 1459
 
@@ -35,8 +37,8 @@ class Sim7080:
         self.present = True
         self.is_on = False
         self.registered = True
-        self.level = 20
-        """What AT+CSQ gives."""
+        self.level = -85
+        """What AT+CPSI? gives as RSRP, dBm."""
         self.messages = 0
         self.errors: list[bytes] = []
         """Commands that are answered with ERROR, once each, by their beginning."""
@@ -85,8 +87,8 @@ class Sim7080:
     # The network's side.
 
     def hears(self, dbm: int) -> None:
-        """The level at its antenna; below -113 dBm there is nothing to tell."""
-        self.level = max(0, min((dbm + 113) // 2, 31)) if dbm >= -113 else 99
+        """The level at its antenna, of the cell's reference signal (RSRP)."""
+        self.level = dbm
         self.registered = dbm >= _SENSITIVITY_DBM
 
     def ring(self) -> None:
@@ -160,8 +162,8 @@ class Sim7080:
             self._say(b"OK")
         elif command == b"AT+CPIN?":
             self._say(b"+CPIN: READY", b"OK")
-        elif command == b"AT+CSQ":
-            self._say(b"+CSQ: %d,99" % self.level, b"OK")
+        elif command == b"AT+CPSI?":
+            self._say(_SERVICE % self.level if self.registered else b"+CPSI: NO SERVICE,Online", b"OK")
         elif command == b"AT+CEREG?":
             self._say(b"+CEREG: 0,1" if self.registered else b"+CEREG: 0,2", b"OK")
         elif command == b"AT+CMGD=1,4":

@@ -10,6 +10,8 @@ import time
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["pytester"]
+
 # How long an example takes says something of the machine, and nothing of the code.
 settings.register_profile("strapline", deadline=None)
 settings.load_profile("strapline")

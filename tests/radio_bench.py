@@ -147,7 +147,7 @@ def on_air(story):
             await bench.radio.stop()
         await asyncio.sleep(60)
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        assert [task for task in others if "_watched" not in repr(task.get_coro())] == []
+        assert [task for task in others if task.get_coro().__name__ != "watched"] == []
 
     run_virtual(main())
 

@@ -83,7 +83,7 @@ def test_a_run_that_is_interrupted_leaves_a_board_that_answers(board):
         "-c",
         program,
         "run",
-        "r24-power-cuts",
+        "a-week",
         "--on",
         f"serial:{board.port}",
         "--air",
@@ -94,7 +94,7 @@ def test_a_run_that_is_interrupted_leaves_a_board_that_answers(board):
             said = run.stdout.readline()
             while said and b"armed" not in said:
                 said = run.stdout.readline()
-            run.send_signal(signal.SIGINT)  # it would go on for minutes
+            run.send_signal(signal.SIGINT)  # it would go on for an hour
             run.stdout.read()
             assert run.wait(20) != 0
         finally:

@@ -41,7 +41,7 @@ def fleet(tmp_path, *arguments, environment=None):
     )
 
 
-SMALL = ("--tags", "4", "--hours", "0.2", "--tampers", "0", "--mix", "home-rf")
+SMALL = ("--tags", "10", "--hours", "0.2", "--tampers", "0", "--mix", "home-rf")
 
 
 @pytest.mark.slow
@@ -83,10 +83,10 @@ def _digest(folder):
 
 
 def _wait_for(look):
-    for _ in range(1200):
+    for _ in range(6000):
         if look():
             return
-        time.sleep(0.05)
+        time.sleep(0.01)
     raise AssertionError("it did not come")
 
 

@@ -21,7 +21,7 @@ WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
 STAMP := .venv/set-up
 UV := uv==0.13.9
 
-.PHONY: help demo test test-long test-bluez check soak bench fuzz prove chaos catalogue determinism mutants verdicts docs format generate lock setup clean
+.PHONY: help demo test test-long test-bluez check soak bench fuzz prove chaos catalogue determinism mutants verdicts pages docs format generate lock setup clean
 
 help: ## Say what can be made (this list)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -84,6 +84,9 @@ mutants: setup ## Change the deciding modules at 200 random places: a scenario m
 
 verdicts: setup ## Put defects into the firmware and faults into a virtual rig: the bench must blame the right one; ARGS="--draw 10 --seed 7"
 	@$(BIN)/python tests/hil/verdicts/verdicts.py $(ARGS)
+
+pages: setup ## Type the four users' pages into new clones, and hold what comes against what they show
+	@$(BIN)/python tests/workshop/page.py docs/firmware-engineers.md docs/qa.md docs/integrators.md docs/ci.md $(ARGS)
 
 docs: setup ## Build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

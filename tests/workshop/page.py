@@ -1,14 +1,16 @@
 """Types what a page of the docs says, literally and in order, into one shell, and holds what comes against what the page shows.
 
-`python tests/workshop/page.py docs/qa.md --repository CLONE` does it in a clone of the repository; exit status 1 where something else came.
+`python tests/workshop/page.py docs/qa.md` does it in a new clone of the repository; exit status 1 where something else came.
 """
 
 import argparse
+import contextlib
 import difflib
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from typing import NamedTuple
 
 FENCE = re.compile(r'^```(\w+)?(?: title="([^"]+)")?[^\n]*\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 ANYTHING = "…"
+_NOT_A_READERS = {"PYTHONPATH", "VIRTUAL_ENV", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
 
 
 class Typed(NamedTuple):
@@ -101,10 +104,11 @@ class Shell:
     def close(self) -> None:
         """End the shell, and what it left running."""
         assert self._bash.stdin
-        self._bash.stdin.write("kill $(jobs -p) 2>/dev/null; exit\n")
-        self._bash.stdin.close()
-        self._bash.wait(30)
         assert self._bash.stdout
+        with contextlib.suppress(BrokenPipeError):  # it may have ended by itself
+            self._bash.stdin.write("kill $(jobs -p) 2>/dev/null; exit\n")
+            self._bash.stdin.close()
+        self._bash.wait(30)
         self._bash.stdout.close()
 
 
@@ -133,22 +137,41 @@ def _done(shell: Shell, step: Typed | Saved, page: str) -> bool:
     took_s = time.monotonic() - began
     well = step.shown is None or is_as_shown(printed, step.shown)
     first = step.commands.strip().splitlines()[0]
-    print(f"{page}:{step.line}: {'as shown' if well and step.shown else 'done' if well else 'OTHER'}, {took_s:.0f} s: {first}", flush=True)
+    print(
+        f"{page}:{step.line}: {'as shown' if well and step.shown else 'done' if well else 'OTHER'}, {took_s:.0f} s: {first}",
+        flush=True,
+    )
     if not well:
-        print(*difflib.unified_diff((step.shown or "").splitlines(), printed.splitlines(), "page", "printed", lineterm=""), sep="\n")
+        print(
+            *difflib.unified_diff(
+                (step.shown or "").splitlines(), printed.splitlines(), "page", "printed", lineterm=""
+            ),
+            sep="\n",
+        )
     elif step.shown is None:
         print(*("    " + line for line in printed.splitlines()[:20]), sep="\n")
     return well
 
 
+def _clone(folder: Path) -> Path:
+    """What is committed here."""
+    here = Path(__file__).parents[2]
+    subprocess.run(["git", "clone", "--quiet", here, folder / "strapline"], check=True)
+    return folder / "strapline"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pages", nargs="+", type=Path)
-    parser.add_argument("--repository", type=Path, default=Path(), help="the folder in which a page begins")
+    parser.add_argument("--repository", type=Path, help="begin each page in this folder, not in a new clone")
     parser.add_argument("--without", help="leave out blocks in which this regular expression is found")
     given = parser.parse_args()
-    env = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-    wrong = sum(type_page(page.resolve(), given.repository, env, given.without) for page in given.pages)
+    env = {name: value for name, value in os.environ.items() if name not in _NOT_A_READERS}
+    wrong = 0
+    for page in given.pages:
+        with tempfile.TemporaryDirectory() as folder:
+            repository = given.repository or _clone(Path(folder))
+            wrong += type_page(page.resolve(), repository, env, given.without)
     print(f"{wrong} blocks gave something else" if wrong else "all as shown")
     return bool(wrong)
 

@@ -66,8 +66,8 @@ def is_as_shown(printed: str, shown: str) -> bool:
 
 
 def _squeezed(text: str) -> list[str]:
-    """Without blanks that nobody sees, and with one empty line for several."""
-    lines = [line.rstrip() for line in text.strip("\n").splitlines()]
+    """Without blanks that nobody sees, one empty line for several, rules of any length alike."""
+    lines = [re.sub(r"([=-])\1{2,}", r"\1\1\1", line.rstrip()) for line in text.strip("\n").splitlines()]
     return [line for line, before in zip(lines, ["", *lines], strict=False) if line or before]
 
 

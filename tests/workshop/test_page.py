@@ -76,6 +76,7 @@ def test_a_page_is_what_is_typed_and_what_is_saved_in_order():
         ("x\ny\n", "…\na\n", False),
         ("a (b) [c] *\n", "a (b) [c] *\n", True),
         ("1    2\n", "1 2\n", True),
+        ("==== 1 passed in 12.3s ====\n", "===== 1 passed in … =====\n", True),
     ],
 )
 def test_dots_stand_for_what_differs(printed, shown, alike):

@@ -28,15 +28,15 @@ class Kind(NamedTuple):
 
 
 def quick_lcus(port, **options):
-    return LcusRelay(port, **{"timeout_s": 0.2, "settle_s": 0.0, **options})
+    return LcusRelay(port, **{"timeout_s": 0.5, "settle_s": 0.0, **options})
 
 
 def quick_scpi(port, **options):
-    return ScpiSupply(port, **{"timeout_s": 0.2, "settle_s": 0.0, **options})
+    return ScpiSupply(port, **{"timeout_s": 0.5, "settle_s": 0.0, **options})
 
 
 def quick_ppk2(port, **options):
-    return Ppk2Meter(port, **{"timeout_s": 0.2, "samples_per_s": 1000, "clock": lambda: 0.0, **options})
+    return Ppk2Meter(port, **{"timeout_s": 0.5, "samples_per_s": 1000, "clock": lambda: 0.0, **options})
 
 
 class OnBoard:

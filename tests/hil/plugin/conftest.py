@@ -7,7 +7,6 @@ import pytest
 
 import strapline_hil.plugin.bench  # noqa: F401 - loaded once: what an inner run imports is forgotten at its end
 
-
 RIG = """\
 rig: on the desk
 target: {board: virtual-board}

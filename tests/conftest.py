@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -15,6 +16,10 @@ pytest_plugins = ["pytester"]
 # How long an example takes says something of the machine, and nothing of the code.
 settings.register_profile("strapline", deadline=None)
 settings.load_profile("strapline")
+
+# Whoever started the tests in the background (`nohup`, a shell's &) made them deaf for these, and all whom they start with them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _START_LIMIT_S = 10.0
 _STOP_LIMIT_S = 5.0

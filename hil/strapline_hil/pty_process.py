@@ -4,6 +4,7 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 import tty
 from contextlib import suppress
 from pathlib import Path
@@ -49,6 +50,11 @@ while files:
 # The terminal becomes the one that controls the process, so that its end is the process's end, whatever runs.
 _TAKE_TERMINAL = 'exec "$@" <>"$0" >&0 2>&0'
 
+# Whoever was started by `nohup` hands down a deaf ear for that end.
+_HEAR_THE_END = (
+    "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
 
 class PtyProcess:
     """`line` is the near end of its terminal; nothing to read there any more where it has ended."""
@@ -65,8 +71,10 @@ class PtyProcess:
         self.line, shell = pty.openpty()
         tty.setraw(shell)
         os.set_blocking(self.line, False)
+        takes = ["/bin/sh", "-c", _TAKE_TERMINAL, os.ttyname(shell)]
+        hears = [sys.executable, "-I", "-S", "-c", _HEAR_THE_END]
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", _TAKE_TERMINAL, os.ttyname(shell), str(program), "-i", "-c", boot],
+            [*takes, *hears, str(program), "-i", "-c", boot],
             cwd=folder,
             # No HOME: it would leave a history there.
             env={"MICROPYPATH": ".frozen:lib"},

@@ -214,9 +214,8 @@ class Modem:
         if b"OK\n" not in heard:
             return
         at = heard.find(b"+CPSI: ")
-        if (
-            at >= 0
-        ):  # AT+CSQ ends at -113 dBm, where a cell still has 12 dB to go: whatever is lost there would look like much at once
+        if at >= 0:
+            # Not AT+CSQ: it ends at -113 dBm, where a cell has 12 dB to go still, and what is lost there looks like much at once.
             fields = heard[at:].split(b"\n")[0].split(b",")
             level = -_number(fields[_RSRP][1:]) if len(fields) > _RSRP else 0
             self.cell_dbm = level or -140  # NO SERVICE has no level

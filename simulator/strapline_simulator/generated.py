@@ -2,6 +2,7 @@
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 
@@ -21,3 +22,13 @@ def write_or_check(path: Path, rendered: str, command: str, *, check: bool) -> i
         return 0
     sys.stderr.write(f"{path.name} differs from the model: run `{command}`\n")
     return 1
+
+
+def file_command(
+    module: str, about: str | None, render: Callable[[], str], arguments: Sequence[str] | None = None
+) -> int:
+    """`python -m MODULE FILE [--check]`: write the file, or compare it; gives the exit code, 1 on drift."""
+    parser = parser_for(module, about)
+    parser.add_argument("file", type=Path)
+    asked = parser.parse_args(arguments)
+    return write_or_check(asked.file, render(), f"python -m {module} {asked.file}", check=asked.check)

@@ -7,14 +7,14 @@ from pathlib import Path
 from strapline_hil.rig.file import RigFile
 from strapline_hil.rig.needs import beyond_any_rig, needs_of, simulated_only
 from strapline_hil.rig.real_dut import RealBody
-from strapline_hil.rig.real_session import Beside, RealSession
+from strapline_hil.rig.real_session import RealSession
 from strapline_simulator.conclusion import Circumstances, Conclusion
 from strapline_simulator.run_notes import Happening
 from strapline_simulator.scenario import Scenario
 from strapline_simulator.scenario.expectation import Expectation
 from strapline_simulator.scenario.quantities import day_and_time
 from strapline_simulator.scenario.sections import TagMemory
-from strapline_simulator.simulation import Result
+from strapline_simulator.simulation import Beside, Result
 from strapline_simulator.soundness.verdict import unsound
 from strapline_simulator.witness import Witness
 from strapline_simulator.world.truth import Truth

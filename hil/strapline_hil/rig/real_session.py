@@ -5,12 +5,12 @@ The base station, the broker and the centre live on a loop in a thread of their 
 
 import asyncio
 import secrets
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from strapline_centre.ledger import Entry
 from strapline_hil.rig.real_dut import RealBody
@@ -28,14 +28,11 @@ from strapline_simulator.report import Story
 from strapline_simulator.run_notes import Happening, RunNotes
 from strapline_simulator.scenario import Scenario, load_scenario
 from strapline_simulator.script import Script
-from strapline_simulator.simulation import sky_over
+from strapline_simulator.simulation import Beside, sky_over
 from strapline_simulator.trace import TraceWriter
 from strapline_simulator.tracing import trace_chain
 
 T = TypeVar("T")
-
-Beside = Callable[[Chain], Coroutine[Any, Any, None]]
-"""What goes on beside a session while its chain stands."""
 
 _LOOK_S = 0.02
 

@@ -6,11 +6,10 @@ It says what can be said of one part at a time; what several parts must agree on
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from strapline_hil.rig.file import RigFile
 from strapline_hil.rig.parts import ROLES
-from strapline_simulator.generated import parser_for, write_or_check
+from strapline_simulator.generated import file_command
 from strapline_simulator.scenario.schema import DIALECT, ForEditors
 
 _MODULE = "strapline_hil.rig.schema"
@@ -39,10 +38,7 @@ def _one_of(references: Sequence[str]) -> dict[str, object]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the file, or with `--check` compare it; gives the exit code, 1 on drift."""
-    parser = parser_for(_MODULE, __doc__)
-    parser.add_argument("file", type=Path)
-    asked = parser.parse_args(arguments)
-    return write_or_check(asked.file, render_schema(), f"python -m {_MODULE} {asked.file}", check=asked.check)
+    return file_command(_MODULE, __doc__, render_schema, arguments)
 
 
 if __name__ == "__main__":

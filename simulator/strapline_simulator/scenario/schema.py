@@ -7,7 +7,6 @@ loader checks.
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, get_args
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -16,7 +15,7 @@ from strapline_centre.alerts import CODES
 from strapline_centre.escalation import STEPS
 from strapline_protocol.definitions import EventCode
 from strapline_protocol.notices import NoticeCode
-from strapline_simulator.generated import parser_for, write_or_check
+from strapline_simulator.generated import file_command
 from strapline_simulator.scenario.examples import EXAMPLES
 from strapline_simulator.scenario.expectation import ALL_CONDITIONS, CONDITIONS
 from strapline_simulator.scenario.model import Scenario
@@ -96,10 +95,7 @@ def _rule(claim: str) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the file, or with `--check` compare it; gives the exit code, 1 on drift."""
-    parser = parser_for(_MODULE, __doc__)
-    parser.add_argument("file", type=Path)
-    asked = parser.parse_args(arguments)
-    return write_or_check(asked.file, render_schema(), f"python -m {_MODULE} {asked.file}", check=asked.check)
+    return file_command(_MODULE, __doc__, render_schema, arguments)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,13 @@ def board(tmp_path):
         yield made
 
 
+def wait_for(path):
+    deadline = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path.name} never came"
+        time.sleep(0.01)
+
+
 def mpremote(port, *words):
     command = [sys.executable, "-m", "mpremote", "connect", port, *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -61,9 +68,10 @@ def test_ctrl_c_in_mpremote_stops_the_board_and_leaves_it_usable(board):
 @needs_ctrl_c
 def test_power_on_runs_boot_and_main_and_ctrl_c_stops_them(board, tmp_path):
     (tmp_path / "boot.py").write_text("booted = 1")
-    (tmp_path / "main.py").write_text("mained = 1\nwhile True: pass")
+    (tmp_path / "main.py").write_text("mained = 1\nopen('reached', 'w').close()\nwhile True: pass")
     board.power_off()
     board.power_on()
+    wait_for(tmp_path / "reached")  # Ctrl-C any earlier would stop boot.py, as on every board
     with repl_board(board.port) as driver:
         assert driver.tell("print((booted, mained))") == (1, 1)
         driver.soft_reset()

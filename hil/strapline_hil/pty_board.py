@@ -216,22 +216,30 @@ class PtyBoard:
         if self.port:
             return
         # Our own hand on the far end: without one, the host's closing would look like an unplugged cable to us.
-        self._near, self._far_end = pty.openpty()
+        near, far_end = pty.openpty()
+        self._let_go_of_name()
+        self._near, self._far_end = near, far_end
         tty.setraw(self._far_end)
         os.set_blocking(self._near, False)
         self._to_host = b""
         self.port = os.ttyname(self._far_end)
 
     def _unplug(self) -> None:
-        for descriptor in (self._near, self._far_end):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._near = self._far_end = -1
+        """The port goes; our hand on it stays, so that nobody else's gets its name while a host still tries it."""
+        if self._near >= 0:
+            os.close(self._near)
+        self._near = -1
         self.port = ""
+
+    def _let_go_of_name(self) -> None:
+        if self._far_end >= 0:
+            os.close(self._far_end)
+        self._far_end = -1
 
     def _end(self) -> None:
         self._stop()
         self._unplug()
+        self._let_go_of_name()
         self._is_open = False
 
 

@@ -1,5 +1,6 @@
 """The board on a pseudo-terminal, by mpremote's own command line, by `strapline hil board`, without power, unplugged."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -70,6 +71,7 @@ def test_power_on_runs_boot_and_main_and_ctrl_c_stops_them(board, tmp_path):
     (tmp_path / "boot.py").write_text("booted = 1")
     (tmp_path / "main.py").write_text("mained = 1\nopen('reached', 'w').close()\nwhile True: pass")
     board.power_off()
+    (tmp_path / "reached").unlink(missing_ok=True)  # by the start before, where that was slow
     board.power_on()
     wait_for(tmp_path / "reached")  # Ctrl-C any earlier would stop boot.py, as on every board
     with repl_board(board.port) as driver:
@@ -129,6 +131,7 @@ def test_the_command_prints_the_port_and_serves_until_ctrl_c(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as served:
         try:
             port = served.stdout.readline().strip()
+            held = os.open(port, os.O_RDWR | os.O_NOCTTY)  # so that no other board gets this name
             with repl_board(port) as driver:
                 assert ask_identity(driver).unique_id == "0badcafe"
             served.send_signal(signal.SIGINT)
@@ -138,6 +141,7 @@ def test_the_command_prints_the_port_and_serves_until_ctrl_c(tmp_path):
         assert served.stderr.read().startswith("id 0badcafe, its flash is ")
     with pytest.raises(BoardError, match="no such port"), repl_board(port):
         pass
+    os.close(held)
 
 
 @needs_ctrl_c

@@ -18,7 +18,6 @@ from strapline_hil.plugin.scenarios import ScenarioFile, ScenarioItem, chosen, l
 from strapline_hil.plugin.words import check_words, lacking
 from strapline_hil.rig.body import RigBody
 from strapline_hil.rig.file import RigFile, load_rig
-from strapline_hil.rig.real_session import RealSession
 from strapline_hil.rig.session import RigSession
 from strapline_protocol.errors import UserError
 
@@ -67,7 +66,7 @@ class RigBench:
         run.begin(body)
         return run, body
 
-    def session(self, item: pytest.Item) -> Iterator[RigSession | RealSession]:
+    def session(self, item: pytest.Item) -> Iterator[RigSession]:
         """For the fixtures."""
         run, body = self.open(item)
         session = make_session(run, body, self.air)

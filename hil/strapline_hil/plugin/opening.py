@@ -4,12 +4,13 @@ from strapline_hil.plugin.run import RigRun
 from strapline_hil.rig.body import RigBody
 from strapline_hil.rig.file import RigFile
 from strapline_hil.rig.needs import beyond_any_rig
-from strapline_hil.rig.real_dut import RealBody, open_real
-from strapline_hil.rig.real_run import run_real
-from strapline_hil.rig.real_run import why_not as not_on_a_real_rig
-from strapline_hil.rig.real_session import RealSession
+from strapline_hil.rig.real.dut import RealBody, open_real
+from strapline_hil.rig.real.run import run_real
+from strapline_hil.rig.real.run import why_not as not_on_a_real_rig
+from strapline_hil.rig.real.session import RealSession
 from strapline_hil.rig.session import RigSession
-from strapline_hil.rig.virtual import open_virtual
+from strapline_hil.rig.virtual.rig import open_virtual
+from strapline_hil.rig.virtual.session import VirtualSession
 from strapline_simulator.scenario import Scenario, load_scenario, shipped_scenarios
 from strapline_simulator.simulation import Options, Result, run_scenario
 
@@ -21,13 +22,13 @@ def open_body(file: RigFile) -> RigBody:
     return open_real(file)
 
 
-def make_session(run: RigRun, body: RigBody, air: str) -> RigSession | RealSession:
-    """Not open yet; that of a real rig has the same surface."""
-    session: RigSession | RealSession
+def make_session(run: RigRun, body: RigBody, air: str) -> RigSession:
+    """Not open yet."""
+    session: RigSession
     if isinstance(body, RealBody):
         session = RealSession(body, folder=run.folder, beside=run.power.watch)
     else:
-        session = RigSession(body, air=air, folder=run.folder, beside=run.power.watch)
+        session = VirtualSession(body, air=air, folder=run.folder, beside=run.power.watch)
     run.happenings = session.happenings
     return session
 

@@ -15,7 +15,7 @@ from strapline_protocol.parts import install
 
 if TYPE_CHECKING:
     from strapline_hil.rig.file import RigFile
-    from strapline_hil.rig.step import Step
+    from strapline_hil.rig.walk.step import Step
 
 _FILE = typer.Argument(metavar="FILE", help="The rig file.")
 
@@ -90,7 +90,7 @@ def _some(count: int, what: str) -> str:
 
 def _steps(rig: "RigFile", *, parts_only: bool) -> Iterator["Step"]:
     """The tag is asked only on a rig whose parts are well: else it would be blamed for them."""
-    from strapline_hil.rig.opened import part_steps, tag_steps
+    from strapline_hil.rig.walk.steps import part_steps, tag_steps
 
     with ExitStack() as stack:
         is_well = True

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from strapline_hil.rig.body import RigBody
 from strapline_hil.rig.file import load_rig
-from strapline_hil.rig.virtual import open_virtual
+from strapline_hil.rig.virtual.rig import open_virtual
 from strapline_protocol.errors import UserError
 
 

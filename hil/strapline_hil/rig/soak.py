@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from strapline_hil.rig.file import RigFile, load_rig
 from strapline_hil.rig.needs import beyond_any_rig, needs_of
-from strapline_hil.rig.virtual import open_virtual
+from strapline_hil.rig.virtual.rig import open_virtual
 from strapline_protocol.errors import UserError
 from strapline_simulator.scenario import Scenario, load_scenario, shipped_scenarios
 from strapline_simulator.simulation import Options, run_scenario

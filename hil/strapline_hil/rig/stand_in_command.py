@@ -28,7 +28,7 @@ def desk(
     """
     if not sys.platform.startswith("linux"):
         raise UserError("strapline hil desk needs Linux: BlueZ and its D-Bus are nowhere else")
-    from strapline_hil.rig.real_stand_in import StandInDesk
+    from strapline_hil.rig.real.stand_in import StandInDesk
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

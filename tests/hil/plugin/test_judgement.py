@@ -7,7 +7,7 @@ import pytest
 
 from strapline_hil.plugin.host import Clocks, Moment, asleep
 from strapline_hil.plugin.judgement import Finding, Judgement, first_line, judge, judge_unopened
-from strapline_hil.rig.session import RigSession
+from strapline_hil.rig.virtual.session import VirtualSession
 from strapline_hil.verdict import RigError, SurroundingsError, Verdict
 from strapline_protocol.errors import UserError
 from strapline_simulator import assessment
@@ -110,10 +110,10 @@ def test_what_was_asked_wrongly_is_the_tests():
 
 
 def test_a_bug_of_the_bench_is_the_rigs():
-    session = RigSession.__new__(RigSession)
+    session = VirtualSession.__new__(VirtualSession)
     failure = raised(lambda: session.told)  # AttributeError, deep in the bench
     assert verdict_of(failure).verdict == Verdict.RIG
-    assert "strapline_hil.rig.session" in verdict_of(failure).why
+    assert "strapline_hil.rig.virtual.session" in verdict_of(failure).why
 
 
 def test_data_that_the_chain_chokes_on_is_the_products_where_the_rig_is_well():

@@ -2,7 +2,7 @@
 
 CONFTEST = """
     import pytest
-    from strapline_hil.rig.virtual import open_virtual
+    from strapline_hil.rig.virtual.rig import open_virtual
     from strapline_hil.verdict import SurroundingsError
     from strapline_hil.plugin.host import Clocks
 

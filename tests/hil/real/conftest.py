@@ -4,9 +4,9 @@ import shutil
 import pytest
 
 from strapline_hil.rig.file import load_rig
-from strapline_hil.rig.real_dut import open_real
-from strapline_hil.rig.real_session import RealSession
-from strapline_hil.rig.real_stand_in import StandInDesk
+from strapline_hil.rig.real.dut import open_real
+from strapline_hil.rig.real.session import RealSession
+from strapline_hil.rig.real.stand_in import StandInDesk
 from strapline_simulator.board.body import compile_product
 
 QUICK = {"heartbeat_shortest_ms": 300, "heartbeat_longest_ms": 600}

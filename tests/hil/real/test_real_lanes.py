@@ -2,8 +2,8 @@ import threading
 
 import pytest
 
-from strapline_hil.rig.real_lanes import Lane
-from strapline_hil.rig.real_turns import EndedError, Guarded, Turns
+from strapline_hil.rig.real.lanes import Lane
+from strapline_hil.rig.real.turns import EndedError, Guarded, Turns
 from strapline_hil.verdict import RigError
 
 

@@ -1,8 +1,8 @@
 import pytest
 
 from strapline_hil.rig.file import load_rig
-from strapline_hil.rig.real_hand import OfficersHand
-from strapline_hil.rig.real_keys import desk_of
+from strapline_hil.rig.real.hand import OfficersHand
+from strapline_hil.rig.real.keys import desk_of
 from strapline_hil.verdict import SurroundingsError
 from strapline_protocol.errors import UserError
 from strapline_protocol.keyring import successor

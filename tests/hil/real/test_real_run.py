@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from strapline_hil.rig.file import load_rig
-from strapline_hil.rig.real_dut import open_real
-from strapline_hil.rig.real_run import run_real, why_not
+from strapline_hil.rig.real.dut import open_real
+from strapline_hil.rig.real.run import run_real, why_not
 from strapline_simulator.scenario import load_scenario
 
 HERE = Path(__file__).parent

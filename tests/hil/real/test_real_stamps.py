@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strapline_centre.ledger import Entry
-from strapline_hil.rig.real_stamps import Stamps
+from strapline_hil.rig.real.stamps import Stamps
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

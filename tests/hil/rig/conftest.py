@@ -6,7 +6,7 @@ from importlib.resources import files
 import pytest
 
 from strapline_hil.rig.file import load_rig
-from strapline_hil.rig.virtual import open_virtual
+from strapline_hil.rig.virtual.rig import open_virtual
 from strapline_simulator.board.body import VirtualBoard, compile_product
 
 

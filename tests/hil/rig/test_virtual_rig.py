@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strapline_hil.rig.file import load_rig
-from strapline_hil.rig.session import RigSession
 from strapline_hil.rig.soak import holding
-from strapline_hil.rig.virtual import open_virtual
-from strapline_hil.rig.virtual_meter import SAMPLES_PER_S, Evened
+from strapline_hil.rig.virtual.meter import SAMPLES_PER_S, Evened
+from strapline_hil.rig.virtual.rig import open_virtual
+from strapline_hil.rig.virtual.session import VirtualSession
 from strapline_hil.verdict import BenchError, RigError
 from strapline_protocol.errors import UserError
 from strapline_simulator.scenario import load_scenario, shipped_scenarios
@@ -75,7 +75,7 @@ def test_a_scenario_is_refused_where_an_instrument_is_missing(rig_path, make_boa
 
 
 def test_instruments_act_on_the_tag_and_the_base_station(open_rig):
-    with RigSession(open_rig()) as session:
+    with VirtualSession(open_rig()) as session:
         rig = session.rig
         session.act(rig.strap.cut)
         assert session.wait_for("strap_open", within_s=2)
@@ -96,7 +96,7 @@ def test_instruments_act_on_the_tag_and_the_base_station(open_rig):
 
 
 def test_a_meter_and_a_sniffer_see_the_tag_from_outside(open_rig):
-    with RigSession(open_rig()) as session:
+    with VirtualSession(open_rig()) as session:
         rig = session.rig
         session.act(rig.sniffer.heard)
         session.act(rig.meter.start)

@@ -15,7 +15,7 @@ import pytest
 
 from strapline_hil.plugin.host import Clocks
 from strapline_hil.pty_board import PtyBoard
-from strapline_hil.rig import virtual
+from strapline_hil.rig.virtual import rig as virtual
 from strapline_simulator.scenario import Step
 from strapline_tag import bench
 
@@ -163,7 +163,7 @@ def _sleeping_host(request):
     async def wait_for(code, within_s, since_s):
         if session.now_s + within_s >= MOMENT_S and not _walls[0]:
             _walls[0] = SLEPT_S
-            await session._script.perform(Step(at="0s", radio_loss=1.0))
+            await session.script.perform(Step(at="0s", radio_loss=1.0))
         return await wait(code, within_s, since_s)
 
     session._wait_for = wait_for

@@ -8,7 +8,7 @@ from strapline_hil.defects.book import changed, defects, draw, find, write_sourc
 from strapline_hil.defects.trial import read_junit, run_pytest, try_defect
 from strapline_hil.rig.file import load_rig
 from strapline_hil.rig.needs import beyond_any_rig
-from strapline_hil.rig.virtual import open_virtual
+from strapline_hil.rig.virtual.rig import open_virtual
 from strapline_protocol.errors import UserError
 from strapline_simulator.firmware import firmware_sources
 from strapline_simulator.scenario import load_scenario

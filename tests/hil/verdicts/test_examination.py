@@ -4,7 +4,7 @@ import pytest
 
 from strapline_hil.plugin.examination import examine, unwell
 from strapline_hil.rig.file import load_rig
-from strapline_hil.rig.virtual import open_virtual
+from strapline_hil.rig.virtual.rig import open_virtual
 from strapline_hil.verdict import Verdict
 
 RIG = Path(__file__).with_name("rig.yaml")

@@ -6,9 +6,8 @@ from typing import TypeVar
 
 from strapline_hil.rig.file import RigFile
 from strapline_hil.rig.parts import StrapDecade, StrapRelay
-from strapline_hil.rig.real_session import RealSession
 from strapline_hil.rig.session import RigSession
-from strapline_hil.rig.step import Step
+from strapline_hil.rig.walk.step import Step
 from strapline_hil.verdict import BenchError
 
 T = TypeVar("T")
@@ -32,7 +31,7 @@ _CONTACTS = {
 class TagWalk:
     """Of one rig with a session on it."""
 
-    def __init__(self, file: RigFile, session: RigSession | RealSession) -> None:
+    def __init__(self, file: RigFile, session: RigSession) -> None:
         self._file = file
         self._session = session
         self._rig = session.rig

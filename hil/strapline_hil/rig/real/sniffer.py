@@ -5,7 +5,7 @@ import time
 
 from strapline_hil.instruments.protocols import Clock, Heard
 from strapline_hil.instruments.sniffer import MakeScanner, Sniffer
-from strapline_hil.rig.real_loop import LoopThread
+from strapline_hil.rig.real.loop import LoopThread
 
 _QUIET_S = 60.0
 

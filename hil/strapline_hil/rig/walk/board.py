@@ -8,7 +8,7 @@ from strapline_hil.boards import serial_port
 from strapline_hil.identity import ask_identity
 from strapline_hil.repl_board import repl_board
 from strapline_hil.rig.file import RigFile
-from strapline_hil.rig.step import Step
+from strapline_hil.rig.walk.step import Step
 from strapline_protocol.errors import UserError
 
 _ANEW = "import machine\nmachine.reset()"

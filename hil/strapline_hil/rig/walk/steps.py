@@ -5,13 +5,14 @@ from contextlib import ExitStack
 
 from strapline_hil.instruments.by_hand import ask_at_terminal
 from strapline_hil.rig.file import RigFile
-from strapline_hil.rig.real_dut import on_a_desk, open_real
-from strapline_hil.rig.real_session import RealSession
+from strapline_hil.rig.real.dut import on_a_desk, open_real
+from strapline_hil.rig.real.session import RealSession
 from strapline_hil.rig.session import RigSession
-from strapline_hil.rig.step import Step
-from strapline_hil.rig.tag_walk import TagWalk
-from strapline_hil.rig.virtual import VirtualParts, open_virtual
-from strapline_hil.rig.walk import walk_parts
+from strapline_hil.rig.virtual.rig import VirtualParts, open_virtual
+from strapline_hil.rig.virtual.session import VirtualSession
+from strapline_hil.rig.walk.parts import walk_parts
+from strapline_hil.rig.walk.step import Step
+from strapline_hil.rig.walk.tag import TagWalk
 from strapline_hil.verdict import BenchError
 from strapline_simulator.board.body import VirtualBoard
 
@@ -30,8 +31,8 @@ def tag_steps(file: RigFile) -> Iterator[Step]:
     what = "starts, is worn and armed with the electronic key"
     with ExitStack() as stack:
         try:
-            session: RigSession | RealSession
-            session = RigSession(open_virtual(file)) if file.is_virtual else RealSession(open_real(file))
+            session: RigSession
+            session = VirtualSession(open_virtual(file)) if file.is_virtual else RealSession(open_real(file))
             stack.enter_context(session)
         except (BenchError, AssertionError) as error:
             yield Step("tag", what, (str(error),))

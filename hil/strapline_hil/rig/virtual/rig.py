@@ -17,10 +17,10 @@ from strapline_hil.rig.body import RigBody
 from strapline_hil.rig.drivers import SENSE, Surroundings, open_instruments
 from strapline_hil.rig.file import RigFile
 from strapline_hil.rig.rig import Rig
-from strapline_hil.rig.virtual_meter import Current, VirtualMeter, meter_fake
-from strapline_hil.rig.virtual_sniffer import VirtualSniffer
-from strapline_hil.rig.virtual_target import VirtualTarget, loop_time_s
-from strapline_hil.rig.world import World
+from strapline_hil.rig.virtual.meter import Current, VirtualMeter, meter_fake
+from strapline_hil.rig.virtual.sniffer import VirtualSniffer
+from strapline_hil.rig.virtual.target import VirtualTarget, loop_time_s
+from strapline_hil.rig.virtual.world import World
 from strapline_simulator.board.body import VirtualBoard
 
 _SETTLE_S = 0.0

@@ -14,11 +14,11 @@ from strapline_hil.instruments.protocols import Clock
 from strapline_hil.rig.body import RigBody
 from strapline_hil.rig.drivers import Surroundings, open_instruments
 from strapline_hil.rig.file import RigFile
-from strapline_hil.rig.real_hand import OfficersHand
-from strapline_hil.rig.real_keys import desk_of
-from strapline_hil.rig.real_lanes import Lane
-from strapline_hil.rig.real_sniffer import LiveSniffer
-from strapline_hil.rig.real_turns import Ports
+from strapline_hil.rig.real.hand import OfficersHand
+from strapline_hil.rig.real.keys import desk_of
+from strapline_hil.rig.real.lanes import Lane
+from strapline_hil.rig.real.sniffer import LiveSniffer
+from strapline_hil.rig.real.turns import Ports
 from strapline_hil.rig.rig import Rig
 from strapline_simulator.chain import Desk
 from strapline_tag import bench, outputs

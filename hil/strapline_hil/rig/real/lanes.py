@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from strapline_hil.rig.real_turns import EndedError
+from strapline_hil.rig.real.turns import EndedError
 from strapline_hil.verdict import RigError
 
 T = TypeVar("T")

@@ -3,8 +3,8 @@
 import asyncio
 import struct
 
-from strapline_hil.rig.virtual_meter import Current
-from strapline_hil.rig.world import World
+from strapline_hil.rig.virtual.meter import Current
+from strapline_hil.rig.virtual.world import World
 from strapline_simulator.board.body import VirtualBoard
 from strapline_tag import bench
 

@@ -18,8 +18,8 @@ from strapline_hil.instruments.fakes.gnss import FakeGnssUart
 from strapline_hil.instruments.fakes.lcus import FakeLcus
 from strapline_hil.instruments.fakes.pty_fake import PtyFake
 from strapline_hil.instruments.fakes.scpi import FakeScpi
-from strapline_hil.rig.real_dut import KEY_FILE
-from strapline_hil.rig.real_loop import LoopThread
+from strapline_hil.rig.real.dut import KEY_FILE
+from strapline_hil.rig.real.loop import LoopThread
 from strapline_protocol.keyring import successor
 from strapline_protocol.keys import centre_keys, gateway_keys
 from strapline_simulator.ble import Air, TagRadio

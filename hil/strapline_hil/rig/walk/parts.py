@@ -5,11 +5,11 @@ from contextlib import ExitStack
 from typing import Any, Protocol
 
 from strapline_hil.instruments.sniffer import Sniffer
-from strapline_hil.rig.board_step import look_at_board
 from strapline_hil.rig.drivers import Surroundings, open_instrument, open_resource
 from strapline_hil.rig.file import RigFile
 from strapline_hil.rig.parts import NO_PORT, Part, Resource
-from strapline_hil.rig.step import Step
+from strapline_hil.rig.walk.board import look_at_board
+from strapline_hil.rig.walk.step import Step
 from strapline_hil.verdict import BenchError
 
 _WORDS = {

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from strapline_hil.rig.file import RigFile
 from strapline_hil.rig.needs import beyond_any_rig, needs_of, simulated_only
-from strapline_hil.rig.real_dut import RealBody
-from strapline_hil.rig.real_session import RealSession
+from strapline_hil.rig.real.dut import RealBody
+from strapline_hil.rig.real.session import RealSession
 from strapline_simulator.conclusion import Circumstances, Conclusion
 from strapline_simulator.run_notes import Happening
 from strapline_simulator.scenario import Scenario
@@ -105,6 +105,7 @@ class RealRun(RealSession):
     def _begin(self) -> None:
         self._witness = Witness(self.scenario)
         self.script.observe = lambda t, text: self.notes.watch(Happening(t, "world", text))
+        super()._begin()
 
     async def _conclude(self, wall_s: float) -> Result:
         chain, notes, duration_s = self.chain, self.notes, self.scenario.duration_s

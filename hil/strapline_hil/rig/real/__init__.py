@@ -1,0 +1,1 @@
+"""A rig of real instruments and a real board, at the wall's pace."""

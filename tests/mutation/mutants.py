@@ -8,6 +8,7 @@ explained, or an explanation explains nothing.
 import argparse
 import importlib
 import json
+import math
 import sys
 import time
 from collections import Counter
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failing = [one.name for one in reached.values() if not one.passed]
     if failing:
         _say(f"{len(failing)} scenarios fail without any mutant and are left out: {', '.join(failing)}")
-    reach = Reach({name: one for name, one in reached.items() if one.passed})
+    reach = Reach({name: one for name, one in reached.items() if one.passed and one.cpu_s <= asked.longest})
     mutants = draw(asked.module or MODULES, asked.runs, asked.seed)
     verdicts = judge(mutants, reach, Book(asked.out / "verdicts.jsonl"), asked.jobs)
     known = explanations()
@@ -56,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--module", action="append", help="only this one; may be repeated")
     parser.add_argument("--scenario", action="append", default=[], help="only those that match; may be repeated")
+    parser.add_argument(
+        "--longest", type=float, default=math.inf, help="leave out scenarios that take more seconds of processor time"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "mutants")
     parser.add_argument("--markdown", action="store_true", help="print explained.toml as a table for docs/mutants.md")
     return parser

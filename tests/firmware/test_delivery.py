@@ -29,8 +29,8 @@ class Delivery(RuleBasedStateMachine):
         self.refused = 0
         self.dropped = []
         self.receipted = set()
-        self.said = []  # (connection, sequence, lane, sealed) of every transmission, lost or not
-        self.connection = 0
+        self.said = []  # (which connection of the bearer, bearer, sequence, flags, sealed) of every transmission, lost or not
+        self.connections = {out.BLE: 0, out.CELLULAR: 0}
         self.second = 0
         self.lose_share = 1
         self.stale = []
@@ -72,9 +72,9 @@ class Delivery(RuleBasedStateMachine):
             self.receipted |= before - set(pair.held())
             return left
 
-        def watched_connect(*args, **kwargs):
-            self.connection += 1
-            connect(*args, **kwargs)
+        def watched_connect(bearer=out.BLE, **kwargs):
+            self.connections[bearer] += 1
+            connect(bearer, **kwargs)
 
         def watched_seal(slot, seal=pair.tag._recorder.seal_record):
             assert journal.sequence(slot) not in self.receipted
@@ -87,7 +87,7 @@ class Delivery(RuleBasedStateMachine):
         pair.connect, pair.lose = watched_connect, self._lose
 
     def _lose(self, record):
-        self.said.append((self.connection, record.bearer, record.sequence, record.flags, record.sealed))
+        self.said.append((self.connections[record.bearer], record.bearer, record.sequence, record.flags, record.sealed))
         return self.lose_share > 1 and len(self.said) % self.lose_share == 0
 
     # What happens to the tag.

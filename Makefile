@@ -21,7 +21,7 @@ WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
 STAMP := .venv/set-up
 UV := uv==0.13.9
 
-.PHONY: help demo test test-long test-bluez check soak bench fuzz prove chaos catalogue determinism mutants verdicts pages docs format generate lock setup clean
+.PHONY: help demo test test-long test-bluez search check soak bench fuzz prove chaos catalogue determinism mutants verdicts pages docs format generate lock setup clean
 
 help: ## Say what can be made (this list)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ test-bluez: setup ## Try Bluetooth at length: against the stand-in for BlueZ, th
 
 test-long: setup ## Run what takes minutes each: a week on a board's heap, long scenarios on both bodies, all without their stimulus, a hundred flashings cut off
 	@env STRAPLINE_LONG=1 $(BIN)/pytest -n auto --dist worksteal tests/simulator/test_week.py tests/simulator/test_row_scenarios.py tests/simulator/test_two_airs.py tests/simulator/catalogue tests/simulator/fleet/test_fold.py tests/hil/test_flash_cut.py tests/broker/test_nats_cluster.py $(ARGS)
+
+search: setup ## Look for counterexamples: the property tests with other examples than `make test` draws, and others each time
+	@env STRAPLINE_SEARCH=1 $(BIN)/pytest -m hypothesis -n auto --dist worksteal $(ARGS)
 
 check: setup ## Check format, lint, types, layers and generated files; no tests
 	@echo "== ruff format" && $(BIN)/ruff format --check --output-format concise .

@@ -13,9 +13,11 @@ from hypothesis import settings
 
 pytest_plugins = ["pytester"]
 
-# How long an example takes says something of the machine, and nothing of the code.
-settings.register_profile("strapline", deadline=None)
-settings.load_profile("strapline")
+# How long an example takes says something of the machine, and nothing of the code. The same examples each time, so that a test which fails
+# where it passed before speaks of the change; `make search` draws others, and keeps what it finds.
+settings.register_profile("strapline", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None, print_blob=True)
+settings.load_profile("search" if os.environ.get("STRAPLINE_SEARCH") else "strapline")
 
 # Whoever started the tests in the background (`nohup`, a shell's &) made them deaf for these, and all whom they start with them.
 signal.signal(signal.SIGINT, signal.default_int_handler)

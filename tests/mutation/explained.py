@@ -13,7 +13,6 @@ FILE = Path(__file__).with_name("explained.toml")
 KINDS = {
     "equivalent": "does the same in every case that there can be",
     "tolerance": "one step of a number whose exact size nobody is promised",
-    "elsewhere": "noticed by the test that is named, and no matter of a scenario",
 }
 
 

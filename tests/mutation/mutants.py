@@ -1,8 +1,8 @@
 """Changes the deciding modules at random places, and sees whether a scenario of the catalogue notices (`make mutants`).
 
 Each mutant runs in a process of its own, in memory, with the scenarios that execute what it changes, the cheapest first, until one fails.
-Writes out/mutants/mutants.json and prints its head as the last line. Exits 1 where more than a tenth is neither noticed nor
-explained, or an explanation explains nothing.
+What no scenario notices and no explanation covers goes before the tests of its part. Writes out/mutants/mutants.json and prints its head as
+the last line. Exits 1 where more than a tenth is neither noticed nor explained, or an explanation explains nothing.
 """
 
 import argparse
@@ -20,6 +20,7 @@ if __name__ == "__main__":
 
 from mutation.book import Book
 from mutation.drawing import Mutant, draw
+from mutation.elsewhere import noticing
 from mutation.explained import change_of, explanations, stale
 from mutation.forking import Tell, in_children
 from mutation.modules import MODULES
@@ -46,7 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     mutants = draw(asked.module or MODULES, asked.runs, asked.seed)
     verdicts = judge(mutants, reach, Book(asked.out / "verdicts.jsonl"), asked.jobs)
     known = explanations()
-    fates = [Fate(mutant, change := change_of(mutant), verdicts[mutant.ident], known.get(change)) for mutant in mutants]
+    left = [one for one in mutants if not verdicts[one.ident].killed and change_of(one) not in known]
+    tests = noticing(left, asked.out / "elsewhere.jsonl", asked.jobs, _say)
+    fates = [
+        Fate(
+            mutant, change := change_of(mutant), verdicts[mutant.ident], known.get(change), tests.get(mutant.ident, "")
+        )
+        for mutant in mutants
+    ]
     return _conclude(fates, asked, stale(list(known)))
 
 

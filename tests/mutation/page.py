@@ -18,15 +18,19 @@ class Fate(NamedTuple):
     change: Change
     verdict: Verdict
     explanation: Explanation | None
+    test: str
+    """Which notices what no scenario notices."""
 
     @property
     def word(self) -> str:
         if self.verdict.killed:
             return "killed"
+        if self.test:
+            return "elsewhere"
         return "unexplained" if self.explanation is None else self.explanation.kind
 
 
-WORDS = ("killed", "equivalent", "tolerance", "elsewhere", "unexplained")
+WORDS = ("killed", "elsewhere", "equivalent", "tolerance", "unexplained")
 
 
 def table(fates: Sequence[Fate]) -> Table:
@@ -47,7 +51,8 @@ def survivor(fate: Fate) -> str:
     verdict = fate.verdict
     ran = f"{len(verdict.passed)} scenarios ran it, {len(verdict.differs)} had another report"
     seen = f" ({', '.join(verdict.differs[:4])})" if verdict.differs else ""
-    why = f"{fate.word}: {fate.explanation.why}" if fate.explanation else "UNEXPLAINED"
+    why = fate.test or (fate.explanation.why if fate.explanation else "")
+    why = f"{fate.word}: {why}" if why else "UNEXPLAINED"
     return "\n".join(
         [f"{fate.mutant.ident}: {ran}{seen}", *(f"    {row}" for row in difference(fate.mutant)), f"  {why}"]
     )
@@ -77,6 +82,7 @@ def rows_as_json(fates: Sequence[Fate]) -> list[Mapping[str, Any]]:
             "scenarios": len(fate.verdict.passed),
             "differs": fate.verdict.differs,
             "why": fate.explanation.why if fate.explanation else "",
+            "test": fate.test,
         }
         for fate in fates
     ]

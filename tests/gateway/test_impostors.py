@@ -88,6 +88,19 @@ def test_what_a_stranger_makes_up_is_no_evidence():
     assert accusations(play(home, forged, every_s=1.0)) == []
 
 
+def test_an_echo_of_the_life_before_calls_nobody():
+    """A scanner gives an advertisement of the tag that has just started again: no reason for a call."""
+    home, tag = known_home(booted_at=-50_000.0)
+    heard = [tag.heartbeat(home.now) for _ in range(20)]
+    play(home, heard, every_s=0.1)
+    again = copy_of(tag, counter=BLOCK, booted_at=home.now, boot=tag.boot + 1)
+    home.wait(2)
+    told_on_a_visit(home, again)
+    echoes = play(home, heard[:3], every_s=5.0)
+    assert accusations(echoes) == []
+    assert not connects(echoes)
+
+
 # Second devices.
 
 

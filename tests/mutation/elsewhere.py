@@ -8,18 +8,28 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from mutation.drawing import Mutant
 from mutation.modules import source_of
 
 TESTS = Path(__file__).resolve().parents[1]
 _FOLDERS = {"strapline_tag": "firmware", "strapline_gateway": "gateway"}
-_ABOUT_WHAT_ONLY_KEEPS_OR_CARRIES = re.compile(
-    r"journal|update|nonces|lms|linkability|rekeying|outbox|service|config|micropython|state|salvage|relay|metrics|serial"
+_NOT_ASKED = re.compile(
+    r"journal|update|nonces|lms|linkability|rekeying|outbox|service|config|state|salvage|relay|metrics|serial|micropython|bench"
 )
+"""About what only keeps or carries; or against MicroPython, which has no mutant, so that every difference shows."""
+
 _LIMIT_S = 300.0
 """A mutant that does not end is noticed."""
+
+
+class _Row(NamedTuple):
+    ident: str
+    test: str
+    key: str
 
 
 def noticing(
@@ -27,19 +37,15 @@ def noticing(
 ) -> dict[str, str]:
     """By a mutant's ident the test that fails with it, or an empty string; from `cache` what still holds."""
     known = _read(cache)
-    found = {}
-    todo = []
-    for mutant in mutants:
-        key = _key(mutant)
-        if (mutant.ident, key) in known:
-            found[mutant.ident] = known[mutant.ident, key]
-        else:
-            todo.append((mutant, key))
+    found = {
+        one.ident: known[one.ident].test for one in mutants if one.ident in known and _holds(one, known[one.ident])
+    }
+    todo = [one for one in mutants if one.ident not in found]
     with ThreadPoolExecutor(jobs) as pool:
-        for (mutant, key), test in zip(todo, pool.map(lambda one: noticing_test(one[0]), todo), strict=True):
+        for mutant, test in zip(todo, pool.map(noticing_test, todo), strict=True):
             found[mutant.ident] = test
             with cache.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"ident": mutant.ident, "key": key, "test": test}) + "\n")
+                file.write(json.dumps(_Row(mutant.ident, test, _key(mutant, test))._asdict()) + "\n")
             say(f"{len(found)} of {len(mutants)}: {test or 'no test notices'}  {mutant.ident}")
     return found
 
@@ -98,23 +104,29 @@ def _files(module: str) -> Iterator[list[Path]]:
         path
         for path in sorted(folder.glob("test_*.py"))
         if path not in own
-        and not _ABOUT_WHAT_ONLY_KEEPS_OR_CARRIES.search(path.stem)
+        and not _NOT_ASKED.search(path.stem)
         and re.search(rf"(?:\b|_)(?:{name}|station)\b", path.read_text(encoding="utf-8"))
     ]
     if others:
         yield others
 
 
-def _key(mutant: Mutant) -> str:
-    """Changes with the module and with the tests of its part."""
+def _holds(mutant: Mutant, row: _Row) -> bool:
+    return row.key == _key(mutant, row.test)
+
+
+def _key(mutant: Mutant, test: str) -> str:
+    """Changes with the module, and with the test that noticed; where none did, with every test that was asked."""
+    files = [TESTS.parent / test.partition("::")[0]] if "::" in test else [*chain(*_files(mutant.module))]
     text = hashlib.sha256(source_of(mutant.module).encode())
-    for path in sorted((TESTS / _FOLDERS[mutant.module.partition(".")[0]]).glob("*.py")):
-        text.update(path.read_bytes())
+    for path in files:
+        text.update(path.read_bytes() if path.exists() else b"")
     return text.hexdigest()[:16]
 
 
-def _read(cache: Path) -> dict[tuple[str, str], str]:
+def _read(cache: Path) -> dict[str, _Row]:
+    """The newest of each."""
     if not cache.exists():
         return {}
-    rows = [json.loads(row) for row in cache.read_text(encoding="utf-8").splitlines()]
-    return {(row["ident"], row["key"]): row["test"] for row in rows}
+    rows = [_Row(**json.loads(row)) for row in cache.read_text(encoding="utf-8").splitlines()]
+    return {row.ident: row for row in rows}

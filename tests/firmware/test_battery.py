@@ -50,6 +50,17 @@ def test_the_rungs_are_told_with_the_charge_and_the_last_with_the_voltage():
     assert [details[name] for name in LADDER] == [20, 10, 3500]
 
 
+def test_the_flash_is_written_when_a_rung_is_reached_and_at_no_other_sample():
+    cell = Cell()
+    written = []
+    put = cell.memory.put
+    cell.memory.put = lambda name, value: (written.append((name, value)), put(name, value))
+    for percent in range(100, -1, -1):
+        for _ in range(10):
+            cell.gauge(percent)
+    assert [value for name, value in written if name == "battery"] == [1, 2, 3]
+
+
 def test_a_load_that_makes_the_voltage_sag_for_two_minutes_is_no_last_word():
     cell = Cell()
     for _ in range(50):

@@ -57,6 +57,17 @@ def test_one_frame_again_and_again_is_a_replay_too():
     assert accusations(play(home, [recorded] * 60)) == [NoticeCode.REPLAY_HEARD]
 
 
+@pytest.mark.parametrize(
+    ("frames", "every_s"), [(12, 0.1), (2, 30.0)], ids=["all in one moment", "two, half a minute apart"]
+)
+def test_what_a_scanner_may_have_kept_is_no_replay_yet(frames, every_s):
+    home, tag = known_home()
+    recorded = [tag.heartbeat(home.now + n) for n in range(12)]
+    play(home, recorded, every_s=1.0)
+    home.wait(600)
+    assert accusations(play(home, recorded[:frames], every_s=every_s)) == []
+
+
 def test_the_next_replay_is_told_once_the_first_has_long_been_over():
     home, tag = known_home()
     recorded = [tag.heartbeat(home.now) for _ in range(8)]

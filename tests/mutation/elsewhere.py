@@ -18,7 +18,7 @@ from mutation.modules import source_of
 TESTS = Path(__file__).resolve().parents[1]
 _FOLDERS = {"strapline_tag": "firmware", "strapline_gateway": "gateway"}
 _NOT_ASKED = re.compile(
-    r"journal|update|nonces|lms|linkability|rekeying|outbox|service|config|state|salvage|relay|metrics|serial|micropython|bench"
+    r"journal|update|nonces|lms|rekeying|outbox|service|config|state|salvage|relay|metrics|serial|micropython|bench"
 )
 """About what only keeps or carries; or against MicroPython, which has no mutant, so that every difference shows."""
 

@@ -21,8 +21,17 @@ from strapline_wire import documents, frames
 from strapline_wire.errors import LocalProtocolError, RemoteProtocolError
 
 BERLIN = ZoneInfo("Europe/Berlin")
-# Both ways of the clocks, half hours (Lord Howe: a change of 30 min), quarter hours, none, and across the day's line.
-ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC", "Pacific/Apia"]
+# Both ways of the clocks, half hours (Lord Howe: a change of 30 min), quarter hours, none, across the day's line, and as far ahead as a
+# clock can be (14 h).
+ZONES = [
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+    "UTC",
+    "Pacific/Apia",
+    "Pacific/Kiritimati",
+]
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 START_S = 1_772_480_000
 """2026-03-02 19:33:20 UTC, a Monday: 20:33:20 in Berlin."""

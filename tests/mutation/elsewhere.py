@@ -66,7 +66,7 @@ def noticing_test(mutant: Mutant) -> str:
             "-p",
             "no:cacheprovider",
         ]
-        command += ["-p", "no:strapline-rig", "-p", "mutation.in_tests", *map(str, files)]
+        command += ["-k", "not micropython", "-p", "no:strapline-rig", "-p", "mutation.in_tests", *map(str, files)]
         environment = {
             **os.environ,
             "STRAPLINE_MUTANT": json.dumps(mutant._asdict()),
@@ -89,7 +89,7 @@ def noticing_test(mutant: Mutant) -> str:
                 f"{mutant.ident}: pytest ended with {done.returncode}: {done.stdout[-500:]}{done.stderr[-500:]}"
             )
         if done.returncode:
-            failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+            failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - |$)", done.stdout, re.MULTILINE)
             return failed[1] if failed else files[0].name
     return ""
 

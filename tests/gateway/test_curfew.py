@@ -231,6 +231,18 @@ def test_an_older_schedule_is_refused_and_an_empty_one_ends_the_judging(judging)
     assert codes(home.wait(2 * LEAVE_AFTER_S)) == []
 
 
+def test_what_is_broken_is_told_again_only_where_there_was_no_schedule_in_between(judging):
+    home, tag = judging
+    assert home.station.set_schedule(tag.ident, 1, document(), home.now)
+    stay(home, tag, 600)
+    assert codes(home.wait(CURFEW_SILENT_S + 1)) == [NoticeCode.CURFEW_BROKEN]
+    assert home.station.set_schedule(tag.ident, 2, document(revision=2), home.now)
+    assert codes(home.take() + home.wait(CURFEW_SILENT_S)) == []
+    assert home.station.set_schedule(tag.ident, 3, b"", home.now)
+    assert home.station.set_schedule(tag.ident, 4, document(revision=4), home.now)
+    assert codes(home.take() + home.wait(CURFEW_SILENT_S)) == [NoticeCode.CURFEW_BROKEN]
+
+
 def test_bytes_that_a_tag_would_refuse_change_nothing(judging):
     home, tag = judging
     assert home.station.set_schedule(tag.ident, 1, document(), home.now)

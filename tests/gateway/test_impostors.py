@@ -140,6 +140,18 @@ def two_lives(home, tag, other, *, answers, seconds=1800):
     return events
 
 
+def test_a_life_that_a_session_has_ended_and_that_goes_on_is_a_second_device():
+    """Nobody calls it, so it proves nothing; its heartbeats do."""
+    home, tag = known_home(booted_at=-50_000.0)
+    again = copy_of(tag, counter=BLOCK, booted_at=home.now, boot=tag.boot + 1)
+    told_on_a_visit(home, again)
+    told = []
+    for _ in range(40):
+        for device in (again, tag):
+            told += accusations(home.hear(device.heartbeat(home.now)) + home.wait(2.5))
+    assert told == [NoticeCode.CLONE_HEARD]
+
+
 @settings(deadline=None, max_examples=40)
 @example(counter=6, uptime_s=0, boot=1, answers=True)
 @example(counter=-12, uptime_s=0, boot=3, answers=True)

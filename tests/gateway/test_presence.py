@@ -235,6 +235,17 @@ def fading(draw, shadow_db, over_s):
     return now_db
 
 
+def test_after_a_start_heartbeats_alone_show_nobody_for_longer_than_a_leaving_takes():
+    """Recorded ones look the same; whoever is there is called within minutes."""
+    enrolled = Enrolled(HandMadeTag().gateway_keys)
+    began = 50_000.0
+    assert enrolled.is_believed(began, LEAVE_AFTER_S)
+    assert enrolled.is_believed(began + LEAVE_AFTER_S - 1, LEAVE_AFTER_S)
+    assert not enrolled.is_believed(began + LEAVE_AFTER_S, LEAVE_AFTER_S)
+    enrolled.offset_s = 0.0  # a session has proved who it is
+    assert enrolled.is_believed(began + 2 * LEAVE_AFTER_S, LEAVE_AFTER_S)
+
+
 def days_at_home(limits, metres, *, curfew, days, seed, shadow_db=4.0):
     """(leaves told while nobody left, seconds until a real leaving is told) over so many days."""
     draw = Random(seed)

@@ -251,6 +251,20 @@ def test_a_document_that_comes_again_is_applied_again_and_an_older_or_another_of
     assert told == [applied[0], applied[1], refused, refused, applied[2]]
 
 
+def test_who_is_at_home_against_it_is_not_told_of_again_after_a_reboot():
+    pair = at_home()
+    send(pair, Weekly(Window.MUST_LEAVE, 0, time(20, 30), time(22, 0)), revision=9)
+    pair.stay_home(600)
+    pair.visit()
+    assert pair.names().count("curfew_broken") == 1
+    again = TagPair(memory=pair.memory, seed="again")
+    again.centre.utc_at_start_s = START_S + 600
+    again.stay_home(600)
+    again.visit()
+    assert again.tag.situation.curfew_broken
+    assert "curfew_broken" not in again.names()
+
+
 def test_it_outlives_a_reboot_and_is_judged_again_once_the_time_is_known():
     pair = at_home()
     send(pair)

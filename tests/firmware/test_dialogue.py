@@ -114,6 +114,16 @@ def test_a_message_that_comes_again_is_shown_once_answered_or_not():
     assert [name for name, _ in wearer.told()].count("message_shown") == 1
 
 
+def test_a_message_is_known_again_after_seven_others():
+    wearer = Wearer()
+    for ident in range(1, 9):
+        wearer.message(ident)
+        wearer.press()
+    for ident in range(1, 9):
+        wearer.message(ident)
+    assert [detail for name, detail in wearer.told() if name == "message_shown"] == list(range(1, 9))
+
+
 def test_the_newest_is_on_top_and_each_press_answers_what_is_seen():
     wearer = Wearer()
     for ident, text in ((1, "a"), (2, "b"), (3, "c")):

@@ -49,6 +49,16 @@ def track_of(scenario: Scenario, spec: TrackSpec) -> Track:
     return at_home(_piece(scenario, spec), Point(home.lat_deg, home.lon_deg), spec.home_radius_m)
 
 
+def is_recording(scenario: Scenario) -> bool:
+    """Whether the wearer of a shipped scenario follows a track that is not shipped with it, for it is somebody's."""
+    spec, shipped = scenario.wearer.track, Path(str(files("strapline_simulator")))
+    return (
+        spec is not None
+        and Path(scenario.folder) == shipped / "scenarios"
+        and not (shipped / "tracks" / spec.file).is_file()
+    )
+
+
 def _piece(scenario: Scenario, spec: TrackSpec) -> Track:
     track = read_track(_find(scenario, spec.file))
     return cut(track, spec.begin, spec.end) if spec.begin or spec.end is not None else track

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from strapline_protocol.errors import UserError
 from strapline_simulator.scenario import Scenario, load_scenario, shipped_scenarios
 from strapline_simulator.scenario.limb import Replay
+from strapline_simulator.tracks import is_recording
 
 
 class Chosen(NamedTuple):
@@ -55,7 +56,10 @@ def lacking(scenario: Scenario) -> str:
     """Why it cannot run here; empty where it can."""
     if scenario.gnss_log:
         return "needs a receiver's log: strapline run with --gnss-log FILE"
-    if needs_recordings(scenario) and not Path(os.environ.get("STRAPLINE_DATA", ""), "motion").is_dir():
+    data = Path(os.environ.get("STRAPLINE_DATA", ""))
+    lacks_motion = needs_recordings(scenario) and not (data / "motion").is_dir()
+    lacks_track = is_recording(scenario) and not (data / "tracks").is_dir()
+    if lacks_motion or lacks_track:
         return "needs real recordings: set STRAPLINE_DATA to the folder that has them"
     return ""
 

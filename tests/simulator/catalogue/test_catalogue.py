@@ -94,6 +94,8 @@ def test_a_name_that_comes_twice_is_told(folder):
 def test_what_needs_recordings_is_skipped_with_the_reason_where_there_are_none(monkeypatch):
     monkeypatch.delenv("STRAPLINE_DATA", raising=False)
     assert "STRAPLINE_DATA" in lacking(load_scenario("r52-real-motion"))
+    assert "STRAPLINE_DATA" in lacking(load_scenario("track-recorded-day"))
+    assert lacking(load_scenario("track")) == ""
     assert "--gnss-log" in lacking(load_scenario("gnss-log"))
     assert lacking(load_scenario("strap-cut")) == ""
     skipped = run_all(["r52-real-motion"], 1, Options(body="model", air="frames"))

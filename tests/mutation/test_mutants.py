@@ -10,6 +10,7 @@ import pytest
 from mutation import explained
 from mutation.book import Book
 from mutation.drawing import Mutant, difference, draw, mutants_of, operators
+from mutation.elsewhere import noticing_test
 from mutation.explained import Change, explanations, stale
 from mutation.forking import Said
 from mutation.modules import source_of
@@ -158,3 +159,16 @@ def test_the_command_tells_noticed_ones_from_others_and_touches_no_file(tmp_path
     rows = json.loads((tmp_path / "mutants.json").read_text())["each"]
     assert {row["by"] for row in rows if row["verdict"] == "killed"} == {"strap-cut"}
     assert source_of(STRAP) == before
+
+
+def test_the_tests_of_a_part_notice_what_is_wrong_and_pass_what_does_the_same() -> None:
+    """The second is the control: were a test to fail without any mutant, all would seem to be noticed."""
+    of_battery = mutants_of("strapline_tag.battery")
+    inverted = next(one for one in of_battery if one.operator == "AddNot" and "self._rung != before" in one.text)
+    assert noticing_test(inverted).startswith("tests/firmware/test_battery.py::")
+    same = next(
+        one
+        for one in mutants_of("strapline_tag.sky")
+        if "self.failed_at = -1" in one.text and "NumberReplacer" in one.operator
+    )
+    assert noticing_test(same) == ""

@@ -17,6 +17,8 @@ PORTION, LOADED, END = 0x06, 0x05, 0x04
 _PORTION_BYTES = 512
 
 # A short read is the end of a file to MicroPython's reader of modules, so `readinto` fills what it is given.
+# Ctrl-C stays a byte from the first of the program's bytes on: the first message, which may hold that byte, comes as soon as the host has
+# read that the program is there. The REPL makes it an interrupt again with whatever it runs next.
 _LOAD = """
 import sys, gc, io, micropython
 try:
@@ -59,17 +61,14 @@ class D:
   return F()
 gc.collect()
 micropython.kbd_intr(-1)
+vfs.mount(D(), '/strapline')
+sys.path.insert(0, '/strapline')
+sys.modules.pop('APP', None)
 try:
- vfs.mount(D(), '/strapline')
- sys.path.insert(0, '/strapline')
- sys.modules.pop('APP', None)
- try:
-  import APP
- finally:
-  sys.path.pop(0)
-  vfs.umount('/strapline')
+ import APP
 finally:
- micropython.kbd_intr(3)
+ sys.path.pop(0)
+ vfs.umount('/strapline')
 del F, D
 gc.collect()
 O.write(b'\\5')

@@ -119,6 +119,18 @@ def test_a_firmware_that_ends_on_the_board_is_told_with_its_last_words(board):
     assert answers_again(board.port)
 
 
+def test_a_message_that_comes_before_the_program_is_quite_there_does_not_end_it(board, monkeypatch):
+    slowly = module.load_script(len(module.compiled_firmware(module.BENCH_SERIAL))).replace(
+        "O.write(b'\\5')\n", "O.write(b'\\5')\nimport time\ntime.sleep(0.3)\n"
+    )
+    monkeypatch.setattr(module, "load_script", lambda _size: slowly)
+    body = SerialBody(board.port)
+    with pytest.raises(BodyError, match=r"the bench program has ended: \w*Error"):
+        body.request(struct.pack(">BQ", bench.ADVANCE, 3))  # before its start; the time holds the byte of Ctrl-C
+    body.close()
+    assert answers_again(board.port)
+
+
 def test_a_board_that_goes_is_told(tmp_path):
     with PtyBoard(tmp_path) as board:
         body = SerialBody(board.port)

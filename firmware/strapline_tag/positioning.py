@@ -3,7 +3,7 @@ from struct import unpack_from
 
 from strapline_tag import outputs as out
 from strapline_tag.sky import Sky
-from strapline_tag.zones import Zones
+from strapline_tag.zones import METRE, Zones, blur, distance
 from strapline_wire import frames
 from strapline_wire.compat import const
 
@@ -33,6 +33,7 @@ class Positioning:
         self._silent_at = None
         self._no_sky = False  # NO_FIX is told; again only after a position, or after home
         self._request = None  # of a LOCATE that is not answered yet
+        self._doubt_at = None  # the first position since home is in doubt
 
     def sample(self, now: int, jam: int, cell_dbm: int) -> None:
         self._sky.sample(now, jam, cell_dbm, self.power, self._interval_ms is not None)
@@ -72,6 +73,8 @@ class Positioning:
 
     def want(self, now: int) -> None:
         # After anything that may have changed what is wanted.
+        if not self._situation.doubted:
+            self._doubt_at = None
         interval_s = self._interval_s()
         if interval_s is not None:
             self._want(now, interval_s * 1000)
@@ -81,16 +84,17 @@ class Positioning:
             self._located(now)  # where no positions are taken, there is no better answer
 
     def _interval_s(self) -> "int | None":
-        # R11; R50: none at home. A zone that may be broken is looked at more closely.
+        # R11; R50: none at home. A zone or a curfew that may be broken is looked at more closely.
         config = self._config
         situation = self._situation
         if config.log_every_epoch:
             return 1
-        if config.mode == _RADIO or not (situation.armed and situation.away):
+        if config.mode == _RADIO or not (situation.armed and (situation.away or situation.doubted)):
             return None
         if situation.violation:
             return config.violation_fix_s
-        return min(config.away_fix_s, _DOUBT_FIX_S) if any(self.zones.points) else config.away_fix_s
+        doubted = situation.doubted or any(self.zones.points)
+        return min(config.away_fix_s, _DOUBT_FIX_S) if doubted else config.away_fix_s
 
     def _want(self, now: int, interval_ms: int) -> None:
         if self._interval_ms is None and not self.power:
@@ -140,7 +144,7 @@ class Positioning:
             if not self._config.log_every_epoch and now >= self._give_up_at:
                 self._rest(now)
                 self._sky.failed_at = now
-                if not self._no_sky:
+                if not (self._no_sky or self._situation.doubted):
                     self._no_sky = True
                     self._tell(frames.EVENT_NO_FIX, now, (now - self._started) // 1000)
                 self._located(now)
@@ -152,18 +156,33 @@ class Positioning:
             position = self._parser.take()
             if position is None:
                 return
-            self._recorder.fix(position, now)
+            situation = self._situation
+            # Where the home of who has not left is, is nobody's business (R50).
+            if not situation.doubted or self._request is not None:
+                self._recorder.fix(position, now)
             self._no_sky = False
             if self._config.log_every_epoch:  # a receiver under test may be anywhere, at any time
                 self._broadcast.hurry(now)
                 continue
             if self._sky.fixed(now, position):
-                self._situation.fixed_at = now
-                if self._situation.away:
+                situation.fixed_at = now
+                if situation.away:
                     self.zones.judge(now, position)
+                elif situation.doubted and self._is_elsewhere(position):
+                    situation.found_out = True
+                    self._recorder.fix(position, now)
             self._located(now)
             self._rest(now)
             return
+
+    def _is_elsewhere(self, position) -> bool:
+        # Further from where the doubt began than both positions may be wrong. The first may be at home: under many a roof there is one.
+        first = self._doubt_at
+        if first is None:
+            self._doubt_at = position
+            return False
+        way = distance(first.lat_e7, first.lon_e7, position.lat_e7, position.lon_e7)
+        return way > max(3 * (blur(first) + blur(position)), self._config.zone_sure_m * METRE)
 
     def _rest(self, now: int) -> None:
         self._off()

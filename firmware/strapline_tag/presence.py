@@ -2,6 +2,8 @@
 # more often, so that leaving is noticed in time. Once it has asked and home has been silent for as long as is set, the wearer has left.
 # Who lies still goes nowhere: noise on the radio at night is no leaving. So in curfew hours the short silence counts from the first
 # movement; without one it is the long one, for a sensor may be stuck.
+# Water and an iron tub swallow the radio. So of who is in water, and does not walk, silence alone says nothing: home or not is in doubt,
+# the receiver goes on, and positions that go elsewhere say that they have left. So do steps, or an hour; whoever surfaces asks once more.
 from strapline_wire import frames
 from strapline_wire.compat import const
 
@@ -11,6 +13,9 @@ _SHARE = const(5)  # asked this many times in the silence that counts as leaving
 _TRIES = const(
     25
 )  # quick heartbeats, until a gateway has come: where a third are lost, one silence in curfew hours still has ten
+_WALK_MS = const(
+    40000
+)  # so much of walking since home was asked for is the way out; four times as long without undoes it
 _SATELLITE = const(2)  # `mode` without a base station
 
 
@@ -25,10 +30,13 @@ class Presence:
         self.heard_at = 0  # home
         self.asked = None  # since when a call is wanted
         self._asked_at_rest = False
+        self._walked = 0  # ms, since it is wanted
+        self._looked_at = 0
 
     def arm(self, now: int) -> None:
         self.heard_at = now
         self.asked = None
+        self._situation.doubted = False
         if self._config.mode == _SATELLITE:
             self._situation.away = True
 
@@ -45,12 +53,15 @@ class Presence:
         if self._on_home_line:
             self.heard_at = now
             self.asked = None
+            self._situation.doubted = False
 
     def next_deadline(self) -> "int | None":
         situation = self._situation
         if not situation.armed or situation.away:
             return None
         config = self._config
+        if situation.doubted:
+            return self.heard_at if situation.found_out else self.heard_at + config.water_excuse_s * 1000
         silence_s = config.home_silence_curfew_s if situation.home_hours else config.home_silence_s
         if self.asked is not None:
             if situation.resting:
@@ -63,15 +74,33 @@ class Presence:
         return self.heard_at + silence_s * 1000
 
     def handle_timer(self, now: int) -> None:
+        situation = self._situation
+        if self._walked < _WALK_MS:
+            passed = now - self._looked_at
+            self._walked = self._walked + passed if situation.moving else max(0, self._walked - passed // 4)
+        self._looked_at = now
+        still = situation.immersed and self._walked < _WALK_MS
         due = self.next_deadline()
-        if due is None or now < due:
-            return
-        resting = self._situation.resting
-        if self.asked is None or (self._asked_at_rest and not resting):
-            self.asked = now
-            self._asked_at_rest = resting
-            self._hurry(now, _TRIES)
-        else:
-            self.asked = None
-            self._situation.away = True
-            self._tell(frames.EVENT_LEFT_HOME, now, (now - self.heard_at) // 1000)
+        if due is None:
+            situation.doubted = False
+        elif situation.doubted and not still and not situation.found_out:
+            # Nothing explains the silence any more.
+            situation.doubted = False
+            self._hurry_home(now)
+        elif now >= due:
+            if self.asked is None or (self._asked_at_rest and not situation.resting and not situation.doubted):
+                self._walked = 0
+                self._hurry_home(now)
+            elif still and not situation.doubted and now - self.heard_at < self._config.water_excuse_s * 1000:
+                situation.found_out = False
+                situation.doubted = True
+            else:
+                self.asked = None
+                situation.doubted = False
+                situation.away = True
+                self._tell(frames.EVENT_LEFT_HOME, now, (now - self.heard_at) // 1000)
+
+    def _hurry_home(self, now: int) -> None:
+        self.asked = now
+        self._asked_at_rest = self._situation.resting
+        self._hurry(now, _TRIES)

@@ -5,6 +5,7 @@ class Situation:
     def __init__(self):
         self.armed = False  # monitoring has begun (tag)
         self.away = False  # home is out of reach (presence)
+        self.doubted = False  # home is silent, and whether it is out of reach is not clear (presence)
         self.strap_latched = False  # since arming the strap was open or altered (strap)
         self.zone_broken = False  # the wearer is where they must not be (zones)
         self.curfew_broken = False  # or when they must not be there (curfew)
@@ -13,7 +14,8 @@ class Situation:
         self.resting = False  # it has lain still for long, and nothing has woken it (motion)
         self.charging = False  # (housing)
         self.immersed = False  # (housing)
-        self.fixed_at = None  # ms since boot of the last position that could be believed (whereabouts)
+        self.fixed_at = None  # ms since boot of the last position that could be believed (positioning)
+        self.found_out = False  # of who is in doubt: found elsewhere than where the doubt began, or under foil (positioning)
 
     @property
     def violation(self) -> bool:

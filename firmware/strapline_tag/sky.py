@@ -61,6 +61,7 @@ class Sky:
         if is_wanted and self._drop_db and self._dark_at is not None and self.failed_at > self._dark_at:
             if now - self._dark_at >= config.shield_s * 1000:
                 self._alarm(now, frames.EVENT_SHIELDED, self._drop_db * 10)
+                situation.found_out = True  # no tub takes the network away
         # R14, once a minute: on the move without a position for so long, a warning, and after a grace an alarm.
         if now >= self._minute_at:
             self._minute_at = now + _MINUTE_MS

@@ -8,7 +8,7 @@ from strapline_tag.nmea import UNKNOWN, root
 from strapline_wire import documents, frames
 from strapline_wire.compat import SHORT, const
 
-_METRE = const(90)
+METRE = const(90)
 _HEAD = const(5)  # bytes of the document before its zones
 _ZONE = ">HBHLB"  # id, rule, tolerance in m, radius in m, number of corners
 _ZONE_SIZE = const(10)
@@ -58,11 +58,8 @@ class Zones:
 
     def judge(self, now: int, position=None) -> None:
         # A position; None is home, where every zone is kept.
-        doubt = 0
-        if position:
-            doubt = position.accuracy_dm
-            doubt = (_UNKNOWN_DM if doubt == UNKNOWN else doubt) * 9
-        sure = max(3 * doubt, self._config.zone_sure_m * _METRE)
+        doubt = blur(position) if position else 0
+        sure = max(3 * doubt, self._config.zone_sure_m * METRE)
         document = self._document
         at = _HEAD
         for place in range(document[4] if document else 0):
@@ -70,8 +67,8 @@ class Zones:
             end = at + _ZONE_SIZE + corners * _CORNER_SIZE
             beyond = -sure - 1
             if position:
-                tolerance *= _METRE
-                radius *= _METRE
+                tolerance *= METRE
+                radius *= METRE
                 beyond = _beyond(document, end, corners, radius, position, tolerance + sure + 1) - tolerance
                 if rule:
                     beyond = -beyond
@@ -114,6 +111,12 @@ def _refusal(document: bytes) -> int:
     except (IndexError, SHORT):
         return frames.REFUSAL_MALFORMED
     return refusal
+
+
+def blur(position) -> int:
+    # By how much it may be wrong.
+    accuracy_dm = position.accuracy_dm
+    return (_UNKNOWN_DM if accuracy_dm == UNKNOWN else accuracy_dm) * 9
 
 
 def cosine(angle: int) -> int:

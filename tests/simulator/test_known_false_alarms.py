@@ -19,7 +19,7 @@ def failed(name):
     strict=True,
     reason="a tag that moves and that nobody calls for 30 s in curfew hours says that it has left, whatever the reason (docs/worlds.md)",
 )
-@pytest.mark.parametrize("name", ["clone-in-curfew-hours", "noise-in-curfew-hours", "iron-bath-in-curfew-hours"])
+@pytest.mark.parametrize("name", ["clone-in-curfew-hours", "noise-in-curfew-hours"])
 def test_an_innocent_wearer_is_not_accused(name):
     assert failed(name) == []
 

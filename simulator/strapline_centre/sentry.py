@@ -134,7 +134,7 @@ class Sentry:
         """A gateway's state that is no old one; within the transaction that notes it."""
         now, alerts, utc = self._parts.clock(), self._parts.alerts, self._parts.utc()
         if told.state == "lost":
-            self.watch.gateway_gone(told.gateway)
+            self.watch.gateway_gone(told.gateway, now)
             self._parts.readers.gone(told.gateway)
         elif told.state == "online":
             self.watch.gateway_heard(told.gateway, now)
@@ -147,15 +147,15 @@ class Sentry:
         self._gaps.came(entry.source, entry.journal, now)
         tag = entry.source if entry.source != entry.gateway else str(entry.fields.get("tag") or "")
         if tag:
-            self.watch.tag_heard(tag, now)
+            self.watch.tag_heard(tag, now, entry.gateway)
             if self._parts.leaving.monitored.get(tag):
-                self._watch_tag(tag, now)
+                self._watch_tag(tag, now, entry.gateway)
             else:
                 self.watch.leave_tag(tag)
 
-    def _watch_tag(self, tag: str, heard_at: float) -> None:
+    def _watch_tag(self, tag: str, heard_at: float, by: str = "") -> None:
         if self._limits.tag_silent_s is not None:
-            self.watch.watch_tag(tag, heard_at)
+            self.watch.watch_tag(tag, heard_at, by)
 
     # Time.
 

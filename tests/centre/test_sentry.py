@@ -58,6 +58,64 @@ def test_silence_is_found_exactly_when_nothing_was_heard_for_the_bound(heard):
         last[gateway] = now
 
 
+BOUND_S = 1000
+
+
+def tag_silent_at(end_s, *, goes, returns=None, heard=((0, ELM),)):
+    """The second in which the tag is found silent; None: not by then."""
+    watch = Watch([ELM, OAK], 0.0, silent_after_s=9e9, tag_silent_after_s=BOUND_S)
+    for second in range(end_s):
+        for at, by in heard:
+            if at == second:
+                watch.tag_heard(TAG, second, by)
+                watch.watch_tag(TAG, second, by)
+        if second == goes:
+            watch.gateway_gone(ELM, second)
+        if second == returns:
+            watch.gateway_heard(ELM, second)
+        found = watch.due(second)
+        deadline = watch.next_deadline()
+        assert bool(found) == (deadline <= second)
+        if found:
+            return second
+    return None
+
+
+def test_of_a_tag_whose_gateway_is_gone_time_stands_still_and_not_for_ever():
+    assert tag_silent_at(1200, goes=None) == BOUND_S
+    assert tag_silent_at(1800, goes=100, returns=700) == BOUND_S + 600
+    assert tag_silent_at(2500, goes=100) == 2 * BOUND_S
+    assert tag_silent_at(2500, goes=100, returns=1500) == 2 * BOUND_S
+    assert tag_silent_at(2500, goes=BOUND_S - 1, returns=BOUND_S) == BOUND_S + 1
+
+
+def test_who_was_heard_elsewhere_meanwhile_is_missed_as_ever():
+    assert tag_silent_at(2500, goes=100, heard=((0, ELM), (200, OAK))) == 200 + BOUND_S
+    assert tag_silent_at(2500, goes=100, heard=((0, OAK),)) == BOUND_S
+    assert tag_silent_at(2500, goes=100, returns=300, heard=((0, ELM), (400, ELM))) == 400 + BOUND_S
+
+
+def test_while_the_centre_itself_is_cut_off_a_gateway_is_gone_no_longer_than_that():
+    watch = Watch([ELM], 0.0, silent_after_s=9e9, tag_silent_after_s=BOUND_S)
+    watch.watch_tag(TAG, 0.0, ELM)
+    watch.gateway_gone(ELM, 100.0)
+    watch.cut_off(200.0)
+    assert watch.next_deadline() is None
+    watch.restored(5000.0)  # 4,800 s in which nobody could be heard
+    watch.gateway_heard(ELM, 5100.0)  # gone for 200 s of the rest
+    assert watch.next_deadline() == 4800 + BOUND_S + 200
+
+
+def test_a_gateway_that_fell_silent_was_gone_since_it_was_last_heard():
+    watch = Watch([ELM], 0.0, silent_after_s=300, tag_silent_after_s=BOUND_S)
+    watch.gateway_heard(ELM, 50.0)
+    watch.watch_tag(TAG, 60.0, ELM)
+    watch.told(watch.due(350.0))
+    watch.gateway_heard(ELM, 450.0)
+    watch.gateway_heard(ELM, 9e8)  # keeps the gateway itself quiet
+    assert watch.next_deadline() == 60 + BOUND_S + 390
+
+
 def bench_with(ledger=None, *, epoch=EPOCH, **options):
     bench = Bench(ledger)
     person = Person(centre_keys(TAG, SECRET))

@@ -83,15 +83,15 @@ class Presence:
         due = self.next_deadline()
         if due is None:
             situation.doubted = False
-        elif situation.doubted and not still and not situation.found_out:
+        elif situation.doubted and not still:
             # Nothing explains the silence any more.
             situation.doubted = False
             self._hurry_home(now)
         elif now >= due:
-            if self.asked is None or (self._asked_at_rest and not situation.resting and not situation.doubted):
+            if self.asked is None or (self._asked_at_rest and not situation.resting):
                 self._walked = 0
                 self._hurry_home(now)
-            elif still and not situation.doubted and now - self.heard_at < self._config.water_excuse_s * 1000:
+            elif still and not situation.doubted:
                 situation.found_out = False
                 situation.doubted = True
             else:

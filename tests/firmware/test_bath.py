@@ -21,13 +21,13 @@ def bather(**config):
     return pair
 
 
-def fix(pair, metres_north=0):
-    """One epoch of a position with an accuracy of a few metres."""
+def fix(pair, metres_north=0, hdop=0.9):
+    """One epoch of a position, by default with an accuracy of a few metres."""
     second = pair.now // 1000
     time = f"{second // 3600:02}{second // 60 % 60:02}{second % 60:02}"
     place = f"53{14.9 + metres_north / 1852:07.4f},N,01024.4680,E"
     pair.gnss(nmea(f"GPRMC,{time},A,{place},0.0,0.0,030326,,,A"))
-    pair.gnss(nmea(f"GPGGA,{time},{place},1,08,0.9,45.4,M,46.9,M,,"))
+    pair.gnss(nmea(f"GPGGA,{time},{place},1,08,{hdop},45.4,M,46.9,M,,"))
     pair.run(1)
 
 
@@ -95,6 +95,39 @@ def test_the_position_that_lies_elsewhere_says_so_at_once_and_is_recorded():
     assert not pair.tag.situation.doubted
 
 
+def test_positions_that_may_be_wrong_by_as_much_say_nothing():
+    pair = bather()
+    pair.run(BEGUN_S)
+    fix(pair)
+    pair.run(61)
+    fix(pair, metres_north=130, hdop=9.0)
+    pair.run(10)
+    assert left(pair) == []
+
+
+def test_each_doubt_begins_where_the_wearer_is_then():
+    pair = bather()
+    for north in (0, 2000):
+        pair.run(BEGUN_S)
+        fix(pair, metres_north=north)
+        pair.run(10)
+        assert pair.tag.situation.doubted
+        pair.visit()
+    assert left(pair) == []
+
+
+def test_what_was_found_once_does_not_count_for_the_next_bath():
+    pair = bather()
+    pair.run(BEGUN_S)
+    fix(pair)
+    pair.run(61)
+    fix(pair, metres_north=500)
+    pair.visit()
+    pair.run(BEGUN_S + 600)
+    assert pair.tag.situation.doubted
+    assert len(left(pair)) == 1
+
+
 def test_steps_are_no_bath_and_what_stood_still_before_them_does_not_help():
     pair = bather()
     pair.run(BEGUN_S + 100)
@@ -117,6 +150,29 @@ def test_a_splash_now_and_then_is_no_walk():
     assert pair.tag.situation.doubted
 
 
+def test_who_walks_a_third_of_the_time_has_left():
+    pair = bather()
+    pair.run(BEGUN_S + 10)
+    for _ in range(10):
+        pair.tag.situation.moving = True
+        pair.run(10)
+        pair.tag.situation.moving = False
+        pair.run(20)
+    pair.run(SILENCE_S)
+    [left_at] = left(pair)
+    assert left_at <= BEGUN_S + 300 + SILENCE_S
+
+
+def test_steps_at_home_are_none_on_the_way_out():
+    pair = bather()
+    pair.tag.situation.moving, pair.tag.situation.immersed = True, False
+    pair.stay_home(600)
+    pair.visit()
+    pair.tag.situation.moving, pair.tag.situation.immersed = False, True
+    pair.run(1800)
+    assert left(pair) == []
+
+
 def test_who_walks_through_the_silence_has_left_without_any_doubt():
     pair = bather()
     pair.tag.situation.moving = True
@@ -130,6 +186,30 @@ def test_an_hour_without_home_is_no_bath():
     assert left(pair) == []
     pair.run(2)
     assert left(pair) == [HOUR_S]
+    fix(pair)
+    pair.connect(1)
+    assert pair.names().count("fix") == 1  # away as everybody who is
+
+
+def test_an_hour_is_an_hour_for_who_woke_up_meanwhile():
+    pair = bather()
+    pair.tag.situation.resting = True
+    pair.run(600)
+    assert pair.tag.situation.doubted
+    pair.tag.situation.resting = False
+    pair.run(HOUR_S - 600 + 1)
+    assert left(pair) == [HOUR_S]
+
+
+def test_armed_anew_in_doubt_all_begins_anew():
+    pair = bather()
+    pair.run(BEGUN_S + 10)
+    pair.arm()
+    armed_at = pair.now // 1000
+    assert not pair.tag.situation.doubted
+    pair.tag.situation.immersed = False
+    pair.run(BEGUN_S + 1)
+    assert left(pair) == [armed_at + BEGUN_S]
 
 
 def test_who_surfaces_and_stays_silent_has_left_a_silence_later():

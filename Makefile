@@ -19,9 +19,10 @@ BIN := .venv/bin
 WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
 # Says for which checkout and which requirements .venv was made.
 STAMP := .venv/set-up
+LABGRID := labgrid==26.0.1 pyserial-labgrid==3.5.0.2
 UV := uv==0.13.9
 
-.PHONY: help demo test test-long test-bluez search check soak bench fuzz prove chaos catalogue determinism mutants verdicts pages docs format generate lock setup clean
+.PHONY: help demo test test-long test-bluez test-labgrid search check soak bench fuzz prove chaos catalogue determinism mutants verdicts pages docs format generate lock setup clean
 
 help: ## Say what can be made (this list)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +42,15 @@ test-bluez: setup ## Try Bluetooth at length: against the stand-in for BlueZ, th
 	@sh scripts/system-packages.sh
 	@echo "== stand-in" && STRAPLINE_BLUEZ=stand-in $(BIN)/pytest -n auto tests/bluez $(ARGS)
 	@echo "== Linux and bluetoothd in QEMU" && STRAPLINE_BLUEZ=qemu $(BIN)/pytest -n 0 tests/bluez $(ARGS)
+
+# labgrid brings a pyserial of its own under the same name, and the last one that is installed is the one that is there.
+test-labgrid: setup ## Try boards and plugs of labgrid, in an environment of its own
+	@set -e; if [ ! -x .venv-labgrid/bin/labgrid-client ]; then \
+	  $(BIN)/python -m venv .venv-labgrid; install=".venv-labgrid/bin/python -m pip install --quiet --disable-pip-version-check"; \
+	  $$install --editable '.[hil]' hypothesis pytest pytest-randomly $(firstword $(LABGRID)); \
+	  $$install --force-reinstall --no-deps $(lastword $(LABGRID)); \
+	fi
+	@.venv-labgrid/bin/python -m pytest tests/hil/test_labgrid.py $(ARGS)
 
 test-long: setup ## Run what takes minutes each: a week on a board's heap, long scenarios on both bodies, all without their stimulus, a hundred flashings cut off
 	@env STRAPLINE_LONG=1 $(BIN)/pytest -n auto --dist worksteal tests/simulator/test_week.py tests/simulator/test_row_scenarios.py tests/simulator/test_two_airs.py tests/simulator/catalogue tests/simulator/fleet/test_fold.py tests/hil/test_flash_cut.py tests/broker/test_nats_cluster.py $(ARGS)
@@ -143,5 +153,5 @@ lock: ## Choose the newest allowed versions anew and write requirements.lock
 	echo "requirements.lock: $$(grep -c '==' requirements.lock) packages"
 
 clean: ## Remove what was made: out, site, caches, .venv
-	@rm -rf out dist site .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
+	@rm -rf out dist site .venv .venv-labgrid .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
 	@find firmware protocol gateway simulator hil tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,7 +15,9 @@ class Situation:
         self.charging = False  # (housing)
         self.immersed = False  # (housing)
         self.fixed_at = None  # ms since boot of the last position that could be believed (positioning)
-        self.found_out = False  # of who is in doubt: found elsewhere than where the doubt began, or under foil (positioning)
+        self.found_out = (
+            False  # of who is in doubt: found elsewhere than where the doubt began, or under foil (positioning)
+        )
 
     @property
     def violation(self) -> bool:

@@ -35,7 +35,7 @@ def _identify(files: BoardFiles, board: str, wanted: Wanted) -> Identity | None:
             )
         return None
     # The port is ours by now: what is plugged in there stays until we are done.
-    named = board if files.place != board else ""
+    named = "" if files.place == board or "://" in board else board  # by its serial number
     wanted = wanted._replace(serial_number=wanted.serial_number or named)
     identity = ask_identity(files)
     check_board(files.place, identity, wanted, _usb_serial_number(files.place))

@@ -13,6 +13,9 @@ from strapline_hil.board_line import LOOK_S
 from strapline_hil.repl_board import ReplBoard
 from strapline_hil.verdict import RigError
 
+SCHEME = "labgrid://"
+"""Before an environment file in a board's address; `#TARGET` behind it where that is not `main`."""
+
 _MOST = 4096
 
 
@@ -145,6 +148,45 @@ class LabgridPower:
             "give it a driver for its power, and try it with labgrid-client",
         ):
             getattr(self._driver(), action)()
+
+
+class LabgridMains:
+    """The base station's plug, switched by a place's power."""
+
+    def __init__(self, address: str, *, name: str = "mains") -> None:
+        self.name = name
+        self._place = place_at(address)
+
+    def on(self) -> None:
+        self._place.power.on()
+
+    def off(self) -> None:
+        self._place.power.off()
+
+    def check(self) -> list[str]:
+        return self._place.power.check()
+
+    def blind_spots(self) -> list[str]:
+        return [f"{self.name}: nothing measures the plug; what labgrid was told may not have happened"]
+
+    def close(self) -> None:
+        """The station has power again."""
+        with suppress(RigError):  # it is the end, and the place has gone
+            self.on()
+        self._place.close()
+
+
+def place_at(address: str) -> LabgridPlace:
+    """`labgrid://environment.yaml`, or `labgrid://environment.yaml#target`. RigError where there is no such place."""
+    environment, _, target = address.removeprefix(SCHEME).partition("#")
+    return LabgridPlace(environment, target or "main")
+
+
+def address_from(folder: Path, address: str) -> str:
+    """The same address; the environment of a place is looked for from this folder."""
+    if not address.startswith(SCHEME):
+        return address
+    return SCHEME + str(folder / address.removeprefix(SCHEME))
 
 
 def _open(environment: str, target: str) -> tuple[Any, Any]:

@@ -16,9 +16,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
+from strapline_hil.board_at import board_at
 from strapline_hil.board_files import BoardError, BoardFiles, Folder
-from strapline_hil.boards import serial_port
-from strapline_hil.repl_board import repl_board
 from strapline_protocol.errors import UserError
 from strapline_protocol.keyring import Keys, is_tag_id, locked, read_centre_keys, read_gateway_keys, successor
 from strapline_protocol.keys import CentreKeys, GatewayKeys, centre_keys, gateway_keys
@@ -64,11 +63,14 @@ def provision(request: Request) -> str:
 
 
 def open_board(board: str) -> AbstractContextManager[BoardFiles]:
-    """A board by its USB serial number or its port (`/dev/ttyACM0`, a pty), or `file:FOLDER`; closed at the end of the `with`."""
+    """A board by its USB serial number, its port (`/dev/ttyACM0`, a pty), `labgrid://ENVIRONMENT.yaml`, or `file:FOLDER`.
+
+    Closed at the end of the `with`.
+    """
     kind, colon, folder = board.partition(":")
     if kind == "file" and colon:
         return nullcontext(Folder(folder))
-    return repl_board(serial_port(board))
+    return board_at(board)
 
 
 def _hand_out(

@@ -6,11 +6,11 @@ from time import monotonic
 from serial import SerialException
 
 from strapline_hil.bench_loader import END, load_script, look_at, serve
+from strapline_hil.board_at import board_at
 from strapline_hil.board_files import BoardError
 from strapline_hil.board_line import Line
-from strapline_hil.boards import serial_port
 from strapline_hil.identity import Identity
-from strapline_hil.repl_board import ReplBoard, repl_board
+from strapline_hil.repl_board import ReplBoard
 from strapline_hil.verdict import Verdict
 from strapline_protocol.errors import UserError
 from strapline_simulator.body_error import BodyError
@@ -36,7 +36,7 @@ def serial_body(address: str) -> "SerialBody":
         raise UserError(
             "--on serial: names no port: write serial:/dev/ttyACM0, or a serial number of `strapline boards`"
         )
-    return SerialBody(serial_port(address), f"serial:{address}")
+    return SerialBody(address, f"serial:{address}")
 
 
 class SerialBody:
@@ -48,7 +48,7 @@ class SerialBody:
         self._tail = b""
         self._is_running = False
         with ExitStack() as stack:
-            board = stack.enter_context(repl_board(port))
+            board = stack.enter_context(board_at(port))
             known = look_at(board)
             stack.callback(self._end)
             self._line = self._start(board)

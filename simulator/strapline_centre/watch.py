@@ -57,11 +57,13 @@ class Watch:
             return False
         self._gateways[gateway] = _Heard(now, known.bound_s, never=False)
         if gateway in self._gone_at:
-            self._tags.update({
-                tag: heard._replace(stood_s=self._stood_s(heard, now))
-                for tag, heard in self._tags.items()
-                if heard.by == gateway
-            })
+            self._tags.update(
+                {
+                    tag: heard._replace(stood_s=self._stood_s(heard, now))
+                    for tag, heard in self._tags.items()
+                    if heard.by == gateway
+                }
+            )
             del self._gone_at[gateway]
         return self._back(gateway)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from strapline_hil.instruments.resistor_ladder import ResistorLadder
 from strapline_hil.instruments.scpi_supply import ScpiSupply
 from strapline_hil.instruments.shaker import Shaker, VibrationMotor
 from strapline_hil.instruments.strap import StrapDecade, StrapRelay
+from strapline_hil.labgrid import LabgridMains, address_from
 from strapline_hil.rig import parts
 from strapline_hil.rig.bench_pins import wiring_of
 from strapline_hil.rig.file import RigFile
@@ -49,6 +51,8 @@ class Surroundings(NamedTuple):
 
     port_of: Callable[[str, str], str] = lambda _name, port: port
     """(name of a resource or role, its port in the file) -> where it really is"""
+    folder: Path = Path()
+    """Of the rig file."""
     make_sniffer: Callable[[parts.Sniffer], Instrument] | None = None
     make_meter: Callable[[str], Instrument] | None = None
     """Takes the port."""
@@ -128,6 +132,8 @@ class _Opener:
                 return Contacts(self._resources[part.on], channels=_plain(part.channels), name=role)
             case parts.MainsRelay():
                 return MainsRelay(self._resources[part.on], part.channel, on_at_rest=part.on_at_rest, name=role)
+            case parts.LabgridPower():
+                return LabgridMains(address_from(self._around.folder, part.place), name=role)
             case parts.Heater():
                 return Heater(self._resources[part.on], name=role, sleep=self._around.sleep)
             case parts.Shaker():

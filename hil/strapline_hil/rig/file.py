@@ -82,8 +82,10 @@ class RigFile(Strict):
             raise MisplacedError(where, f"no rig has a {role!r}: choose one of {', '.join(ROLES)}")
         if part.driver not in ROLES[role]:
             raise MisplacedError((*where, "driver"), f"{part.driver} cannot be the {role}: {', '.join(ROLES[role])}")
+        instead = ROLES[role][0]
+        if self.is_virtual and part.driver == "labgrid-power":
+            raise MisplacedError((*where, "driver"), f"labgrid has no place at a virtual rig: write {instead}")
         if self.is_virtual and part.driver == "by-hand" and role != "hand":
-            instead = ROLES[role][0]
             raise MisplacedError((*where, "driver"), f"nobody is at a virtual rig to do this: write {instead}")
 
     def _check_reality(self, where: Where, part: object) -> None:

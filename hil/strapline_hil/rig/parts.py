@@ -29,7 +29,8 @@ class Target(Strict):
     port: str = Field(
         default=VIRTUAL,
         min_length=1,
-        description="USB serial number, device path or pyserial URL; `virtual`: simulated; `none`: its console is closed",
+        description="USB serial number, device path, pyserial URL or labgrid://ENVIRONMENT.yaml; `virtual`: simulated; `none`: "
+        "its console is closed",
     )
     unique_id: str = Field(
         default="", description="what the board itself says that it is; checked before it is flashed"
@@ -128,6 +129,16 @@ class MainsRelay(Strict):
     on_at_rest: bool = Field(default=True, description="the plug has power while the relay is off")
 
 
+class LabgridPower(Strict):
+    """The base station's plug, switched by the power of a labgrid place."""
+
+    driver: Literal["labgrid-power"]
+    place: str = Field(
+        description="labgrid://ENVIRONMENT.yaml, from the rig file's folder, with #TARGET where it is not `main`",
+        pattern=r"^labgrid://[^#]+(#.+)?$",
+    )
+
+
 class Heater(Strict):
     """Heater or Peltier under the tag's two sensors."""
 
@@ -190,6 +201,7 @@ Part = Annotated[
     | StrapDecade
     | Contacts
     | MainsRelay
+    | LabgridPower
     | Heater
     | Shaker
     | GnssInjector
@@ -203,7 +215,7 @@ Part = Annotated[
 ROLES = {
     "strap": ("strap-relay", "strap-decade", "by-hand"),
     "contacts": ("contacts", "by-hand"),
-    "mains": ("mains-relay", "by-hand"),
+    "mains": ("mains-relay", "labgrid-power", "by-hand"),
     "heat": ("heater", "by-hand"),
     "motion": ("shaker", "vibration-motor", "by-hand"),
     "gnss": ("gnss-injector",),
@@ -214,5 +226,5 @@ ROLES = {
 }
 """What an instrument is called on a rig, and which drivers can be it."""
 
-ALSO = {"strap-decade": "strap-relay", "shaker": "vibration-motor"}
+ALSO = {"strap-decade": "strap-relay", "shaker": "vibration-motor", "labgrid-power": "mains-relay"}
 """Who can do all that another one can."""

@@ -148,8 +148,10 @@ class RealBody(RigBody):
 
 def on_a_desk(file: RigFile, ask: Ask, sleep: Callable[[float], object] = time.sleep) -> Surroundings:
     """What the drivers of a real rig take from where they are."""
-    key_file = Path(file.path).parent.resolve() / KEY_FILE
+    folder = Path(file.path).parent.resolve()
+    key_file = folder / KEY_FILE
     return Surroundings(
+        folder=folder,
         make_sniffer=lambda part: LiveSniffer(lambda heard: BleakScanner(heard, bluez={"adapter": part.adapter})),
         make_hand=lambda: OfficersHand(key_file, ask),
         ask=ask,

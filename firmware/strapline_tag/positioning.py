@@ -158,7 +158,8 @@ class Positioning:
                 return
             situation = self._situation
             # Where the home of who has not left is, is nobody's business (R50).
-            if not situation.doubted or self._request is not None:
+            is_told = not situation.doubted or self._request is not None
+            if is_told:
                 self._recorder.fix(position, now)
             self._no_sky = False
             if self._config.log_every_epoch:  # a receiver under test may be anywhere, at any time
@@ -170,7 +171,8 @@ class Positioning:
                     self.zones.judge(now, position)
                 elif situation.doubted and self._is_elsewhere(position):
                     situation.found_out = True
-                    self._recorder.fix(position, now)
+                    if not is_told:
+                        self._recorder.fix(position, now)
             self._located(now)
             self._rest(now)
             return

@@ -15,9 +15,7 @@ class Situation:
         self.charging = False  # (housing)
         self.immersed = False  # (housing)
         self.fixed_at = None  # ms since boot of the last position that could be believed (positioning)
-        self.found_out = (
-            False  # of who is in doubt: found elsewhere than where the doubt began, or under foil (positioning)
-        )
+        self.found_out = False  # who is in doubt is elsewhere than where that began, or under foil (positioning, sky)
 
     @property
     def violation(self) -> bool:

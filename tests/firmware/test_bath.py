@@ -272,6 +272,10 @@ def test_an_order_that_may_ask_at_home_is_answered_in_doubt_too():
     assert pair.tag.situation.doubted
     pair.key(pair.centre.seal(frames.LOCATE, (77).to_bytes(4, "big") + (60).to_bytes(2, "big")))
     fix(pair)
+    pair.run(61)
+    pair.key(pair.centre.seal(frames.LOCATE, (78).to_bytes(4, "big") + (60).to_bytes(2, "big")))
+    fix(pair, metres_north=500)  # it says that the wearer has left, too, and is one position all the same
     pair.visit()
-    assert "located" in pair.names()
-    assert pair.names().count("fix") == 1
+    assert pair.names().count("located") == 2
+    assert pair.names().count("fix") == 2
+    assert len(left(pair)) == 1

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jinja2
 
 from strapline_simulator.fleet.summary import Spread, Summary
-from strapline_simulator.fleet.words import FALSE, seconds_words
+from strapline_simulator.fleet.words import FALSE, seconds_words, share_words
 from strapline_simulator.report.wording import code_words, count_words
 
 _LEFT_OUT = (
@@ -52,6 +52,7 @@ def render_page(summary: Summary) -> str:
         verdict=_verdict(summary),
         count=count_words,
         seconds=seconds_words,
+        share=share_words,
         words=code_words,
         false_name=FALSE,
         quiet_days=alerts.days_without,
@@ -90,7 +91,8 @@ def _checks(summary: Summary) -> list[tuple[str, bool, str]]:
         (f"{summary.missed} of {sown} tampers were missed", not summary.missed, ""),
         (f"{summary.missing} records of tags are not in the ledger", not summary.missing, ""),
         (
-            f"{alerts.false_per_person_day:g} false alerts for each person-day, at most {summary.false_alerts_limit:g} are borne",
+            f"{share_words(alerts.false_per_person_day)} false alerts for each person-day, "
+            f"at most {share_words(summary.false_alerts_limit)} are borne",
             not too_many,
             f"{alerts.false} in all",
         ),

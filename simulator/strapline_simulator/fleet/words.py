@@ -1,5 +1,7 @@
 """The summary on a terminal or in a log: tampers by kind, alerts by cause, the verdict."""
 
+from decimal import Decimal
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -21,13 +23,18 @@ def tell(summary: Summary, console: Console) -> None:
     alerts = summary.alerts
     console.print(f"tampers missed: {summary.missed}; records missing: {summary.missing}")
     console.print(
-        f"false alerts: {alerts.false}, {alerts.false_per_person_day:g} per person-day (at most {summary.false_alerts_limit:g}); "
-        f"all alerts: {alerts.per_person_day:g} per person-day"
+        f"false alerts: {alerts.false}, {share_words(alerts.false_per_person_day)} per person-day "
+        f"(at most {share_words(summary.false_alerts_limit)}); all alerts: {share_words(alerts.per_person_day)} per person-day"
     )
     for one in (*summary.missed_tampers, *summary.false_alerts)[:10]:
         console.print(f"  home {one.home}, tag {one.tag}, {duration_words(one.t_s)} after the start: {one.code}")
     console.print(f"digest: {summary.digest}")
     console.print("passed" if summary.passed else "failed", style="bold green" if summary.passed else "bold red")
+
+
+def share_words(share: float) -> str:
+    """Without an exponent, however small."""
+    return format(Decimal(f"{share:g}"), "f")
 
 
 def _tampers(summary: Summary) -> Table:

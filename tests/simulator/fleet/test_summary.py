@@ -14,6 +14,7 @@ from strapline_simulator.fleet.parquet import write_tables
 from strapline_simulator.fleet.question import DEFAULT_MIX, Question, households
 from strapline_simulator.fleet.schema import render_schema
 from strapline_simulator.fleet.summary import spread, summarise
+from strapline_simulator.fleet.words import share_words
 
 ASKED = Question(30, 48.0, 1, "2026-03-02", "Europe/Berlin", DEFAULT_MIX, 0.02, False, "")
 RESULTS = [result_of(ASKED, home) for home in households(ASKED)]
@@ -52,6 +53,13 @@ def test_what_is_counted():
 )
 def test_the_verdict(changes, limit, passed):
     assert summarise(ASKED, [result._replace(**changes) for result in RESULTS], limit).passed is passed
+
+
+@pytest.mark.parametrize(
+    ("share", "words"), [(0.0, "0"), (0.01, "0.01"), (2.7e-05, "0.000027"), (0.078139, "0.078139"), (1.25, "1.25")]
+)
+def test_a_share_is_told_without_an_exponent(share, words):
+    assert share_words(share) == words
 
 
 def test_ranks():

@@ -86,13 +86,13 @@ def _verdict(summary: Summary) -> dict[str, str]:
 def _checks(summary: Summary) -> list[tuple[str, bool, str]]:
     alerts = summary.alerts
     sown = sum(tampers.sown for tampers in summary.tampers.values())
+    false, limit = share_words(alerts.false_per_person_day), share_words(summary.false_alerts_limit)
     too_many = alerts.false > summary.false_alerts_limit * summary.person_days
     return [
         (f"{summary.missed} of {sown} tampers were missed", not summary.missed, ""),
         (f"{summary.missing} records of tags are not in the ledger", not summary.missing, ""),
         (
-            f"{share_words(alerts.false_per_person_day)} false alerts for each person-day, "
-            f"at most {share_words(summary.false_alerts_limit)} are borne",
+            f"{false} false alerts for each person-day, at most {limit} are borne",
             not too_many,
             f"{alerts.false} in all",
         ),

@@ -1,5 +1,6 @@
 """Processes that work for this one. Interrupts are this one's to decide on, and no worker outlives it or its pool."""
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+
+from strapline_simulator.unlogged import QUIET
 
 
 @contextmanager
@@ -26,6 +29,7 @@ def worker_pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
 
 def _begin(theirs: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.disable(QUIET)
 
     def watch() -> None:
         theirs.poll(None)  # until the pool's end is closed, or its process gone

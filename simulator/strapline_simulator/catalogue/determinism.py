@@ -17,6 +17,7 @@ from pathlib import Path
 from strapline_simulator.catalogue.digest import report_digest
 from strapline_simulator.catalogue.random_scenario import random_scenario
 from strapline_simulator.simulation import Options, run_scenario
+from strapline_simulator.unlogged import unlogged
 from strapline_simulator.workers import worker_pool
 
 _HASH_SEEDS = ("0", "4711")
@@ -31,6 +32,7 @@ def run_digest(number: int, body: str, air: str = "ble") -> str:
     return f"report {report_digest(result.report)}, trace sha256:{trace}"
 
 
+@unlogged()
 def run_digests(numbers: Sequence[int], runs: int, jobs: int, body: str, air: str) -> dict[int, list[str]]:
     """All runs of these scenarios in so many processes."""
     tasks = [(number, body, air) for _ in range(runs) for number in numbers]

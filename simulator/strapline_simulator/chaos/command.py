@@ -1,30 +1,18 @@
 """`strapline chaos`: prove delivery, seed by seed."""
 
 import json
-import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 
 from strapline_simulator.destinations import write_json
+from strapline_simulator.unlogged import unlogged
 from strapline_simulator.workers import worker_pool
 
 
-@contextmanager
-def _unlogged() -> Iterator[None]:
-    """What a gateway logs of a full disk is part of the run, and would hide what is printed here."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
-
-
-@_unlogged()
+@unlogged()
 def chaos(
     seed: Annotated[int | None, typer.Option(min=0, help="Only this seed: the run that failed, once more.")] = None,
     runs: Annotated[int, typer.Option(min=0, help="How many seeds.")] = 20,
@@ -83,7 +71,7 @@ def _results(seeds: Sequence[int], jobs: int) -> Iterator[dict[str, Any]]:
         yield from pool.map(_one, seeds)
 
 
-@_unlogged()
+@unlogged()
 def _one(seed: int) -> dict[str, Any]:
     from strapline_simulator.chaos.run import run_seed
 

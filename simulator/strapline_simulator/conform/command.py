@@ -13,6 +13,7 @@ import typer
 from strapline_protocol.errors import UserError
 from strapline_simulator.conform.outcome import Case
 from strapline_simulator.destinations import claim_file
+from strapline_simulator.unlogged import unlogged
 from strapline_simulator.workers import worker_pool
 
 Bodies = Annotated[
@@ -21,6 +22,7 @@ Bodies = Annotated[
 ]
 
 
+@unlogged()
 def conform(
     scenario: Annotated[
         list[str] | None,

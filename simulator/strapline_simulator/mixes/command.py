@@ -1,8 +1,5 @@
 """`strapline run SCENARIO --chaos SEEDS`: mixes of faults laid over a scenario, and the smallest that fails."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -15,6 +12,7 @@ from strapline_simulator.mixes.shrink import shrink
 from strapline_simulator.scenario import Scenario, load_scenario
 from strapline_simulator.scenario.writer import render_scenario
 from strapline_simulator.simulation import Options, run_scenario
+from strapline_simulator.unlogged import unlogged
 
 
 class Judged(NamedTuple):
@@ -53,7 +51,7 @@ def run_chaos(name: str, seeds: str, options: Options, shrink_to: Path | None) -
 
 def judge(scenario: Scenario, options: Options) -> Judged:
     """Run it. What ends the run is wrong too."""
-    with _unlogged():
+    with unlogged():
         try:
             result = run_scenario(scenario, options)
         except UserError:
@@ -98,14 +96,3 @@ def _innermost(error: BaseException) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return "" if trace is None else f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
-
-
-@contextmanager
-def _unlogged() -> Iterator[None]:
-    """What parts log of their faults belongs to the run, and would hide what is printed here."""
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        yield
-    finally:
-        logging.disable(before)

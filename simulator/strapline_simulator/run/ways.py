@@ -17,8 +17,10 @@ from strapline_simulator.run.asked import Asked
 from strapline_simulator.scenario import Scenario, load_scenario
 from strapline_simulator.simulation import Options, Result, run_scenario
 from strapline_simulator.terminal import make_console
+from strapline_simulator.unlogged import unlogged
 
 
+@unlogged()
 def run_all(asked: Asked) -> NoReturn:
     """The shipped scenarios, or all that are named, over processes."""
     if asked.folder is not None:

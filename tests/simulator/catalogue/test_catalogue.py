@@ -236,6 +236,15 @@ def test_a_mistake_is_one_line(arguments, words, run):
     assert words in told
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_what_the_parts_of_a_run_log_does_not_come_between_the_lines_of_the_list(jobs):
+    names = ("fault-gateway-disk-full", "r18-noise")
+    asked = ["run", "--all", *names, "--on", "model", "--air", "frames", "--jobs", jobs]
+    done = subprocess.run([*STRAPLINE, *asked], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert all(name in done.stdout for name in names)
+
+
 def test_a_parent_that_is_killed_leaves_nobody_behind(folder, tmp_path):
     (folder / "long.yaml").write_text(GOOD.replace("2min", "40h"))
     asked = ["run", "--all", str(folder / "long.yaml"), str(folder / "good.yaml"), "--on", "model", "--jobs", "2"]

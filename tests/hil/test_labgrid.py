@@ -121,16 +121,16 @@ def test_a_mistake_in_the_environment_is_told(environment, tmp_path):
 
 RIG = """\
 rig: in labgrid
-target: {{board: pico-w, port: "labgrid://environment.yaml", keys: keys{unique_id}}}
+target: {{board: pico-w, port: "labgrid://environment.yaml", keys: keys}}
 instruments:
   mains: {{driver: labgrid-power, place: "{place}"}}
   hand: {{driver: by-hand}}
 """
 
 
-def rig_file(environment, place="labgrid://environment.yaml", unique_id=""):
+def rig_file(environment, place="labgrid://environment.yaml"):
     path = environment.parent / "rig.yaml"
-    path.write_text(RIG.format(place=place, unique_id=unique_id))
+    path.write_text(RIG.format(place=place))
     return path
 
 

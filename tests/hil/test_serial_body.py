@@ -123,6 +123,7 @@ def test_a_message_that_comes_before_the_program_is_quite_there_does_not_end_it(
     slowly = module.load_script(len(module.compiled_firmware(module.BENCH_SERIAL))).replace(
         "O.write(b'\\5')\n", "O.write(b'\\5')\nimport time\ntime.sleep(0.3)\n"
     )
+    assert "time.sleep" in slowly
     monkeypatch.setattr(module, "load_script", lambda _size: slowly)
     body = SerialBody(board.port)
     with pytest.raises(BodyError, match=r"the bench program has ended: \w*Error"):

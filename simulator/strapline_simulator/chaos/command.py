@@ -71,7 +71,6 @@ def _results(seeds: Sequence[int], jobs: int) -> Iterator[dict[str, Any]]:
         yield from pool.map(_one, seeds)
 
 
-@unlogged()
 def _one(seed: int) -> dict[str, Any]:
     from strapline_simulator.chaos.run import run_seed
 

@@ -122,7 +122,7 @@ class Product:
                 pass
 
     def _due(self) -> int:
-        due = min(self._tag.next_deadline(), self._sampler.next_deadline())
+        due = min(self._tag.next_deadline(), self._sampler.due)
         for part in self._parts:
             if part.due < due:
                 due = part.due
@@ -171,7 +171,7 @@ class Product:
         # Both looked at before either runs, as every body does.
         tag, sampler = self._tag, self._sampler
         tag_is_due = tag.next_deadline() <= now
-        if sampler.next_deadline() <= now:
+        if sampler.due <= now:
             self._sensors.sample(now)
             sampler.handle_timer(now)
         if tag_is_due:

@@ -35,6 +35,10 @@ class Bearers:
         self._fallback_at = None  # an alarm without a receipt takes the cellular line from then on, even at home
 
     @property
+    def stand(self) -> bool:
+        return self._ble.stands or self._cellular.stands
+
+    @property
     def rejected(self) -> int:
         return self._ble.rejected + self._cellular.rejected
 

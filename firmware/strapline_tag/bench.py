@@ -218,7 +218,7 @@ class Bench:
     def _advance(self, until: int) -> None:
         tag, sampler = self._tag, self._sampler
         while not self._dark:
-            tag_at, sample_at = tag.next_deadline(), sampler.next_deadline()
+            tag_at, sample_at = tag.next_deadline(), sampler.due
             at = min(tag_at, sample_at)
             if at > until:
                 self._now = max(self._now, until)
@@ -290,5 +290,5 @@ class Bench:
         return answers
 
     def _done(self) -> bytes:
-        deadline = _NEVER if self._dark else min(self._tag.next_deadline(), self._sampler.next_deadline())
+        deadline = _NEVER if self._dark else min(self._tag.next_deadline(), self._sampler.due)
         return bytes((DONE,)) + pack(">QQ", self._now, deadline)

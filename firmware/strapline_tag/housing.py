@@ -22,18 +22,18 @@ class Housing:
         self._lasted = bytearray(3)  # samples with another level
         self._wait_s = [0, 0, 0]  # until it may begin again: a contact that is played with must not fill the journal
         self._untold = 0  # the case was open while it might not be told
-        self._calm = -1  # readings, as bits, that change nothing; -1: something is being counted
+        self.calm = -1  # readings, as bits, that change nothing; -1: something is being counted
         self._immersed_at = 0
         self._hot = False
 
     def arm(self) -> None:
         self._levels[_CASE] = self._untold = 0  # open while it is armed: that is told
         self._wait_s[_CASE] = 0
-        self._calm = -1
+        self.calm = -1
 
     def sample(self, now: int, case_open: int, charging: int, immersed: int) -> None:
         read = (1 if case_open else 0) | (2 if charging else 0) | (4 if immersed else 0)
-        if read == self._calm:
+        if read == self.calm:
             return
         self._level(now, _CASE, case_open)
         self._level(now, _CHARGER, charging)
@@ -41,7 +41,7 @@ class Housing:
         busy = self._untold
         for which in (_CASE, _CHARGER, _WATER):
             busy |= self._lasted[which] | self._wait_s[which]
-        self._calm = -1 if busy else read
+        self.calm = -1 if busy else read
 
     def _level(self, now: int, which: int, level: int) -> None:
         level = 1 if level else 0

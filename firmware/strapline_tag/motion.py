@@ -3,7 +3,7 @@
 from strapline_wire import frames
 from strapline_wire.compat import const
 
-_WINDOW = const(10)  # feeds of a second each
+_WINDOW_S = const(10)
 
 
 class Motion:
@@ -12,12 +12,14 @@ class Motion:
         self._config = config
         self._situation = situation
         self._tell = tell
-        self._x = self._y = self._z = self._travelled = self._feeds = self._still = 0
+        self._x = self._y = self._z = self._travelled = self._still = 0
+        self.due = (_WINDOW_S - 1) * 1000  # then it is to be fed, also where the chip sleeps
         self._told = False  # RESTING was told, and MOVING not yet
         self._told_at = None
 
     def feed(self, now: int, samples, count: int) -> None:
-        # samples: x, y, z in mg by turns; count: of triplets. None while the chip sleeps, because nothing has woken it.
+        # samples: x, y, z in mg by turns; count: of triplets. None while the chip sleeps, because nothing has woken it: then each second, or
+        # when it is due.
         config = self._config
         situation = self._situation
         if count:
@@ -25,16 +27,16 @@ class Motion:
             if situation.resting and travelled >= config.motion_wake_mg:
                 self.wake(now)
             self._travelled += travelled
-        self._feeds += 1
-        if self._feeds < _WINDOW:
+        if now < self.due:
             return
+        self.due = now + _WINDOW_S * 1000
         moving = self._travelled >= config.moving_mg
-        self._feeds = self._travelled = 0
+        self._travelled = 0
         if moving:
             self.wake(now)
             return
         situation.moving = False
-        self._still += _WINDOW
+        self._still += _WINDOW_S
         if self._still >= config.rest_after_s and not situation.resting:
             situation.resting = True
             if situation.armed and (self._told_at is None or now - self._told_at >= config.rest_told_s * 1000):

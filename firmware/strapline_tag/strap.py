@@ -19,10 +19,16 @@ class Strap:
         self._nominal_ohm = ohm
         self._odd_samples = 0
         self._altered = False
+        self.unsettle()
         self._flaps = 0  # openings without an hour of quiet between them
         self._folded = False  # the latest opening has not been told yet
         self._fold_ms = 60000
         self._opened_at = self._closed_at = self._told_at = 0
+
+    def unsettle(self) -> None:
+        # Every sample counts again.
+        self.calm_low = 1  # Ω: samples in this band change nothing
+        self.calm_high = 0
 
     def resume(self, ohm: int, openings: int, altered: bool) -> None:
         # Armed before a reboot, and what has happened since then stays: a reboot unlatches nothing.
@@ -36,6 +42,7 @@ class Strap:
         if is_open == self.is_open:
             return
         self.is_open = is_open
+        self.unsettle()
         if not self._situation.armed:
             return
         if is_open:
@@ -83,9 +90,14 @@ class Strap:
         nominal = self._nominal_ohm
         if is_open or not nominal:
             return
-        if abs(ohm - nominal) * 100 <= nominal * config.strap_tolerance_percent:
+        tolerance = nominal * config.strap_tolerance_percent // 100
+        if abs(ohm - nominal) <= tolerance:
             self._odd_samples = 0
+            if not self._folded:
+                self.calm_low = nominal - tolerance
+                self.calm_high = min(nominal + tolerance, config.strap_open_ohm - 1)
         elif not self._altered:
+            self.unsettle()
             self._odd_samples += 1
             if self._odd_samples >= config.strap_altered_samples:
                 self._altered = True

@@ -33,6 +33,7 @@ from strapline_wire.compat import const
 from strapline_wire.session import TagHandshake
 
 _FAULTS_EVERY_MS = const(3600000)
+_NEVER = const(1 << 62)
 
 
 class Tag:
@@ -93,8 +94,10 @@ class Tag:
             self._parts += (self._update,)
             table.update(self._update.orders())
         self._orders = Orders(self._keys, memory, config.document_limit, table, tell)
-        self._due = self._last = 0
-        self._stale = True  # _due is to be worked out again
+        self._parts_due = self._last = 0
+        self.stale = True  # the next deadline may be another by now
+        self._touched = True  # something has happened since the parts were last asked
+        self._said = 0  # state of the next heartbeat
         self._hellos = 0
         self.unread = 0  # records that the centre has and cannot read
         self.strap_ohm = 0
@@ -167,6 +170,7 @@ class Tag:
 
     def feed_strap(self, now: int, ohm: int) -> None:
         self.strap_ohm = ohm
+        self._touched = True
         self.strap.sample(now, ohm)
 
     def feed_skin(self, now: int, skin_centi_c: int, ambient_centi_c: int) -> None:
@@ -174,7 +178,8 @@ class Tag:
         self.housing.heat(now, ambient_centi_c)
         if not self.faults & 6:
             self.skin.sample(now, skin_centi_c, ambient_centi_c)
-            self._felt = True
+            if not self._felt:
+                self._felt = self._touched = True
 
     def feed_motion(self, now: int, samples, count: int) -> None:
         # Triplets of mg, none while the chip sleeps. Home is asked for sooner by who moves.
@@ -184,12 +189,13 @@ class Tag:
         else:
             self.motion.feed(now, samples, count)
         if self.situation.resting != was_resting:
-            self._stale = True
+            self.stale = self._touched = True
 
     def feed_battery(self, now: int, percent: int, milli_v: int) -> None:
         self.battery.sample(now, percent, milli_v)
 
     def feed_housing(self, now: int, case_open: int, charging: int, immersed: int) -> None:
+        self._touched = True
         self.housing.sample(now, case_open, charging, immersed)
 
     def feed_faults(self, now: int, bits: int) -> None:
@@ -224,7 +230,7 @@ class Tag:
             self._keys.link_key, self._keys.header, pseudonym, self._hello_nonce(), self._make_cipher
         )
         self._bearers.up(now, bearer, handshake, draw_generation(self._entropy))
-        self._stale = True
+        self.stale = self._touched = True
 
     def _hello_nonce(self) -> bytes:
         # Random, but not by the random source alone: one that begins anew with each boot must not bring an old session's key back.
@@ -250,25 +256,45 @@ class Tag:
     # Time.
 
     def next_deadline(self) -> int:
-        if self._stale:
-            self._stale = False
-            soonest = self._broadcast.due
+        if self.stale:
+            self.stale = False
+            soonest = None
             for part in self._parts:
                 soonest = sooner(soonest, part.next_deadline())
-            self._due = max(soonest, self._last)  # what has been told may have made something due long ago
-        return self._due
+            self._parts_due = _NEVER if soonest is None else soonest
+        due = self._broadcast.due
+        if self._parts_due < due:
+            due = self._parts_due
+        return due if due > self._last else self._last  # what has been told may have made something due long ago
 
     def handle_timer(self, now: int) -> None:
-        # With each heartbeat too: what a sample changed without a word (rest, a fault, the time) is seen within ten seconds.
-        for part in self._parts:
-            part.handle_timer(now)
-        self._settle(now)
-        if now >= self._broadcast.due:
-            heartbeat = self._broadcast.make(
-                now, self._flags(now), self.strap.openings, self.battery.percent, self.journal.newest_alarm
+        # With each heartbeat too: what a sample changed without a word (rest, a fault) is seen within ten seconds. A heartbeat before which
+        # nothing has happened, and with which nothing is due, asks nobody.
+        if self._touched or self.stale or now >= self._parts_due:
+            self._ask(now)
+        broadcast = self._broadcast
+        if now >= broadcast.due:
+            heartbeat = broadcast.make(
+                now, self._said, self.strap.openings, self.battery.percent, self.journal.newest_alarm
             )
             if heartbeat:
                 self._emit((out.ADVERTISE,) + heartbeat)
+
+    def _ask(self, now: int) -> None:
+        self._touched = False
+        for part in self._parts:
+            part.handle_timer(now)
+        self._pursue(now)
+        self._said = self._flags(now)
+        # Who waits for an answer, stands in a connection or has no trusted deadline yet is asked again with the next one.
+        if (
+            self._outputs
+            or not self.situation.armed
+            or self._presence.asked is not None
+            or self._bearers.stand
+            or self.journal.faults != self._journal_faults
+        ):
+            self._touched = True
 
     def has_outputs(self) -> bool:
         return bool(self._outputs)
@@ -285,7 +311,7 @@ class Tag:
     # What the parts tell.
 
     def _on_event(self, now: int, code: int, alarm: bool) -> None:
-        self._stale = True
+        self.stale = self._touched = True
         self._last = now
         self._bearers.event(now, alarm)
         if alarm:
@@ -335,6 +361,7 @@ class Tag:
 
     def _set(self, now: int, document: bytes) -> int:
         refusal = settings.obey(self._config, self._memory, document, now, self._recorder.event)
+        self.strap.unsettle()
         self._beacon.hasten(now)
         self._curfew.due = None  # the grace may be another one
         return refusal
@@ -394,8 +421,13 @@ class Tag:
     # What is wanted.
 
     def _settle(self, now: int) -> None:
-        # After anything that may have changed what is wanted: receiver, records on their way, cellular line.
-        self._stale = True
+        # After anything that may have changed what is wanted.
+        self._touched = True
+        self._pursue(now)
+
+    def _pursue(self, now: int) -> None:
+        # Receiver, records on their way, cellular line.
+        self.stale = True
         self._last = now
         self._curfew.pursue(now)
         self.dialogue.pursue(now, self._presence.heard_at)

@@ -29,6 +29,10 @@ class Uplink:
         self.rejected = 0  # frames that a gateway or a stranger sent and that were refused
 
     @property
+    def stands(self) -> bool:
+        return self._link is not None
+
+    @property
     def is_open(self) -> bool:
         return self._session is not None
 

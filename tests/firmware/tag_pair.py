@@ -211,7 +211,7 @@ class TagPair:
             turns = turns + 1 if at == self.now else 0
             assert turns < 5, f"the tag never comes to rest at {at}"
             self.now = at
-            if self.sampler is not None and self.sampler.next_deadline() <= at:
+            if self.sampler is not None and self.sampler.due <= at:
                 self.sampler.handle_timer(at)
             if self.tag.next_deadline() <= at:
                 self.tag.handle_timer(at)
@@ -220,7 +220,7 @@ class TagPair:
 
     def _next(self) -> int:
         at = self.tag.next_deadline()
-        return at if self.sampler is None else min(at, self.sampler.next_deadline())
+        return at if self.sampler is None else min(at, self.sampler.due)
 
     def stay_home(self, seconds: float, every_s: float = 120) -> None:
         """Let time pass with the home gateway calling as the real one does."""

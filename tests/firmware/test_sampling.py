@@ -53,7 +53,7 @@ class Reads:
 def sampled(until, config=None):
     reads = Reads()
     sampler = Sampler(reads, reads, Config(config), 500)
-    while (now := sampler.next_deadline()) <= until:
+    while (now := sampler.due) <= until:
         sampler.handle_timer(now)
     return reads
 
@@ -80,7 +80,7 @@ def test_after_a_delay_everything_is_read_once_and_the_rhythm_goes_on_from_there
     sampler.handle_timer(90_123)
     sampler.handle_timer(90_123)
     assert reads.strap == [(90_123, 1)]
-    assert sampler.next_deadline() == 91_123
+    assert sampler.due == 91_123
 
 
 @pytest.mark.parametrize("phase_ms", range(0, 1000, 37))
@@ -146,7 +146,7 @@ def sample(sampler, tag, sensors):
         sensors.skin_centi_c = 2300 if now % 20000 < 10000 else 3300
         sensors.cell_dbm = -140 if now % 30000 < 10000 else -85
         sensors.jam = 200 if now % 40000 < 10000 else 0
-        sampler.next_deadline()
+        sampler.due
         sampler.handle_timer(now)
         tag.next_deadline()
         tag.has_outputs()
@@ -157,7 +157,7 @@ try:
     sample(sampler, tag, sensors)
 finally:
     micropython.heap_unlock()
-print("read", sampler.next_deadline(), tag.strap.latched, tag.skin.lost, len(tag.journal))
+print("read", sampler.due, tag.strap.latched, tag.skin.lost, len(tag.journal))
 """
 
 

@@ -101,7 +101,7 @@ class TagUnit:
         """After anything that may have brought the next deadline forward."""
         if self.folded is not None:
             return
-        due = min(self.tag.next_deadline(), self.sampler.next_deadline())
+        due = min(self.tag.next_deadline(), self.sampler.due)
         if due != self._due:
             self._due = due = max(due, self.agenda.now_ms)
             self.agenda.at(due, self._fire, due)
@@ -129,33 +129,26 @@ class TagUnit:
             return
         agenda, tag, sampler, wearer = self.agenda, self.tag, self.sampler, self.wearer
         heap, until_ms = agenda.heap, agenda.until_ms
-        sample, tick, tag_next, sample_next = (
-            sampler.handle_timer,
-            tag.handle_timer,
-            tag.next_deadline,
-            sampler.next_deadline,
-        )
-        sample_due = sample_next()
+        sample, tag_due = sampler.handle_timer, tag.next_deadline()
         while True:
             agenda.now_ms = due
-            if sample_due <= due:
+            if sampler.due <= due:
                 wearer.now_s = due / 1000
                 sample(due)
-                sample_due = sample_next()
-                due_now = tag_next()
-            else:
-                due_now = due
-            if due_now <= due:
-                tick(due)
+                if tag.stale:
+                    tag_due = tag.next_deadline()
+            if tag_due <= due:
+                tag.handle_timer(due)
                 if tag.has_outputs():
                     self.carry_out()
                     self.around.spoke(self)
                     if self.folded is not None:
                         self._note_made()
                         return
-                    sample_due = sample_next()
-                due_now = tag_next()
-            due = min(sample_due, due_now)
+                tag_due = tag.next_deadline()
+            due = sampler.due
+            if tag_due < due:
+                due = tag_due
             if due >= until_ms or (heap and heap[0][0] <= due):
                 break
         self._note_made()

@@ -192,7 +192,7 @@ class Folder:
             tag._presence.asked = None
             self.accepted += round(count * _HEARD_SHARE)
             self._advance_station(unit, called_ms / 1000, end_ms / 1000)
-        tag._stale = True
+        tag.stale = tag._touched = True
         self._home.receivers[unit.ident].resume()
 
     def _left_ms(self, config: Any) -> int:

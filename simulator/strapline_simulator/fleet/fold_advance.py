@@ -15,7 +15,7 @@ def advance_samples(unit: TagUnit, motion: MotionFold, end_ms: int) -> None:
     sampler._strap_at += _passed(sampler._strap_at, config.strap_sample_ms, end_ms) * config.strap_sample_ms
     housing = tag.housing
     housing._wait_s = [max(0, wait_s - seconds) for wait_s in housing._wait_s]
-    housing._calm = -1
+    housing.calm = -1
     minutes = _passed(sampler._battery_at, 60_000, end_ms)
     if minutes:
         sampler._battery_at += minutes * 60_000
@@ -27,7 +27,7 @@ def advance_samples(unit: TagUnit, motion: MotionFold, end_ms: int) -> None:
     else:
         _advance_skin(unit, end_ms)
     _advance_sky(tag._positioning, motion, end_ms)
-    sampler._due = min(sampler._strap_at, sampler._second_at, sampler._skin_at, sampler._battery_at)
+    sampler.due = min(sampler._strap_at, sampler._second_at, sampler._skin_at, sampler._battery_at)
 
 
 def _passed(first_ms: int, period_ms: int, end_ms: int) -> int:

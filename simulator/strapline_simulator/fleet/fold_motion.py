@@ -17,7 +17,8 @@ class MotionFold:
         self._activity = activity
         self.second = second
         """The next to be fed."""
-        self._feeds, self._travelled, self._still = motion._feeds, motion._travelled, motion._still
+        self._feeds = second + _WINDOW - 1 - motion.due // 1000
+        self._travelled, self._still = motion._travelled, motion._still
         self._moving, self._resting = situation.moving, situation.resting
         self._last = motion._x, motion._y, motion._z
         self._began_moving = bool(self._moving)
@@ -146,6 +147,7 @@ class MotionFold:
         """What was walked has happened."""
         motion = self._motion
         situation = motion._situation
-        motion._feeds, motion._travelled, motion._still = self._feeds, self._travelled, self._still
+        motion.due = (self.second + _WINDOW - 1 - self._feeds) * 1000
+        motion._travelled, motion._still = self._travelled, self._still
         situation.moving, situation.resting = self._moving, self._resting
         motion._x, motion._y, motion._z = self._last

@@ -199,7 +199,7 @@ def _state(motion, situation):
     held = {
         name: value
         for name, value in vars(motion).items()
-        if name in ("_x", "_feeds", "_travelled", "_still", "_told", "_told_at")
+        if name in ("_x", "due", "_travelled", "_still", "_told", "_told_at")
     }
     return held, situation.moving, situation.resting
 

@@ -225,8 +225,7 @@ class Bench:
                 return
             self._now = at = max(self._now, at)
             if sample_at <= at:
-                self._sensors.now = at
-                sampler.handle_timer(at)
+                self._now = sampler.run(at, min(tag_at, until + 1))
             if tag_at <= at:
                 tag.handle_timer(at)
             if tag.has_outputs() or self._flash.sagged:

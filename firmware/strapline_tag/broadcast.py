@@ -36,8 +36,9 @@ class Broadcast:
         return int.from_bytes(self._entropy(3), "big") % below
 
     def _interval(self) -> int:
-        shortest = self._config.heartbeat_shortest_ms
-        return shortest + self._draw(self._config.heartbeat_longest_ms - shortest + 1)
+        config = self._config
+        shortest = config.heartbeat_shortest_ms
+        return shortest + self._draw(config.heartbeat_longest_ms - shortest + 1)
 
     def _quick_interval(self) -> int:
         # Evenly around the spacing, as wide as it is: a fixed one would show the tag's phase, and the error of its crystal.
@@ -84,7 +85,7 @@ class Broadcast:
             self._memory.put("counter", self._reserved + _COUNTER_BLOCK)
             self._reserved += _COUNTER_BLOCK
         body = frames.pack_heartbeat(
-            (flags, min(openings, 255), battery_percent, (now // 4000) & 0xFFFF, newest_alarm & 0xFF)
+            (flags, openings if openings < 255 else 255, battery_percent, (now // 4000) & 0xFFFF, newest_alarm & 0xFF)
         )
         slot = self.slot
         frame = seal.seal_frame(

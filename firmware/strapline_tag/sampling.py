@@ -12,43 +12,75 @@ _FIFO = const(96)  # 32 triplets: as many as the LIS3DH's FIFO holds (its data s
 
 class Sampler:
     # `sensors` has as attributes or properties what `SENSORS` in bench.py names, and read_motion(samples): it fills an array of 16-bit
-    # integers with x, y, z in mg, oldest first, at most 32 triplets, and gives their number; 0 while nothing has woken the chip.
+    # integers with x, y, z in mg, oldest first, at most 32 triplets, and gives their number; 0 while nothing has woken the chip. Before
+    # each reading its `now` is set.
     def __init__(self, tag, sensors, config, now: int):
         self._tag = tag
         self._sensors = sensors
         self._config = config
         self._motion = array("h", bytes(2 * _FIFO))
-        self._strap = tag.strap
-        self._housing = tag.housing
-        self._movement = tag.motion
         self._strap_at = self._second_at = self._skin_at = self._battery_at = self.due = now
 
     def handle_timer(self, now: int) -> None:
+        self.run(now, now + 1)
+
+    def run(self, now: int, until: int) -> int:
+        # Reads at `now`, and on where time is virtual: whatever is due before `until`, up to a reading that the tag is stale by. Gives the
+        # moment of the last one.
         tag = self._tag
         sensors = self._sensors
+        strap = tag.strap
+        housing = tag.housing
+        movement = tag.motion
+        samples = self._motion
+        strap_ms = self._config.strap_sample_ms
+        strap_at = self._strap_at
+        second_at = self._second_at
+        slow_at = self._skin_at if self._skin_at < self._battery_at else self._battery_at
+        low = strap.calm_low
+        high = strap.calm_high
+        while True:
+            sensors.now = now
+            if now >= slow_at:
+                self._read_battery(now)
+            if now >= strap_at:
+                strap_at = now + strap_ms
+                ohm = sensors.strap_ohm
+                if low <= ohm <= high:
+                    tag.strap_ohm = ohm
+                else:
+                    tag.feed_strap(now, ohm)
+                    low = strap.calm_low
+                    high = strap.calm_high
+            if now >= second_at:
+                second_at = now + _SECOND_MS
+                if sensors.case_open or sensors.charging or sensors.immersed or housing.calm:
+                    tag.feed_housing(now, sensors.case_open, sensors.charging, sensors.immersed)
+                count = sensors.read_motion(samples)
+                if count or now >= movement.due or tag.faults:
+                    tag.feed_motion(now, samples, count)
+            if now >= slow_at:
+                slow_at = self._read_skin(now)
+            due = second_at if second_at < strap_at else strap_at
+            if slow_at < due:
+                due = slow_at
+            if due >= until or tag.stale:
+                self._strap_at = strap_at
+                self._second_at = second_at
+                self.due = due
+                return now
+            now = due
+
+    def _read_battery(self, now: int) -> None:
         if now >= self._battery_at:
             self._battery_at = now + _BATTERY_MS
-            tag.feed_faults(now, sensors.faults)
-            tag.feed_battery(now, sensors.battery_percent, sensors.battery_mv)
-        if now >= self._strap_at:
-            self._strap_at = now + self._config.strap_sample_ms
-            ohm = sensors.strap_ohm
-            if self._strap.calm_low <= ohm <= self._strap.calm_high:
-                tag.strap_ohm = ohm
-            else:
-                tag.feed_strap(now, ohm)
-        if now >= self._second_at:
-            self._second_at = now + _SECOND_MS
-            if sensors.case_open or sensors.charging or sensors.immersed or self._housing.calm:
-                tag.feed_housing(now, sensors.case_open, sensors.charging, sensors.immersed)
-            count = sensors.read_motion(self._motion)
-            if count or now >= self._movement.due or tag.faults:
-                tag.feed_motion(now, self._motion, count)
+            self._tag.feed_faults(now, self._sensors.faults)
+            self._tag.feed_battery(now, self._sensors.battery_percent, self._sensors.battery_mv)
+
+    def _read_skin(self, now: int) -> int:
+        # Gives when this or the battery is due.
         if now >= self._skin_at:
             self._skin_at = now + self._config.skin_sample_ms
-            tag.feed_skin(now, sensors.skin_centi_c, sensors.ambient_centi_c)
-            tag.feed_radio(now, sensors.jam, sensors.cell_dbm)
-        due = self._second_at if self._second_at < self._strap_at else self._strap_at
-        if self._skin_at < due:
-            due = self._skin_at
-        self.due = due if due < self._battery_at else self._battery_at
+            self._tag.feed_skin(now, self._sensors.skin_centi_c, self._sensors.ambient_centi_c)
+            self._tag.feed_radio(now, self._sensors.jam, self._sensors.cell_dbm)
+        return self._skin_at if self._skin_at < self._battery_at else self._battery_at

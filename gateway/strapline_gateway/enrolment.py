@@ -143,5 +143,5 @@ class Enrolled:
         """Whether a heartbeat's uptime is that of now; nothing can be said before the first session."""
         if self.offset_s is None:
             return True
-        off_s = self.age_s(uptime_4s, now)
+        off_s = (now - self.offset_s - uptime_4s * 4) % UPTIME_SPAN_S  # `age_s`
         return off_s <= tolerance_s or off_s >= UPTIME_SPAN_S - tolerance_s

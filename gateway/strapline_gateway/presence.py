@@ -120,20 +120,26 @@ class PresenceWatch:
 
     def hear(self, enrolled: Enrolled, rssi_dbm: int, missed: int, now: float) -> None:
         """A genuine, fresh heartbeat, and how many before it did not come."""
-        _note_loss(enrolled, missed)
+        if missed:
+            _note_loss(enrolled, missed)
+        else:
+            enrolled.loss *= 1 - _LOSS_WEIGHT
         _smooth(enrolled, rssi_dbm, now)
-        if not enrolled.is_believed(now, LEAVE_AFTER_S):
+        if enrolled.offset_s is None and not enrolled.is_believed(now, LEAVE_AFTER_S):
             return
+        limits = self.limits
         enrolled.heard_at = now
-        if self._is_near(enrolled):
+        if limits.reach_dbm is None or self._is_near(enrolled):
             enrolled.near_at = now
             enrolled.beyond = False
             if not enrolled.present:
                 self._come(enrolled, rssi_dbm, now)
-            self._deadlines.set(enrolled, now + self._patience_s(enrolled))
+            patience_s = self._patience_s(enrolled) if enrolled.curfew_hours else limits.leave_after_s
+            self._deadlines.set(enrolled, now + patience_s)
         elif not enrolled.present:
             enrolled.beyond = True
-        self._tell_change(enrolled, now)
+        if limits.tell_changes:
+            self._tell_change(enrolled, now)
 
     def _is_near(self, enrolled: Enrolled) -> bool:
         reach_dbm = self.limits.reach_dbm
@@ -157,7 +163,7 @@ class PresenceWatch:
         return enrolled.told_class if is_wanted else ""
 
     def _tell_change(self, enrolled: Enrolled, now: float) -> None:
-        if not self.limits.tell_changes or not enrolled.present or now - enrolled.told_at < TELL_EVERY_S:
+        if not enrolled.present or now - enrolled.told_at < TELL_EVERY_S:
             return
         assert enrolled.rssi_dbm is not None
         found = class_of(enrolled.rssi_dbm, self.limits, enrolled.told_class)
@@ -213,5 +219,5 @@ def _smooth(enrolled: Enrolled, rssi_dbm: int, now: float) -> None:
 
 
 def _note_loss(enrolled: Enrolled, missed: int) -> None:
-    if 0 <= missed <= _MISSED_MOST:
+    if 0 < missed <= _MISSED_MOST:
         enrolled.loss = (1 - (1 - enrolled.loss) * (1 - _LOSS_WEIGHT) ** missed) * (1 - _LOSS_WEIGHT)

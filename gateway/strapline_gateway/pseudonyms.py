@@ -112,11 +112,15 @@ class PseudonymTable:
 
     def find(self, pseudonym: int, now: float) -> list[str]:
         """The tags that may be meant (nearly always none or one). Nothing moves until `heard` says that one was."""
-        if pseudonym not in self._owners and now - self._searched >= _SEARCH_PAUSE_S:
+        owners = self._owners.get(pseudonym)
+        if owners is None and now - self._searched >= _SEARCH_PAUSE_S:
             before, self._searched = self._searched, now
             if self._search(pseudonym, now):
                 self._searched = before  # what silence explains was enough: nobody has made us search in vain
-        return [tag for tag, _ in self._owners.get(pseudonym, [])]
+            owners = self._owners.get(pseudonym)
+        if owners is None:
+            return []
+        return [owners[0][0]] if len(owners) == 1 else [tag for tag, _ in owners]
 
     def heard(self, tag: str, pseudonym: int, now: float) -> bool:
         """A genuine frame of this tag came under this pseudonym: its window moves there. True where that is another slot.
@@ -125,6 +129,8 @@ class PseudonymTable:
         """
         known = self._tags[tag]
         known.heard = now
+        if known.slots.get(known.newest) == pseudonym:
+            return False
         for owner, index in self._owners.get(pseudonym, []):
             if owner == tag and index not in (known.newest - 1, known.newest):
                 if index not in known.former and index - known.newest > _AHEAD:

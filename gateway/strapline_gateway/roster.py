@@ -1,6 +1,6 @@
 """The tags of one gateway: their keys, and whose pseudonym is which."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from strapline_gateway.enrolment import Enrolled, Keyset
 from strapline_gateway.pseudonyms import PseudonymTable
@@ -43,16 +43,20 @@ class Roster:
         self._slots.pop(tag, None)
         return self.tags.pop(tag)
 
-    def candidates(self, pseudonym: int, now: float) -> Iterator[tuple[Enrolled, Keyset]]:
+    def candidates(self, pseudonym: int, now: float) -> list[tuple[Enrolled, Keyset]]:
         """Who may be meant; nearly always one or none."""
-        for name in self.pseudonyms.find(pseudonym, now):
-            if name in self.tags:
-                enrolled = self.tags[name]
-                yield enrolled, enrolled.keys
-                continue
-            tag, _, generation = name.partition(_NEXT)
-            enrolled = self.tags[tag]
-            yield enrolled, enrolled.next_keys[int(generation)]
+        names = self.pseudonyms.find(pseudonym, now)
+        if len(names) == 1 and (enrolled := self.tags.get(names[0])) is not None:
+            return [(enrolled, enrolled.keys)]
+        return [self._named(name) for name in names]
+
+    def _named(self, name: str) -> tuple[Enrolled, Keyset]:
+        enrolled = self.tags.get(name)
+        if enrolled is not None:
+            return enrolled, enrolled.keys
+        tag, _, generation = name.partition(_NEXT)
+        enrolled = self.tags[tag]
+        return enrolled, enrolled.next_keys[int(generation)]
 
     # Keys that change.
 
@@ -91,10 +95,9 @@ class Roster:
 
     # Slots.
 
-    def move(self, tag: str, pseudonym: int, now: float) -> None:
-        """A genuine frame of this tag came under this pseudonym."""
-        if self.pseudonyms.heard(tag, pseudonym, now):
-            self._slots[tag] = self.pseudonyms.newest(tag)
+    def moved(self, tag: str) -> None:
+        """A genuine frame of this tag came under the pseudonym of another slot."""
+        self._slots[tag] = self.pseudonyms.newest(tag)
 
     def resume(self, slots: Mapping[str, int]) -> None:
         """As `Station.resume`."""

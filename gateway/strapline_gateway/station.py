@@ -187,7 +187,8 @@ class Station:
             # A tag that has started again looks the same until it says so under a session key.
             self._calls.call(enrolled, address, now)
             raise RemoteProtocolError("delayed_replay")
-        self._roster.move(enrolled.tag, pseudonym, now)
+        if self._pseudonyms.heard(enrolled.tag, pseudonym, now):
+            self._roster.moved(enrolled.tag)
         self.accepted += 1
         self._impostors.accepted(enrolled, counter, heartbeat.uptime_4s, data, now)
         self._hear(enrolled, address, rssi_dbm, heartbeat, missed, now)
@@ -207,7 +208,8 @@ class Station:
                     self._calls.call(enrolled, address, now)
                 refusal = error
                 continue
-            self._renew(enrolled, keys)
+            if keys is not enrolled.keys:
+                self._renew(enrolled, keys)
             return enrolled, counter, heartbeat, counter - before - 1
         raise refusal or RemoteProtocolError("unknown_tag")
 
@@ -227,7 +229,8 @@ class Station:
             self._schedules.judge(enrolled, self._is_away(enrolled), now)
         if (test := self._range_tests.get(enrolled.tag)) is not None:
             test.hear(rssi_dbm, missed, now)
-        self._calls.moved(enrolled, address)
+        if enrolled.calling is not None:
+            self._calls.moved(enrolled, address)
         flags = heartbeat.flags
         is_pending = flags & frames.STATE_ALARM_PENDING
         alarm = bool(is_pending) and heartbeat.newest_alarm != enrolled.told_alarm
@@ -393,7 +396,8 @@ class Station:
         if enrolled.boot not in (None, reply.boot):
             enrolled.told_alarm = None  # its journal begins anew, and so may the number of its alarm
         enrolled.boot = reply.boot
-        self._roster.move(enrolled.tag, pseudonym, now)
+        if self._pseudonyms.heard(enrolled.tag, pseudonym, now):
+            self._roster.moved(enrolled.tag)
         if is_first:
             self._presence.prove(enrolled, now)
 

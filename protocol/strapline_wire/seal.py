@@ -15,6 +15,7 @@ _ENVELOPE_SIZE = frames.ENVELOPE_SIZE
 ENVELOPE_OVERHEAD = _ENVELOPE_SIZE + MIC_SIZE
 
 _start = writer(">BL")  # version and kind, pseudonym
+_start_of = reader(">BL")
 _outer_nonce = writer(">B8xL")  # direction, counter
 _mask_block = writer(">8s5s3x")  # MIC, start
 _number = writer(">L")
@@ -35,11 +36,13 @@ def seal_frame(kind: int, pseudonym: int, counter: int, body: bytes, cipher, hea
 
 def peek(frame: bytes) -> "tuple[int, int]":
     # (kind, pseudonym) of a frame, before any key is known.
-    if len(frame) < 5:
-        raise RemoteProtocolError("truncated")
-    if frame[0] >> 6 != VERSION:
+    try:
+        first, pseudonym = _start_of(frame)
+    except SHORT:
+        raise RemoteProtocolError("truncated") from None
+    if first >> 6 != VERSION:
         raise RemoteProtocolError("unknown_version")
-    return frame[0] & 0x3F, int.from_bytes(frame[1:5], "big")
+    return first & 0x3F, pseudonym
 
 
 def open_frame(frame: bytes, cipher, header, direction: int, window) -> "tuple[int, bytes]":

@@ -76,8 +76,8 @@ class Base:
 
     def rssi_dbm(self, unit: TagUnit) -> int | None:
         """What this station measures of the tag, None out of reach: the log-distance loss of `world.radio`."""
-        wearer, now_s = unit.wearer, self.agenda.now_ms / 1000
-        mean = wearer.mean_dbm if now_s >= wearer.settles_s else self.mean_dbm(unit)
+        wearer = unit.wearer
+        mean = wearer.mean_dbm if self.agenda.now_ms / 1000 >= wearer.settles_s else self.mean_dbm(unit)
         rssi = round(mean - wearer.damping_db + self._random.gauss(0, FADING_DB))
         return rssi if rssi >= SENSITIVITY_DBM else None
 

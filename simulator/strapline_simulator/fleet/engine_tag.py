@@ -127,20 +127,21 @@ class TagUnit:
         if self.folded is not None:
             self.unfold()
             return
-        agenda, tag, sampler, wearer = self.agenda, self.tag, self.sampler, self.wearer
+        agenda, tag, sampler = self.agenda, self.tag, self.sampler
         heap, until_ms = agenda.heap, agenda.until_ms
-        sample, tag_due = sampler.handle_timer, tag.next_deadline()
+        tag_due = tag.next_deadline()
         while True:
-            agenda.now_ms = due
             if sampler.due <= due:
-                wearer.now_s = due / 1000
-                sample(due)
+                # Up to the next that happens seconds pass in which only the sensors are read.
+                stop = heap[0][0] if heap and heap[0][0] < until_ms else until_ms
+                due = sampler.run(due, tag_due if tag_due < stop else stop)
                 if tag.stale:
                     tag_due = tag.next_deadline()
+            agenda.now_ms = due
             if tag_due <= due:
                 tag.handle_timer(due)
-                if tag.has_outputs():
-                    self.carry_out()
+                if outputs := tag.take_outputs():
+                    self._carry_out(outputs)
                     self.around.spoke(self)
                     if self.folded is not None:
                         self._note_made()
@@ -168,14 +169,14 @@ class TagUnit:
         self.unfold()
         into(self.agenda.now_ms, *arguments)
         self._note_made()
-        if self.tag.has_outputs():
-            self.carry_out()
+        if outputs := self.tag.take_outputs():
+            self._carry_out(outputs)
             self.around.spoke(self)
         self.arm()
 
-    def carry_out(self) -> None:
+    def _carry_out(self, outputs: list[Any]) -> None:
         around = self.around
-        for output in self.tag.take_outputs():
+        for output in outputs:
             kind = output[0]
             if kind == out.ADVERTISE:
                 self.heartbeats += 1

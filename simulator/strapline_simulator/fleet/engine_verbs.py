@@ -40,7 +40,7 @@ def carry_out(house: House, unit: TagUnit, stimulus: Stimulus) -> None:
     verb = VERBS.get(stimulus.verb)
     if verb is None:
         raise ValueError(f"{stimulus.verb!r} is no verb of a life; there are {', '.join(VERBS)}")
-    unit.wearer.now_s = unit.agenda.now_ms / 1000
+    unit.wearer.now = unit.agenda.now_ms
     verb(house, unit, stimulus.argument)
     unit.wearer.stir()
 

@@ -27,11 +27,11 @@ _AROUND_HOME_M = (2.0, 9.0)
 
 
 class Wearer:
-    """Has the attributes that the tag's `Sampler` reads. `now_s` is set by whoever lets time go on, before anything is read."""
+    """Has the attributes that the tag's `Sampler` reads. `now` is set by whoever lets time go on, before anything is read."""
 
     __slots__ = (
         "_motion",
-        "_rests_until_s",
+        "_rests_until_ms",
         "_walking",
         "battery",
         "case_open",
@@ -45,7 +45,7 @@ class Wearer:
         "jam",
         "loop_ohm",
         "mean_dbm",
-        "now_s",
+        "now",
         "path",
         "settles_s",
         "shelter",
@@ -55,7 +55,8 @@ class Wearer:
     )
 
     def __init__(self, home: tuple[float, float], random: Random) -> None:
-        self.now_s = 0.0
+        self.now = 0
+        """ms: of the home's agenda, and since the tag's boot."""
         self.path = Path(home)
         self.home_m = random.uniform(*_AROUND_HOME_M)
         self.heat = Heat()
@@ -71,9 +72,13 @@ class Wearer:
         self.strap_open = False
         self.loop_ohm = self.strap_ohm = STRAP_OHM
         self.case_open = self.charging = self.immersed = self.faults = self.jam = 0
-        self._rests_until_s = 0.0
+        self._rests_until_ms = 0.0
         self._motion = activity("awake")
         self._walking = activity("walk")
+
+    @property
+    def now_s(self) -> float:
+        return self.now / 1000
 
     # What the sensors read.
 
@@ -99,13 +104,12 @@ class Wearer:
 
     def read_motion(self, samples: "array[int]") -> int:
         """The last second's vectors; none while the chip sleeps."""
-        now_s = self.now_s
-        if now_s < self._rests_until_s:
+        if self.now < self._rests_until_ms:
             return 0
-        activity = self.moves()
+        activity, now_s = self.moves(), self.now_s
         second = activity.at(int(now_s))
         if not second:
-            self._rests_until_s = activity.next_s(now_s)
+            self._rests_until_ms = activity.next_s(now_s) * 1000
         size = len(second)
         if size:
             samples[:size] = second
@@ -140,7 +144,7 @@ class Wearer:
 
     def stir(self) -> None:
         """Something may move from now on that did not before."""
-        self._rests_until_s = 0.0
+        self._rests_until_ms = 0.0
         self.settles_s = float("inf")
 
     def charge(self, *, on: bool) -> None:

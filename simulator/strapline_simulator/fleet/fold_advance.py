@@ -19,10 +19,10 @@ def advance_samples(unit: TagUnit, motion: MotionFold, end_ms: int) -> None:
     minutes = _passed(sampler._battery_at, 60_000, end_ms)
     if minutes:
         sampler._battery_at += minutes * 60_000
-        wearer.now_s = (sampler._battery_at - 60_000) / 1000
+        wearer.now = sampler._battery_at - 60_000
         battery = wearer.battery_percent
         _advance_skin(unit, end_ms)
-        wearer.now_s = end_ms / 1000
+        wearer.now = end_ms
         tag.feed_battery(sampler._battery_at - 60_000, battery, wearer.battery_mv)
     else:
         _advance_skin(unit, end_ms)
@@ -40,7 +40,7 @@ def _advance_skin(unit: TagUnit, end_ms: int) -> None:
     period_ms = unit.config.skin_sample_ms
     count = _passed(sampler._skin_at, period_ms, end_ms)
     while count and not _is_settled(unit, sampler._skin_at / 1000):
-        wearer.now_s = sampler._skin_at / 1000
+        wearer.now = sampler._skin_at
         unit.tag.feed_skin(sampler._skin_at, wearer.skin_centi_c, wearer.ambient_centi_c)
         sampler._skin_at += period_ms
         count -= 1
@@ -50,7 +50,7 @@ def _advance_skin(unit: TagUnit, end_ms: int) -> None:
     sampler._skin_at += count * period_ms
     last_s = (sampler._skin_at - period_ms) / 1000
     _skip_heat(wearer.heat, last_s)
-    wearer.now_s = last_s
+    wearer.now = sampler._skin_at - period_ms
     unit.tag.skin_centi_c = skin_now = wearer.skin_centi_c
     skin._minute_s = (skin._minute_s + passed_s) % 60
     if not unit.tag.armed:

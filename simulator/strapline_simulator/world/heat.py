@@ -110,6 +110,7 @@ class Heat:
     def set_ambient(self, now: float, ambient_c: float) -> None:
         self._change(now)
         self._around = self._around._replace(air_c=ambient_c)
+        self._layer()
 
     def set_limb(self, now: float, *, cold: bool) -> None:
         self._change(now)
@@ -125,17 +126,21 @@ class Heat:
     def take_off(self, now: float) -> None:
         self._change(now)
         self.worn = False
+        self._layer()
 
     def put_on(self, now: float) -> None:
         self._change(now)
         self.worn = True
+        self._layer()
 
     def skin_c(self, now: float) -> float:
-        self._advance(now)
+        if self._now < now:
+            self._advance(now)
         return self._inner_c
 
     def ambient_c(self, now: float) -> float:
-        self._advance(now)
+        if self._now < now:
+            self._advance(now)
         return self._outer_c
 
     def _change(self, now: float) -> None:
@@ -143,35 +148,34 @@ class Heat:
         self._changed = now
 
     def _limb_goal(self, now: float) -> float:
-        air_c, hold = self._around.air_c, self._hold
         swing = _SWING_C * math.sin(2 * math.pi * now / 86400)
-        return (_CORE_C + hold * air_c) / (1 + hold) + swing / (1 + hold)
+        return self._mean_c + swing / (1 + self._hold)
 
     def _layer(self) -> None:
-        # What hangs on surroundings, clothes and blood alone: the share of heat that clothing lets through (water goes through it), and
-        # how the surroundings hold the skin.
-        self._through = 1.0 if self.wet else AIR_LAYER / (AIR_LAYER + self._covered)
-        self._hold = self._around.hold / self._blood * self._through
+        # What hangs on surroundings, clothes and blood alone: the share of heat that clothing lets through (water goes through it), how
+        # the surroundings hold the skin, what it comes to by that, and what each whole step leaves of the way there.
+        around = self._around
+        self._through = 1.0 if around.wet else AIR_LAYER / (AIR_LAYER + self._covered)
+        self._hold = around.hold / self._blood * self._through
+        self._mean_c = (_CORE_C + self._hold * around.air_c) / (1 + self._hold)
+        self._whole_step = self._left_by(_STEP_S)
 
-    def _outside_c(self) -> float:
-        """What the tag's outer face lies in: the surroundings, or the air under clothing, between them and the limb."""
-        if not self.worn:
-            return self._around.air_c
-        return self._limb_c + self._through * (self._around.air_c - self._limb_c)
+    def _left_by(self, step_s: float) -> tuple[float, float, float]:
+        """What is left of the way to where they settle, after a step: of the limb, the inner face and the outer one."""
+        around = self._around
+        inner_s = _ON_SKIN_S if self.worn else _OFF_WET_S if around.wet else _OFF_S
+        outer_s = _OUTSIDE_WET_S if around.wet else _OUTSIDE_S
+        return math.exp(-step_s / around.settle_s), math.exp(-step_s / inner_s), math.exp(-step_s / outer_s)
 
     def _advance(self, now: float) -> None:
+        air_c = self._around.air_c
         while self._now < now:
-            step = min(_STEP_S, now - self._now)
-            self._now += step
-            around = self._around
-            self._limb_c = _nearer(self._limb_c, self._limb_goal(self._now), step, around.settle_s)
-            if self.worn:
-                self._inner_c = _nearer(self._inner_c, self._limb_c, step, _ON_SKIN_S)
-            else:
-                self._inner_c = _nearer(self._inner_c, around.air_c, step, _OFF_WET_S if around.wet else _OFF_S)
-            constant_s = _OUTSIDE_WET_S if around.wet else _OUTSIDE_S
-            self._outer_c = _nearer(self._outer_c, self._outside_c(), step, constant_s)
-
-
-def _nearer(value: float, goal: float, step_s: float, constant_s: float) -> float:
-    return goal + (value - goal) * math.exp(-step_s / constant_s)
+            step_s = min(_STEP_S, now - self._now)
+            limb_left, inner_left, outer_left = self._whole_step if step_s == _STEP_S else self._left_by(step_s)
+            self._now += step_s
+            goal_c = self._limb_goal(self._now)
+            self._limb_c = limb_c = goal_c + (self._limb_c - goal_c) * limb_left
+            # The inner face is on the limb or in the air; the outer one in the surroundings, or in what clothing leaves of them.
+            inner_c, outside_c = (limb_c, limb_c + self._through * (air_c - limb_c)) if self.worn else (air_c, air_c)
+            self._inner_c = inner_c + (self._inner_c - inner_c) * inner_left
+            self._outer_c = outside_c + (self._outer_c - outside_c) * outer_left

@@ -24,7 +24,7 @@ class Positioning:
         self._broadcast = broadcast
         self._emit = emit
         self.zones = Zones(config, situation, memory, tell)
-        self._sky = Sky(config, situation, clock, tell, self._warn)
+        self.sky = Sky(config, situation, clock, tell, self._warn)
         self.power = False
         self._interval_ms = None  # None: no positions are wanted (at home: R50)
         self._next_at = None
@@ -36,13 +36,13 @@ class Positioning:
         self._doubt_at = None  # the first position since home is in doubt
 
     def sample(self, now: int, jam: int, cell_dbm: int) -> None:
-        self._sky.sample(now, jam, cell_dbm, self.power, self._interval_ms is not None)
+        self.sky.sample(now, jam, cell_dbm, self.power, self._interval_ms is not None)
 
     def arm(self) -> None:
         # Also at home: what was told before is told again where it happens again.
         self._no_sky = False
-        self._sky.clear()
-        self._sky.told = 0
+        self.sky.clear()
+        self.sky.told = 0
 
     def came_home(self, now: int) -> None:
         # Or is still there: home was heard.
@@ -117,6 +117,7 @@ class Positioning:
 
     def _switch(self, on: bool) -> None:
         self.power = on
+        self.sky.calm_dbm = None
         self._emit((out.GNSS_POWER, on))
 
     # Bytes and time.
@@ -143,7 +144,7 @@ class Positioning:
         if self.power:
             if not self._config.log_every_epoch and now >= self._give_up_at:
                 self._rest(now)
-                self._sky.failed_at = now
+                self.sky.failed_at = now
                 if not (self._no_sky or self._situation.doubted):
                     self._no_sky = True
                     self._tell(frames.EVENT_NO_FIX, now, (now - self._started) // 1000)
@@ -165,7 +166,7 @@ class Positioning:
             if self._config.log_every_epoch:  # a receiver under test may be anywhere, at any time
                 self._broadcast.hurry(now)
                 continue
-            if self._sky.fixed(now, position):
+            if self.sky.fixed(now, position):
                 situation.fixed_at = now
                 if situation.away:
                     self.zones.judge(now, position)

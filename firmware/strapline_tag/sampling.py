@@ -80,7 +80,11 @@ class Sampler:
     def _read_skin(self, now: int) -> int:
         # Gives when this or the battery is due.
         if now >= self._skin_at:
+            tag = self._tag
+            sensors = self._sensors
             self._skin_at = now + self._config.skin_sample_ms
-            self._tag.feed_skin(now, self._sensors.skin_centi_c, self._sensors.ambient_centi_c)
-            self._tag.feed_radio(now, self._sensors.jam, self._sensors.cell_dbm)
+            tag.feed_skin(now, sensors.skin_centi_c, sensors.ambient_centi_c)
+            cell_dbm = sensors.cell_dbm
+            if cell_dbm != tag.sky.calm_dbm or now >= tag.sky.due:
+                tag.feed_radio(now, sensors.jam, cell_dbm)
         return self._skin_at if self._skin_at < self._battery_at else self._battery_at

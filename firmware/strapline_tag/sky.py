@@ -34,7 +34,8 @@ class Sky:
         self._minutes = bytearray(_MINUTES)  # of the last hour, those on the move without a position
         self._moved = 0  # how many of them
         self._minute = 0
-        self._minute_at = 0
+        self.due = 0  # the next minute: then it is to be sampled, whatever the cell
+        self.calm_dbm = None  # until then a cell of this level changes nothing; None: every sample counts
         self._warned_at = None
         self.told = 0  # bits, by their codes: alarms that hold until the next position, or home
         self._anchor = None  # (now, latitude, longitude, cm/s) of the last position
@@ -51,6 +52,7 @@ class Sky:
             recent = self._without_s(now) < config.away_fix_s + config.fix_timeout_s and not self._fast
             self._drop_db = drop_db if drop_db >= _DROP_DB and (recent or not situation.away) else 0
         self._cell_dbm = cell_dbm
+        self.calm_dbm = None if is_on or self._dark_at is not None else cell_dbm
         if is_on:
             if jam < config.jam_limit:
                 self._jam_at = None
@@ -63,8 +65,8 @@ class Sky:
                 self._alarm(now, frames.EVENT_SHIELDED, self._drop_db * 10)
                 situation.found_out = True  # no tub takes the network away
         # R14, once a minute: on the move without a position for so long, a warning, and after a grace an alarm.
-        if now >= self._minute_at:
-            self._minute_at = now + _MINUTE_MS
+        if now >= self.due:
+            self.due = now + _MINUTE_MS
             new = is_wanted and situation.moving
             at = self._minute
             self._minute = (at + 1) % _MINUTES

@@ -75,6 +75,7 @@ class Tag:
         self._positioning = Positioning(
             config, situation, memory, self.clock, self.parser, recorder, self._broadcast, self._emit
         )
+        self.sky = self._positioning.sky
         self._presence = Presence(config, situation, tell, self._broadcast.hurry)
         self._beacon = Beacon(config, self.battery, tell)
         self._curfew = Curfew(config, memory, self.clock, situation, tell)

@@ -20,9 +20,11 @@ _NEVER = float("-inf")
 class Keyset:
     """One generation of a tag's keys: its ciphers, and the replay window of its heartbeats."""
 
-    __slots__ = ("broadcast", "ended", "generation", "header", "link_key", "window")
+    __slots__ = ("broadcast", "ended", "enrolled", "generation", "header", "link_key", "window")
 
-    def __init__(self, keys: GatewayKeys, generation: int) -> None:
+    def __init__(self, enrolled: "Enrolled", keys: GatewayKeys, generation: int) -> None:
+        self.enrolled = enrolled
+        """Whose they are."""
         self.generation = generation
         self.link_key = keys.link
         self.broadcast = HostCipher(keys.broadcast)
@@ -75,7 +77,7 @@ class Enrolled:
 
     def __init__(self, keys: GatewayKeys, generation: int = 0) -> None:
         self.tag = keys.tag
-        self.keys = Keyset(keys, generation)
+        self.keys = Keyset(self, keys, generation)
         self.next_keys: dict[int, Keyset] = {}
         """By generation, all later ones: under them it may come from now on; the first genuine frame under one ends those before."""
         self.mailbox: deque[bytes] = deque(maxlen=MAILBOX_SIZE)

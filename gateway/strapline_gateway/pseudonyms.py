@@ -1,7 +1,8 @@
 """Whose pseudonym is this? A table of the slots around each tag's present one, so that an answer costs one look-up."""
 
 from collections import deque
-from typing import Protocol
+from collections.abc import Hashable
+from typing import Generic, Protocol, TypeVar
 
 from strapline_wire.keys import Slot
 
@@ -36,6 +37,9 @@ _SWEEP_END = 1 << 17
 """Slots after which a sweep goes on from the first one: more than a tag enters in a year, unless it was made anew."""
 
 
+Owner = TypeVar("Owner", bound=Hashable)
+
+
 class BlockCipher(Protocol):
     """A cipher on the header key."""
 
@@ -61,25 +65,25 @@ class _Known:
         return self.newest + _AHEAD + min(int((now - self.heard) // _SLOT_SHORTEST_S), _EXPLAINED)
 
 
-class PseudonymTable:
-    """The tags of one gateway by the pseudonyms that they may use now."""
+class PseudonymTable(Generic[Owner]):
+    """The tags of one gateway by the pseudonyms that they may use now; a tag is whatever the caller knows it by."""
 
     def __init__(self) -> None:
-        self._tags: dict[str, _Known] = {}
-        self._owners: dict[int, list[tuple[str, int]]] = {}
+        self._tags: dict[Owner, _Known] = {}
+        self._owners: dict[int, list[tuple[Owner, int]]] = {}
         self._searched = float("-inf")
         self._beside = 0.0
-        self._rota: deque[str] = deque()
+        self._rota: deque[Owner] = deque()
         """Who is searched for first, next time."""
 
-    def add(self, tag: str, header: BlockCipher, now: float) -> None:
+    def add(self, tag: Owner, header: BlockCipher, now: float) -> None:
         if not self._tags:
             self._beside = now
         self._tags[tag] = _Known(header, now)
         self._rota.append(tag)
         self.resume(tag, 0)
 
-    def resume(self, tag: str, slot: int) -> None:
+    def resume(self, tag: Owner, slot: int) -> None:
         """The tag's newest slot is known, from before a restart."""
         known = self._tags[tag]
         known.newest = slot
@@ -87,30 +91,18 @@ class PseudonymTable:
         known.kept = range(max(slot - 1, 0), slot + _AHEAD + 1)
         self._settle(tag, known)
 
-    def take_over(self, tag: str, other: str) -> None:
-        """What is known under `other` is the tag's from now on, and what was known of it before is forgotten."""
-        old, new = self._tags[tag], self._tags.pop(other)
-        self._rota.remove(other)
-        for index, pseudonym in old.slots.items():
-            self._drop(tag, pseudonym, index)
-        for pseudonym in new.slots.values():
-            self._owners[pseudonym] = [
-                (tag, i) if owner == other else (owner, i) for owner, i in self._owners[pseudonym]
-            ]
-        self._tags[tag] = new
-
-    def forget(self, tag: str) -> None:
+    def forget(self, tag: Owner) -> None:
         """Nothing under this name any more; it need not be known."""
         if (known := self._tags.pop(tag, None)) is not None:
             self._rota.remove(tag)
             for index, pseudonym in known.slots.items():
                 self._drop(tag, pseudonym, index)
 
-    def newest(self, tag: str) -> int:
+    def newest(self, tag: Owner) -> int:
         """The newest slot under which the tag was heard."""
         return self._tags[tag].newest
 
-    def find(self, pseudonym: int, now: float) -> list[str]:
+    def find(self, pseudonym: int, now: float) -> list[Owner]:
         """The tags that may be meant (nearly always none or one). Nothing moves until `heard` says that one was."""
         owners = self._owners.get(pseudonym)
         if owners is None and now - self._searched >= _SEARCH_PAUSE_S:
@@ -118,11 +110,9 @@ class PseudonymTable:
             if self._search(pseudonym, now):
                 self._searched = before  # what silence explains was enough: nobody has made us search in vain
             owners = self._owners.get(pseudonym)
-        if owners is None:
-            return []
-        return [owners[0][0]] if len(owners) == 1 else [tag for tag, _ in owners]
+        return [tag for tag, _ in owners] if owners is not None else []
 
-    def heard(self, tag: str, pseudonym: int, now: float) -> bool:
+    def heard(self, tag: Owner, pseudonym: int, now: float) -> bool:
         """A genuine frame of this tag came under this pseudonym: its window moves there. True where that is another slot.
 
         The slot just before may still come after a later one; anything further back is a tag that was made anew.
@@ -178,7 +168,7 @@ class PseudonymTable:
             self._rota.rotate(-1)
         return taken
 
-    def _sweep(self, silent: list[str], left: int) -> None:
+    def _sweep(self, silent: list[Owner], left: int) -> None:
         share = max(left // max(len(silent), 1), _SKIPPED)
         for tag in silent:
             if left < share:
@@ -194,10 +184,10 @@ class PseudonymTable:
             self._settle(tag, known)
             left -= share
 
-    def _begin_with(self, tag: str) -> None:
+    def _begin_with(self, tag: Owner) -> None:
         self._rota.rotate(-self._rota.index(tag))
 
-    def _settle(self, tag: str, known: _Known) -> None:
+    def _settle(self, tag: Owner, known: _Known) -> None:
         """Make the table hold what is kept and swept, and nothing else."""
         for index in [i for i in known.slots if not (i in known.kept or i in known.swept or i in known.former)]:
             self._drop(tag, known.slots.pop(index), index)
@@ -208,7 +198,7 @@ class PseudonymTable:
                     known.slots[index] = pseudonym
                     self._owners.setdefault(pseudonym, []).append((tag, index))
 
-    def _drop(self, tag: str, pseudonym: int, index: int) -> None:
+    def _drop(self, tag: Owner, pseudonym: int, index: int) -> None:
         owners = self._owners[pseudonym]
         owners.remove((tag, index))
         if not owners:

@@ -6,9 +6,6 @@ from strapline_gateway.enrolment import Enrolled, Keyset
 from strapline_gateway.pseudonyms import PseudonymTable
 from strapline_protocol.keys import GatewayKeys
 
-_NEXT = "+"
-"""Behind a tag's id, before a generation: the name of its next keys among the pseudonyms."""
-
 _EXPECTED = 2
 """Generations of a tag's keys that are expected at once: one that it has been given elsewhere, and the one after."""
 
@@ -18,7 +15,7 @@ class Roster:
 
     def __init__(self) -> None:
         self.tags: dict[str, Enrolled] = {}
-        self.pseudonyms = PseudonymTable()
+        self.pseudonyms: PseudonymTable[Keyset] = PseudonymTable()
         self._slots: dict[str, int] = {}
 
     def enrol(self, keys: GatewayKeys, now: float, generation: int = 0) -> Enrolled | None:
@@ -28,7 +25,7 @@ class Roster:
                 return None
             self.withdraw(keys.tag)
         enrolled = self.tags[keys.tag] = Enrolled(keys, generation)
-        self.pseudonyms.add(keys.tag, enrolled.keys.header, now)
+        self.pseudonyms.add(enrolled.keys, enrolled.keys.header, now)
         return enrolled
 
     def withdraw(self, tag: str) -> Enrolled | None:
@@ -39,24 +36,9 @@ class Roster:
         for generation in list(enrolled.next_keys):
             self._drop(tag, generation)
         enrolled.keys.ended = True
-        self.pseudonyms.forget(tag)
+        self.pseudonyms.forget(enrolled.keys)
         self._slots.pop(tag, None)
         return self.tags.pop(tag)
-
-    def candidates(self, pseudonym: int, now: float) -> list[tuple[Enrolled, Keyset]]:
-        """Who may be meant; nearly always one or none."""
-        names = self.pseudonyms.find(pseudonym, now)
-        if len(names) == 1 and (enrolled := self.tags.get(names[0])) is not None:
-            return [(enrolled, enrolled.keys)]
-        return [self._named(name) for name in names]
-
-    def _named(self, name: str) -> tuple[Enrolled, Keyset]:
-        enrolled = self.tags.get(name)
-        if enrolled is not None:
-            return enrolled, enrolled.keys
-        tag, _, generation = name.partition(_NEXT)
-        enrolled = self.tags[tag]
-        return enrolled, enrolled.next_keys[int(generation)]
 
     # Keys that change.
 
@@ -68,10 +50,9 @@ class Roster:
         held = enrolled.next_keys.get(generation)
         if held is None or not held.is_of(keys):
             self._drop(keys.tag, generation)
-            enrolled.next_keys[generation] = Keyset(keys, generation)
-            name = f"{keys.tag}{_NEXT}{generation}"
-            self.pseudonyms.add(name, enrolled.next_keys[generation].header, now)
-            self.pseudonyms.resume(name, self.pseudonyms.newest(keys.tag))
+            held = enrolled.next_keys[generation] = Keyset(enrolled, keys, generation)
+            self.pseudonyms.add(held, held.header, now)
+            self.pseudonyms.resume(held, self.pseudonyms.newest(enrolled.keys))
             for earlier in sorted(enrolled.next_keys)[:-_EXPECTED]:
                 self._drop(keys.tag, earlier)
         return generation in enrolled.next_keys
@@ -81,8 +62,8 @@ class Roster:
         if keys is enrolled.keys or enrolled.next_keys.get(keys.generation) is not keys:
             return False
         enrolled.keys.ended = True
+        self.pseudonyms.forget(enrolled.keys)
         enrolled.keys = enrolled.next_keys.pop(keys.generation)
-        self.pseudonyms.take_over(enrolled.tag, f"{enrolled.tag}{_NEXT}{keys.generation}")
         for earlier in [generation for generation in enrolled.next_keys if generation < keys.generation]:
             self._drop(enrolled.tag, earlier)
         return True
@@ -91,18 +72,18 @@ class Roster:
         dropped = self.tags[tag].next_keys.pop(generation, None)
         if dropped is not None:
             dropped.ended = True
-        self.pseudonyms.forget(f"{tag}{_NEXT}{generation}")
+            self.pseudonyms.forget(dropped)
 
     # Slots.
 
-    def moved(self, tag: str) -> None:
+    def moved(self, enrolled: Enrolled) -> None:
         """A genuine frame of this tag came under the pseudonym of another slot."""
-        self._slots[tag] = self.pseudonyms.newest(tag)
+        self._slots[enrolled.tag] = self.pseudonyms.newest(enrolled.keys)
 
     def resume(self, slots: Mapping[str, int]) -> None:
         """As `Station.resume`."""
         for tag in self.tags.keys() & slots.keys():
-            self.pseudonyms.resume(tag, slots[tag])
+            self.pseudonyms.resume(self.tags[tag].keys, slots[tag])
 
     def take_slots(self) -> dict[str, int]:
         """As `Station.take_slots`."""

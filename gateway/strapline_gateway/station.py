@@ -187,8 +187,8 @@ class Station:
             # A tag that has started again looks the same until it says so under a session key.
             self._calls.call(enrolled, address, now)
             raise RemoteProtocolError("delayed_replay")
-        if self._pseudonyms.heard(enrolled.tag, pseudonym, now):
-            self._roster.moved(enrolled.tag)
+        if self._pseudonyms.heard(enrolled.keys, pseudonym, now):
+            self._roster.moved(enrolled)
         self.accepted += 1
         self._impostors.accepted(enrolled, counter, heartbeat.uptime_4s, data, now)
         self._hear(enrolled, address, rssi_dbm, heartbeat, missed, now)
@@ -198,8 +198,8 @@ class Station:
     ) -> tuple[Enrolled, int, frames.Heartbeat, int]:
         """Whose it is, its counter, what it says, and how many before it did not come."""
         refusal = None
-        for enrolled, keys in self._roster.candidates(pseudonym, now):
-            before = keys.window.newest
+        for keys in self._pseudonyms.find(pseudonym, now):
+            enrolled, before = keys.enrolled, keys.window.newest
             try:
                 counter, body = seal.open_frame(data, keys.broadcast, keys.header, seal.UP, keys.window)
                 heartbeat = frames.unpack_heartbeat(body)
@@ -370,7 +370,8 @@ class Station:
 
     def _greet(self, link: int, frame: bytes, pseudonym: int, now: float) -> None:
         refusal = RemoteProtocolError("unknown_tag")
-        for enrolled, keys in self._roster.candidates(pseudonym, now):
+        for keys in self._pseudonyms.find(pseudonym, now):
+            enrolled = keys.enrolled
             try:
                 # Who is beyond the reach that counts as home is served, and not told that this is home.
                 self._connections[link].greet(frame, enrolled.tag, keys, is_home=self._home and not enrolled.beyond)
@@ -396,8 +397,8 @@ class Station:
         if enrolled.boot not in (None, reply.boot):
             enrolled.told_alarm = None  # its journal begins anew, and so may the number of its alarm
         enrolled.boot = reply.boot
-        if self._pseudonyms.heard(enrolled.tag, pseudonym, now):
-            self._roster.moved(enrolled.tag)
+        if self._pseudonyms.heard(enrolled.keys, pseudonym, now):
+            self._roster.moved(enrolled)
         if is_first:
             self._presence.prove(enrolled, now)
 

@@ -6,7 +6,7 @@ import pytest
 
 from flash import Flash
 from hand_made_tag import TAG, HandMadeTag
-from station_home import Home, known_home
+from station_home import Home, facts, known_home
 from strapline_gateway.station import Abandon, Connect
 from strapline_protocol.cipher import HostCipher
 from strapline_tag import outputs
@@ -65,7 +65,7 @@ def heard_share(home, tag, until):
 def test_a_day_of_rotating_pseudonyms_is_followed_without_a_miss():
     home, tag = Home(HandMadeTag()), RealTag()
     assert heard_share(home, tag, 86400.0) == 1.0
-    assert home.station._pseudonyms.newest(HandMadeTag().ident) > 90
+    assert facts(home, HandMadeTag())["newest"] > 90
 
 
 @pytest.mark.parametrize("silence_s", [3600, 36000, 10 * 86400])

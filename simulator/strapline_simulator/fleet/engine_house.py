@@ -73,6 +73,7 @@ class Home:
         here = [tag for tag in spec.tags if _settings(tag).get("mode") != Mode.SATELLITE]
         self.base = self._make_base(names[0], keys[names[0]], here, home=True)
         self.ingress = self._make_base(names[1], keys[names[1]], spec.tags, home=False)
+        self.heartbeat = self.base.hear
         self.ingress.on_ring = lambda tag: self.modems[tag].ring()
 
     def _make_base(self, name: str, key: bytes, tags: "tuple[TagSpec, ...] | list[TagSpec]", *, home: bool) -> Base:
@@ -121,9 +122,6 @@ class Home:
         self._enter_life(unit, left)
 
     # What the tags' surroundings are.
-
-    def heartbeat(self, unit: TagUnit, address: bytes, frame: bytes) -> None:
-        self.base.hear(unit, address, frame)
 
     def spoke(self, unit: TagUnit) -> None:
         if self.folder is not None:

@@ -84,11 +84,11 @@ class Wearer:
 
     @property
     def skin_centi_c(self) -> int:
-        return round(self.heat.skin_c(self.now_s) * 100)
+        return round(self.heat.skin_c(self.now / 1000) * 100)
 
     @property
     def ambient_centi_c(self) -> int:
-        return round(self.heat.ambient_c(self.now_s) * 100)
+        return round(self.heat.ambient_c(self.now / 1000) * 100)
 
     @property
     def battery_percent(self) -> int:
@@ -100,7 +100,7 @@ class Wearer:
 
     @property
     def cell_dbm(self) -> int:
-        return self.coverage.dbm(self.now_s)
+        return self.coverage.dbm(self.now / 1000)
 
     def read_motion(self, samples: "array[int]") -> int:
         """The last second's vectors; none while the chip sleeps."""

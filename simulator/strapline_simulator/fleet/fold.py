@@ -212,9 +212,9 @@ class Folder:
         enrolled.told_alarm = None
         presence = station._presence
         presence._deadlines.set(enrolled, end_s + presence._patience_s(enrolled))
-        if station._pseudonyms.newest(unit.ident) != broadcast.slot.index:
+        if station._pseudonyms.newest(enrolled.keys) != broadcast.slot.index:
             station.resume({unit.ident: broadcast.slot.index})
-        station._pseudonyms.heard(unit.ident, broadcast.slot.pseudonym, end_s)
+        station._pseudonyms.heard(enrolled.keys, broadcast.slot.pseudonym, end_s)
 
 
 def _call_period_s(unit: TagUnit) -> float:
@@ -242,7 +242,7 @@ def _is_tag_quiet(unit: TagUnit) -> bool:
 
 def _is_sky_quiet(unit: TagUnit) -> bool:
     positioning = unit.tag._positioning
-    sky = positioning._sky
+    sky = positioning.sky
     if positioning._request is not None or positioning._silent_at is not None or sky._warned_at is not None:
         return False
     if positioning._interval_ms is not None and sky._drop_db:
@@ -315,9 +315,9 @@ def _deadlines_ms(unit: TagUnit, now_ms: int, *, is_home: bool, has_station: boo
 
 def _unwarned_until_ms(unit: TagUnit) -> int:
     """So long nobody can have moved long enough without a position."""
-    sky = unit.tag._positioning._sky
+    sky = unit.tag._positioning.sky
     minutes = -(-unit.config.no_fix_motion_s // 60) - sky._moved
-    return int(sky._minute_at + (minutes - 1) * 60_000)
+    return int(sky.due + (minutes - 1) * 60_000)
 
 
 def motion_fold(unit: TagUnit) -> MotionFold:

@@ -77,21 +77,21 @@ def _skip_heat(heat: Any, now_s: float) -> None:
 
 def _advance_sky(positioning: Any, motion: MotionFold, end_ms: int) -> None:
     """Minute by minute, who moved in it without a position."""
-    sky, is_wanted = positioning._sky, positioning._interval_ms is not None
+    sky, is_wanted = positioning.sky, positioning._interval_ms is not None
     if is_wanted:
         moves = motion.moving_at
     elif not sky._moved:
-        count = _passed(sky._minute_at, 60_000, end_ms)
-        sky._minute_at += count * 60_000
+        count = _passed(sky.due, 60_000, end_ms)
+        sky.due += count * 60_000
         sky._minute = (sky._minute + count) % len(sky._minutes)
         return
-    while sky._minute_at < end_ms:
-        new = int(is_wanted and moves(sky._minute_at // 1000))
+    while sky.due < end_ms:
+        new = int(is_wanted and moves(sky.due // 1000))
         at = sky._minute
         sky._minute = (at + 1) % len(sky._minutes)
         sky._moved += new - sky._minutes[at]
         sky._minutes[at] = new
-        sky._minute_at += 60_000
+        sky.due += 60_000
 
 
 def advance_broadcast(broadcast: Any, count: int, end_ms: int) -> None:

@@ -11,6 +11,7 @@ _CORE_C = 37.0
 _SWING_C = 0.6
 """Of the skin over a day."""
 
+_DAY = 2 * math.pi
 _STEP_S = 10.0
 
 _OFF_S = 240.0
@@ -134,8 +135,7 @@ class Heat:
         self._layer()
 
     def skin_c(self, now: float) -> float:
-        if self._now < now:
-            self._advance(now)
+        self._advance(now)
         return self._inner_c
 
     def ambient_c(self, now: float) -> float:
@@ -148,8 +148,7 @@ class Heat:
         self._changed = now
 
     def _limb_goal(self, now: float) -> float:
-        swing = _SWING_C * math.sin(2 * math.pi * now / 86400)
-        return self._mean_c + swing / (1 + self._hold)
+        return self._mean_c + _SWING_C * math.sin(_DAY * now / 86400) / (1 + self._hold)
 
     def _layer(self) -> None:
         # What hangs on surroundings, clothes and blood alone: the share of heat that clothing lets through (water goes through it), how
@@ -170,8 +169,11 @@ class Heat:
     def _advance(self, now: float) -> None:
         air_c = self._around.air_c
         while self._now < now:
-            step_s = min(_STEP_S, now - self._now)
-            limb_left, inner_left, outer_left = self._whole_step if step_s == _STEP_S else self._left_by(step_s)
+            step_s = now - self._now
+            if step_s >= _STEP_S:
+                step_s, (limb_left, inner_left, outer_left) = _STEP_S, self._whole_step
+            else:
+                limb_left, inner_left, outer_left = self._left_by(step_s)
             self._now += step_s
             goal_c = self._limb_goal(self._now)
             self._limb_c = limb_c = goal_c + (self._limb_c - goal_c) * limb_left

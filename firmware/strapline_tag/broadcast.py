@@ -36,9 +36,8 @@ class Broadcast:
         return int.from_bytes(self._entropy(3), "big") % below
 
     def _interval(self) -> int:
-        config = self._config
-        shortest = config.heartbeat_shortest_ms
-        return shortest + self._draw(config.heartbeat_longest_ms - shortest + 1)
+        shortest = self._config.heartbeat_shortest_ms
+        return shortest + self._draw(self._config.heartbeat_longest_ms - shortest + 1)
 
     def _quick_interval(self) -> int:
         # Evenly around the spacing, as wide as it is: a fixed one would show the tag's phase, and the error of its crystal.

@@ -27,6 +27,9 @@ TELL_EVERY_S = 30.0
 _SMOOTHING_S = 20.0
 """About four heartbeats of 1 to 10 s: people who walk past do not count, and 23 m are walked in as long."""
 
+_AT_ONCE_S = 0.1
+"""One of a burst weighs as much as if it had come so long after the one before."""
+
 _STEP_DB = 6.0
 """So much more or less than was told last is worth telling to who compares readers."""
 
@@ -214,8 +217,9 @@ def _smooth(enrolled: Enrolled, rssi_dbm: int, now: float) -> None:
     enrolled.rssi_at = now
     if enrolled.rssi_dbm is None or since_s > LEAVE_AFTER_S:
         enrolled.rssi_dbm = float(rssi_dbm)
-    else:
-        enrolled.rssi_dbm += (1 - math.exp(-max(since_s, 0.1) / _SMOOTHING_S)) * (rssi_dbm - enrolled.rssi_dbm)
+        return
+    since_s = since_s if since_s > _AT_ONCE_S else _AT_ONCE_S
+    enrolled.rssi_dbm += (1 - math.exp(-since_s / _SMOOTHING_S)) * (rssi_dbm - enrolled.rssi_dbm)
 
 
 def _note_loss(enrolled: Enrolled, missed: int) -> None:

@@ -110,7 +110,9 @@ class PseudonymTable(Generic[Owner]):
             if self._search(pseudonym, now):
                 self._searched = before  # what silence explains was enough: nobody has made us search in vain
             owners = self._owners.get(pseudonym)
-        return [tag for tag, _ in owners] if owners is not None else []
+        if owners is None:
+            return []
+        return [owners[0][0]] if len(owners) == 1 else [tag for tag, _ in owners]
 
     def heard(self, tag: Owner, pseudonym: int, now: float) -> bool:
         """A genuine frame of this tag came under this pseudonym: its window moves there. True where that is another slot.

@@ -37,8 +37,8 @@ WARM_UP_MS = 900_000
 """By then a tag is armed and lies still."""
 
 SLICE_MS = 900_000
-BETWEEN_MS = 30_000
-"""Most slices of this length hold no call: a base station calls each two minutes."""
+BETWEEN_MS = 60_000
+"""Half of the slices of this length hold no call: a base station calls each two minutes."""
 
 CROWD_WARM_UP_MS = 240_000
 CROWD_SLICE_MS = 300_000

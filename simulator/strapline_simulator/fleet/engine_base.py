@@ -54,8 +54,8 @@ class Base:
         self.agenda = agenda
         self.ident = ident
         self.is_on = True
-        self.accepted = self.calls = 0
-        """Heartbeats; connections over the radio that came about."""
+        self.calls = 0
+        """Connections over the radio that came about."""
         enrolled = list(keys)
         self.station = Station(
             int(ident, 16), enrolled, Random(f"{seed}/entropy-{ident}").randbytes, home=home, utc_s=utc_s
@@ -71,6 +71,11 @@ class Base:
         """Calls that wait for the radio, which makes one connection at a time; the first is under way."""
         self._call_number = 0
         self._armed_ms: int | None = None
+
+    @property
+    def accepted(self) -> int:
+        """Heartbeats."""
+        return self.station.accepted
 
     # The radio.
 
@@ -111,10 +116,7 @@ class Base:
             calling.popleft()
             self._call_number += 1
             self.agenda.after(BLE_LATENCY_MS, self._connected, unit)
-        now_s = self.agenda.now_ms / 1000
-        before = self.station.accepted
-        self.station.receive_advertisement(name, rssi, frame, now_s)
-        self.accepted += self.station.accepted - before
+        self.station.receive_advertisement(name, rssi, frame, self.agenda.now_ms / 1000)
         self.drain()
 
     # Calls.

@@ -48,6 +48,8 @@ class Home:
         self.folder = Folder(self, self._seed) if spec.fold else None
         if self.folder is not None:
             self.base.before_timer = self.folder.keep_air
+            for unit in self.units:
+                unit.on_spoken = self.folder.consider
         self.base.post.connect()
         self.ingress.post.connect()
         self.centre.start()
@@ -122,10 +124,6 @@ class Home:
         self._enter_life(unit, left)
 
     # What the tags' surroundings are.
-
-    def spoke(self, unit: TagUnit) -> None:
-        if self.folder is not None:
-            self.folder.consider(unit)
 
     def dial(self, unit: TagUnit) -> None:
         self.modems[unit.ident].dial()

@@ -93,7 +93,8 @@ class Line:
             del self.unit.lines[self.bearer]
             self.base.line_closed(self)
             self.unit.feed(self.unit.tag.feed_link_down, self.bearer)
-            self.unit.around.spoke(self.unit)
+            if self.unit.on_spoken is not None:
+                self.unit.on_spoken(self.unit)
 
 
 class Modem:

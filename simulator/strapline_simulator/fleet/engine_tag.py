@@ -24,9 +24,6 @@ class Surroundings(Protocol):
 
     def receiver(self, unit: "TagUnit", *, on: bool) -> None: ...
 
-    def spoke(self, unit: "TagUnit") -> None:
-        """A tag has said what it had to say."""
-
 
 class Passage(Protocol):
     """A stretch of a tag's life that is not lived through (`fold`)."""
@@ -59,6 +56,7 @@ class TagUnit:
         "lines",
         "made_ms",
         "next_stimulus_ms",
+        "on_spoken",
         "sampler",
         "spec",
         "tag",
@@ -91,6 +89,8 @@ class TagUnit:
         """When each record of the journal was made, by sequence."""
         self.folded: Passage | None = None
         """What goes on now; anything that reaches the tag ends it first."""
+        self.on_spoken: Callable[[TagUnit], None] | None = None
+        """Called when it has said what it had to say."""
         self.next_stimulus_ms = 1 << 62
         self._due = -1
         self.arm()
@@ -142,10 +142,11 @@ class TagUnit:
                 tag.handle_timer(due)
                 if outputs := tag.take_outputs():
                     self._carry_out(outputs)
-                    self.around.spoke(self)
-                    if self.folded is not None:
-                        self._note_made()
-                        return
+                    if self.on_spoken is not None:
+                        self.on_spoken(self)
+                        if self.folded is not None:
+                            self._note_made()
+                            return
                 tag_due = tag.next_deadline()
             due = sampler.due
             if tag_due < due:
@@ -171,7 +172,8 @@ class TagUnit:
         self._note_made()
         if outputs := self.tag.take_outputs():
             self._carry_out(outputs)
-            self.around.spoke(self)
+            if self.on_spoken is not None:
+                self.on_spoken(self)
         self.arm()
 
     def _carry_out(self, outputs: list[Any]) -> None:

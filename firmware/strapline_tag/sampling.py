@@ -29,22 +29,25 @@ class Sampler:
         # moment of the last one.
         tag = self._tag
         sensors = self._sensors
+        config = self._config
         strap = tag.strap
         housing = tag.housing
         movement = tag.motion
         samples = self._motion
-        strap_ms = self._config.strap_sample_ms
         strap_at = self._strap_at
         second_at = self._second_at
-        slow_at = self._skin_at if self._skin_at < self._battery_at else self._battery_at
+        skin_at = self._skin_at
+        battery_at = self._battery_at
         low = strap.calm_low
         high = strap.calm_high
         while True:
             sensors.now = now
-            if now >= slow_at:
-                self._read_battery(now)
+            if now >= battery_at:
+                battery_at = now + _BATTERY_MS
+                tag.feed_faults(now, sensors.faults)
+                tag.feed_battery(now, sensors.battery_percent, sensors.battery_mv)
             if now >= strap_at:
-                strap_at = now + strap_ms
+                strap_at = now + config.strap_sample_ms
                 ohm = sensors.strap_ohm
                 if low <= ohm <= high:
                     tag.strap_ohm = ohm
@@ -59,32 +62,22 @@ class Sampler:
                 count = sensors.read_motion(samples)
                 if count or now >= movement.due or tag.faults:
                     tag.feed_motion(now, samples, count)
-            if now >= slow_at:
-                slow_at = self._read_skin(now)
             due = second_at if second_at < strap_at else strap_at
-            if slow_at < due:
-                due = slow_at
+            if now >= skin_at:
+                skin_at = now + config.skin_sample_ms
+                tag.feed_skin(now, sensors.skin_centi_c, sensors.ambient_centi_c)
+                cell_dbm = sensors.cell_dbm
+                if cell_dbm != tag.sky.calm_dbm or now >= tag.sky.due:
+                    tag.feed_radio(now, sensors.jam, cell_dbm)
+            if skin_at < due:
+                due = skin_at
+            if battery_at < due:
+                due = battery_at
             if due >= until or tag.stale:
                 self._strap_at = strap_at
                 self._second_at = second_at
+                self._skin_at = skin_at
+                self._battery_at = battery_at
                 self.due = due
                 return now
             now = due
-
-    def _read_battery(self, now: int) -> None:
-        if now >= self._battery_at:
-            self._battery_at = now + _BATTERY_MS
-            self._tag.feed_faults(now, self._sensors.faults)
-            self._tag.feed_battery(now, self._sensors.battery_percent, self._sensors.battery_mv)
-
-    def _read_skin(self, now: int) -> int:
-        # Gives when this or the battery is due.
-        if now >= self._skin_at:
-            tag = self._tag
-            sensors = self._sensors
-            self._skin_at = now + self._config.skin_sample_ms
-            tag.feed_skin(now, sensors.skin_centi_c, sensors.ambient_centi_c)
-            cell_dbm = sensors.cell_dbm
-            if cell_dbm != tag.sky.calm_dbm or now >= tag.sky.due:
-                tag.feed_radio(now, sensors.jam, cell_dbm)
-        return self._skin_at if self._skin_at < self._battery_at else self._battery_at

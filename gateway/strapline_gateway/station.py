@@ -181,22 +181,6 @@ class Station:
             self.rejected[error.reason] += 1
 
     def _take_heartbeat(self, address: str, rssi_dbm: int, data: bytes, pseudonym: int, now: float) -> None:
-        enrolled, counter, heartbeat, missed = self._open_heartbeat(address, data, pseudonym, now)
-        if not enrolled.uptime_fits(heartbeat.uptime_4s, now, REPLAY_TOLERANCE_S):
-            self._impostors.stale(enrolled, counter, heartbeat.uptime_4s, data, now)
-            # A tag that has started again looks the same until it says so under a session key.
-            self._calls.call(enrolled, address, now)
-            raise RemoteProtocolError("delayed_replay")
-        if self._pseudonyms.heard(enrolled.keys, pseudonym, now):
-            self._roster.moved(enrolled)
-        self.accepted += 1
-        self._impostors.accepted(enrolled, counter, heartbeat.uptime_4s, data, now)
-        self._hear(enrolled, address, rssi_dbm, heartbeat, missed, now)
-
-    def _open_heartbeat(
-        self, address: str, data: bytes, pseudonym: int, now: float
-    ) -> tuple[Enrolled, int, frames.Heartbeat, int]:
-        """Whose it is, its counter, what it says, and how many before it did not come."""
         refusal = None
         for keys in self._pseudonyms.find(pseudonym, now):
             enrolled, before = keys.enrolled, keys.window.newest
@@ -208,10 +192,21 @@ class Station:
                     self._calls.call(enrolled, address, now)
                 refusal = error
                 continue
-            if keys is not enrolled.keys:
-                self._renew(enrolled, keys)
-            return enrolled, counter, heartbeat, counter - before - 1
-        raise refusal or RemoteProtocolError("unknown_tag")
+            break
+        else:
+            raise refusal or RemoteProtocolError("unknown_tag")
+        if keys is not enrolled.keys:
+            self._renew(enrolled, keys)
+        if not enrolled.uptime_fits(heartbeat.uptime_4s, now, REPLAY_TOLERANCE_S):
+            self._impostors.stale(enrolled, counter, heartbeat.uptime_4s, data, now)
+            # A tag that has started again looks the same until it says so under a session key.
+            self._calls.call(enrolled, address, now)
+            raise RemoteProtocolError("delayed_replay")
+        if self._pseudonyms.heard(keys, pseudonym, now):
+            self._roster.moved(enrolled)
+        self.accepted += 1
+        self._impostors.accepted(enrolled, counter, heartbeat.uptime_4s, data, now)
+        self._hear(enrolled, address, rssi_dbm, heartbeat, counter - before - 1, now)
 
     def _renew(self, enrolled: Enrolled, keys: Keyset) -> None:
         if self._roster.renew(enrolled, keys):

@@ -34,6 +34,11 @@ from strapline_tag import outputs as out
 ADVERTISEMENT_LOSS = 0.05
 """Share of advertisements that a scanning adapter misses in a quiet home."""
 
+_COINS = 64
+"""Tossed for the fading of each advertisement: how many show heads is as good as normal, and drawn in a third of the time."""
+
+_DB_PER_COIN = FADING_DB / math.sqrt(_COINS / 4)
+
 _SEVERAL = 3
 """From so many tags on their common silence means something (`strapline_gateway.jamming`)."""
 
@@ -83,7 +88,8 @@ class Base:
         """What this station measures of the tag, None out of reach: the log-distance loss of `world.radio`."""
         wearer = unit.wearer
         mean = wearer.mean_dbm if self.agenda.now_ms / 1000 >= wearer.settles_s else self.mean_dbm(unit)
-        rssi = round(mean - wearer.damping_db + self._random.gauss(0, FADING_DB))
+        heads = self._random.getrandbits(_COINS).bit_count()
+        rssi = round(mean - wearer.damping_db + (heads - _COINS // 2) * _DB_PER_COIN)
         return rssi if rssi >= SENSITIVITY_DBM else None
 
     def mean_dbm(self, unit: TagUnit) -> float:

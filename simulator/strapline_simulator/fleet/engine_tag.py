@@ -141,7 +141,8 @@ class TagUnit:
             if tag_due <= due:
                 tag.handle_timer(due)
                 if outputs := tag.take_outputs():
-                    self._carry_out(outputs)
+                    for output in outputs:
+                        self._carry_out(output)
                     if self.on_spoken is not None:
                         self.on_spoken(self)
                         if self.folded is not None:
@@ -171,27 +172,26 @@ class TagUnit:
         into(self.agenda.now_ms, *arguments)
         self._note_made()
         if outputs := self.tag.take_outputs():
-            self._carry_out(outputs)
+            for output in outputs:
+                self._carry_out(output)
             if self.on_spoken is not None:
                 self.on_spoken(self)
         self.arm()
 
-    def _carry_out(self, outputs: list[Any]) -> None:
-        around = self.around
-        for output in outputs:
-            kind = output[0]
-            if kind == out.ADVERTISE:
-                self.heartbeats += 1
-                around.heartbeat(self, output[1], output[2])
-            elif kind == out.LINK_SEND:
-                if (line := self.lines.get(output[1])) is not None:
-                    line.from_tag(output[2])
-            elif kind == out.LINK_OPEN:
-                around.dial(self)
-            elif kind == out.LINK_CLOSE:
-                self.agenda.after(0, self._hang_up, output[1])
-            elif kind == out.GNSS_POWER:
-                around.receiver(self, on=output[1])
+    def _carry_out(self, output: tuple[Any, ...]) -> None:
+        kind = output[0]
+        if kind == out.ADVERTISE:
+            self.heartbeats += 1
+            self.around.heartbeat(self, output[1], output[2])
+        elif kind == out.LINK_SEND:
+            if (line := self.lines.get(output[1])) is not None:
+                line.from_tag(output[2])
+        elif kind == out.LINK_OPEN:
+            self.around.dial(self)
+        elif kind == out.LINK_CLOSE:
+            self.agenda.after(0, self._hang_up, output[1])
+        elif kind == out.GNSS_POWER:
+            self.around.receiver(self, on=output[1])
 
     def _hang_up(self, bearer: int) -> None:
         if (line := self.lines.get(bearer)) is not None:

@@ -14,9 +14,12 @@ _CURVE_MV = (
 )
 """Open-circuit voltage over the state of charge at 25 °C: the usual shape of a lithium-cobalt pouch cell."""
 
+_PERCENTS = tuple(percent for percent, _ in _CURVE_MV)
+
 _LOAD_MA = 30.0
 """Between bursts: receiver or modem idle, processor awake."""
 
+_WARM_C = 25.0
 _OHM_WARM = 0.25
 _OHM_DOUBLES_EACH_C = 15.0
 """A pouch cell of 1,000 mAh; inner resistance about doubles with each 15 °C below 25 °C."""
@@ -24,10 +27,12 @@ _OHM_DOUBLES_EACH_C = 15.0
 
 def milli_volts(percent: float, temperature_c: float, load_ma: float = _LOAD_MA) -> int:
     """The voltage under load; the cold makes it sag."""
-    at = min(max(bisect_right(_CURVE_MV, (percent, 10**6)), 1), len(_CURVE_MV) - 1)
+    at = min(max(bisect_right(_PERCENTS, percent), 1), len(_CURVE_MV) - 1)
     (low, low_mv), (high, high_mv) = _CURVE_MV[at - 1], _CURVE_MV[at]
     open_mv = low_mv + (min(max(percent, low), high) - low) / (high - low) * (high_mv - low_mv)
-    ohm = _OHM_WARM * 2 ** (max(0.0, 25.0 - temperature_c) / _OHM_DOUBLES_EACH_C)
+    ohm = _OHM_WARM
+    if temperature_c < _WARM_C:
+        ohm *= 2 ** ((_WARM_C - temperature_c) / _OHM_DOUBLES_EACH_C)
     return round(open_mv - ohm * load_ma)
 
 

@@ -175,7 +175,7 @@ class Heat:
             else:
                 limb_left, inner_left, outer_left = self._left_by(step_s)
             self._now += step_s
-            goal_c = self._limb_goal(self._now)
+            goal_c = self._mean_c + _SWING_C * math.sin(_DAY * self._now / 86400) / (1 + self._hold)  # `_limb_goal`
             self._limb_c = limb_c = goal_c + (self._limb_c - goal_c) * limb_left
             # The inner face is on the limb or in the air; the outer one in the surroundings, or in what clothing leaves of them.
             inner_c, outside_c = (limb_c, limb_c + self._through * (air_c - limb_c)) if self.worn else (air_c, air_c)

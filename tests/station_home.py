@@ -90,7 +90,9 @@ def facts(home, tag):
     """What the station holds of a tag, as far as anyone outside can gain by moving it."""
     enrolled = home.station._tags[tag.ident]
     names = ("present", "heard_at", "contact_at", "offset_s", "told_alarm", "link", "in_call", "failures", "boot")
-    return {name: getattr(enrolled, name) for name in names} | {"newest": home.station._pseudonyms.newest(enrolled.keys)}
+    return {name: getattr(enrolled, name) for name in names} | {
+        "newest": home.station._pseudonyms.newest(enrolled.keys)
+    }
 
 
 def connects(events):

@@ -33,7 +33,7 @@ from strapline_wire.compat import const
 from strapline_wire.session import TagHandshake
 
 _FAULTS_EVERY_MS = const(3600000)
-_NEVER = const(1 << 62)
+_NEVER = 1 << 62
 
 
 class Tag:
@@ -196,7 +196,6 @@ class Tag:
         self.battery.sample(now, percent, milli_v)
 
     def feed_housing(self, now: int, case_open: int, charging: int, immersed: int) -> None:
-        self._touched = True
         self.housing.sample(now, case_open, charging, immersed)
 
     def feed_faults(self, now: int, bits: int) -> None:

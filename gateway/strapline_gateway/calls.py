@@ -42,7 +42,13 @@ class Calls:
         waiting = flags & frames.STATE_PENDING and now >= enrolled.collect_again_at
         since = now - enrolled.contact_at
         asked = flags & frames.STATE_ASKS and since >= ASKED_AFTER_S
-        reason = waiting or asked or enrolled.mailbox or since >= (self._period_s(enrolled) if self._shared else CONTACT_PERIOD_S) or enrolled.offset_s is None
+        reason = (
+            waiting
+            or asked
+            or enrolled.mailbox
+            or since >= (self._period_s(enrolled) if self._shared else CONTACT_PERIOD_S)
+            or enrolled.offset_s is None
+        )
         if not (alarm or reason):
             enrolled.wait_until = None  # another reader has been there
         elif not self._shared or self._is_my_turn(enrolled, bool(flags & frames.STATE_ALARM_PENDING), now):

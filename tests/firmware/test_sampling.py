@@ -1,9 +1,10 @@
-"""When sensors are read, and that reading them allocates nothing on a board."""
+"""When sensors are read, who is called for it, and that reading them allocates nothing on a board."""
 
 import subprocess
 from array import array
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,34 +15,40 @@ from strapline_tag.sampling import Sampler
 
 
 class Reads:
-    """A tag and its sensors in one, noting when what was read."""
+    """A tag and its sensors in one, noting what the tag is called for; unless `calm`, for everything."""
 
     strap_ohm, skin_centi_c, ambient_centi_c, battery_percent, battery_mv = 1, 2, 3, 4, 5
     charging, case_open, immersed, faults, jam, cell_dbm = 6, 7, 8, 9, 10, -11
 
     def __init__(self):
-        self.strap, self.skin, self.battery, self.motion, self.housing, self.broken = [], [], [], [], [], []
+        self.ohms, self.skins, self.batteries, self.motions, self.levels, self.broken = [], [], [], [], [], []
         self.radio = []
+        self.strap = SimpleNamespace(calm_low=1, calm_high=0)
+        self.housing = SimpleNamespace(calm=-1)
+        self.motion = SimpleNamespace(due=0)
+        self.sky = SimpleNamespace(calm_dbm=None, due=0)
+        self.stale = False
+        self.vectors = 2
 
     def read_motion(self, samples):
         assert len(samples) == 96
         samples[:6] = array("h", [-32768, 0, 32767, 1, 2, 3])
-        return 2
+        return self.vectors
 
     def feed_strap(self, now, ohm):
-        self.strap.append((now, ohm))
+        self.ohms.append((now, ohm))
 
     def feed_skin(self, now, skin, ambient):
-        self.skin.append((now, skin, ambient))
+        self.skins.append((now, skin, ambient))
 
     def feed_battery(self, now, percent, milli_v):
-        self.battery.append((percent, milli_v))
+        self.batteries.append((percent, milli_v))
 
     def feed_motion(self, now, samples, count):
-        self.motion.append((now, *samples[: count * 3]))
+        self.motions.append((now, *samples[: count * 3]))
 
     def feed_housing(self, now, case_open, charging, immersed):
-        self.housing.append((now, case_open, charging, immersed))
+        self.levels.append((now, case_open, charging, immersed))
 
     def feed_faults(self, now, bits):
         self.broken.append(bits)
@@ -60,18 +67,18 @@ def sampled(until, config=None):
 
 def test_the_strap_is_read_each_second_the_skin_each_ten_and_the_battery_each_minute():
     reads = sampled(120_000)
-    assert reads.strap == [(500 + 1000 * n, 1) for n in range(120)]
-    assert reads.skin == [(500 + 10_000 * n, 2, 3) for n in range(12)]
-    assert reads.battery == [(4, 5), (4, 5)]
+    assert reads.ohms == [(500 + 1000 * n, 1) for n in range(120)]
+    assert reads.skins == [(500 + 10_000 * n, 2, 3) for n in range(12)]
+    assert reads.batteries == [(4, 5), (4, 5)]
     assert reads.broken == [9, 9]
     assert reads.radio == [(500 + 10_000 * n, 10, -11) for n in range(12)]
 
 
 def test_motion_and_housing_are_read_each_second_however_often_the_strap_is():
     reads = sampled(120_000, {"strap_sample_ms": 10_000})
-    assert len(reads.strap) == 12
-    assert reads.motion == [(500 + 1000 * n, -32768, 0, 32767, 1, 2, 3) for n in range(120)]
-    assert reads.housing == [(500 + 1000 * n, 7, 6, 8) for n in range(120)]
+    assert len(reads.ohms) == 12
+    assert reads.motions == [(500 + 1000 * n, -32768, 0, 32767, 1, 2, 3) for n in range(120)]
+    assert reads.levels == [(500 + 1000 * n, 7, 6, 8) for n in range(120)]
 
 
 def test_after_a_delay_everything_is_read_once_and_the_rhythm_goes_on_from_there():
@@ -79,8 +86,34 @@ def test_after_a_delay_everything_is_read_once_and_the_rhythm_goes_on_from_there
     sampler = Sampler(reads, reads, Config(), 0)
     sampler.handle_timer(90_123)
     sampler.handle_timer(90_123)
-    assert reads.strap == [(90_123, 1)]
+    assert reads.ohms == [(90_123, 1)]
     assert sampler.due == 91_123
+
+
+def test_for_what_a_part_does_not_count_it_is_not_called_and_its_reading_is_kept_all_the_same():
+    reads = Reads()
+    reads.strap = SimpleNamespace(calm_low=900, calm_high=1100)
+    reads.housing.calm, reads.motion.due = 0, 60_000
+    reads.sky = SimpleNamespace(calm_dbm=-11, due=60_000)
+    reads.strap_ohm, reads.case_open, reads.charging, reads.immersed, reads.faults = 900, 0, 0, 0, 0
+    reads.vectors = 0
+    sampler = Sampler(reads, reads, Config(), 0)
+    while sampler.due < 60_000:
+        sampler.handle_timer(sampler.due)
+    assert (reads.ohms, reads.levels, reads.motions, reads.radio) == ([], [], [], [])
+    assert len(reads.skins) == 6
+    reads.strap_ohm, reads.immersed, reads.cell_dbm = 1101, 1, -12
+    sampler.handle_timer(60_000)
+    assert (reads.ohms, reads.levels) == ([(60_000, 1101)], [(60_000, 0, 0, 1)])
+    assert (reads.motions, reads.radio) == ([(60_000,)], [(60_000, 10, -12)])
+
+
+def test_a_run_of_readings_ends_before_the_moment_it_is_given_or_with_one_that_the_tag_is_stale_by():
+    reads = Reads()
+    sampler = Sampler(reads, reads, Config(), 0)
+    assert (sampler.run(0, 5000), sampler.due) == (4000, 5000)
+    reads.feed_strap = lambda now, ohm: setattr(reads, "stale", now == 7000)
+    assert (sampler.run(5000, 60_000), sampler.due) == (7000, 8000)
 
 
 @pytest.mark.parametrize("phase_ms", range(0, 1000, 37))

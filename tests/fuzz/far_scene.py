@@ -42,7 +42,7 @@ class FarScene(Scene):
         self.keys = {GATEWAY: draw.randbytes(32), OTHER_GATEWAY: draw.randbytes(32)}
         self.ledger = Ledger()
         persons = [Person(tag.centre_keys) for tag in (self.tag, self.other)]
-        self.centre = Centre(persons, self.keys, self.ledger, utc=lambda: NOW, epoch=EPOCH)
+        self.centre = Centre(persons, self.keys, self.ledger, utc=lambda: NOW, epoch=EPOCH, entropy=draw.randbytes)
         self.said = 0
 
     def close(self) -> None:
@@ -131,7 +131,9 @@ class CommandsAtTag(FarScene):
         self.commands = self.commands_at_tag()
         self.tag.journal = 0xFFFFFF00  # higher than an epoch, so that its age does not keep the tag's own record out
         arm = frames.pack_arm((1, EPOCH))
-        earlier = Centre([Person(self.tag.centre_keys)], {}, Ledger(), utc=lambda: NOW, epoch=EPOCH - 60)
+        earlier = Centre(
+            [Person(self.tag.centre_keys)], {}, Ledger(), utc=lambda: NOW, epoch=EPOCH - 60, entropy=draw.randbytes
+        )
         self.foreign = {
             "other tag": [self.centre.issue_arm(OTHER_TAG, 1) for _ in range(FOREIGN)],
             "other key": [

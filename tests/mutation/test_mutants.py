@@ -151,7 +151,7 @@ def _command(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 def test_the_command_tells_noticed_ones_from_others_and_touches_no_file(tmp_path: Path) -> None:
     before = source_of(STRAP)
-    asked = ["--module", STRAP, "--scenario", "strap-cut", "--out", str(tmp_path), "--seed", "3", "--runs", "5"]
+    asked = ["--module", STRAP, "--scenario", "strap-cut", "--out", str(tmp_path), "--seed", "5", "--runs", "5"]
     done = _command(*asked)
     head = json.loads(done.stdout.splitlines()[-1])
     assert head["mutants"] == 5, done.stderr

@@ -84,11 +84,17 @@ class Wearer:
 
     @property
     def skin_centi_c(self) -> int:
-        return round(self.heat.skin_c(self.now / 1000) * 100)
+        heat, now_s = self.heat, self.now / 1000
+        if heat.now < now_s:
+            heat.advance(now_s)
+        return round(heat.inner_c * 100)
 
     @property
     def ambient_centi_c(self) -> int:
-        return round(self.heat.ambient_c(self.now / 1000) * 100)
+        heat, now_s = self.heat, self.now / 1000
+        if heat.now < now_s:
+            heat.advance(now_s)
+        return round(heat.outer_c * 100)
 
     @property
     def battery_percent(self) -> int:

@@ -69,10 +69,10 @@ def _advance_skin(unit: TagUnit, end_ms: int) -> None:
 
 def _skip_heat(heat: Any, now_s: float) -> None:
     """Temperatures that have settled only follow the day: two minutes of it are enough to be where they are then."""
-    if now_s - heat._now > 600:
-        heat._now = now_s - 120
-        heat._limb_c = heat._inner_c = heat._limb_goal(heat._now)
-        heat._outer_c = heat.around_c
+    if now_s - heat.now > 600:
+        heat.now = now_s - 120
+        heat._limb_c = heat.inner_c = heat._limb_goal(heat.now)
+        heat.outer_c = heat.around_c
 
 
 def _advance_sky(positioning: Any, motion: MotionFold, end_ms: int) -> None:

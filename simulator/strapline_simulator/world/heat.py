@@ -85,10 +85,10 @@ class Heat:
         self._covered = 0.0
         self.worn = True
         self._layer()
-        self._now = 0.0
+        self.now = 0.0
         self._changed = -math.inf
-        self._limb_c = self._inner_c = self._limb_goal(0.0)
-        self._outer_c = self._around.air_c
+        self._limb_c = self.inner_c = self._limb_goal(0.0)
+        self.outer_c = self._around.air_c
 
     @property
     def around_c(self) -> float:
@@ -135,16 +135,16 @@ class Heat:
         self._layer()
 
     def skin_c(self, now: float) -> float:
-        self._advance(now)
-        return self._inner_c
+        self.advance(now)
+        return self.inner_c
 
     def ambient_c(self, now: float) -> float:
-        if self._now < now:
-            self._advance(now)
-        return self._outer_c
+        if self.now < now:
+            self.advance(now)
+        return self.outer_c
 
     def _change(self, now: float) -> None:
-        self._advance(now)
+        self.advance(now)
         self._changed = now
 
     def _limb_goal(self, now: float) -> float:
@@ -166,18 +166,18 @@ class Heat:
         outer_s = _OUTSIDE_WET_S if around.wet else _OUTSIDE_S
         return math.exp(-step_s / around.settle_s), math.exp(-step_s / inner_s), math.exp(-step_s / outer_s)
 
-    def _advance(self, now: float) -> None:
+    def advance(self, now: float) -> None:
         air_c = self._around.air_c
-        while self._now < now:
-            step_s = now - self._now
+        while self.now < now:
+            step_s = now - self.now
             if step_s >= _STEP_S:
                 step_s, (limb_left, inner_left, outer_left) = _STEP_S, self._whole_step
             else:
                 limb_left, inner_left, outer_left = self._left_by(step_s)
-            self._now += step_s
-            goal_c = self._mean_c + _SWING_C * math.sin(_DAY * self._now / 86400) / (1 + self._hold)  # `_limb_goal`
+            self.now += step_s
+            goal_c = self._mean_c + _SWING_C * math.sin(_DAY * self.now / 86400) / (1 + self._hold)  # `_limb_goal`
             self._limb_c = limb_c = goal_c + (self._limb_c - goal_c) * limb_left
             # The inner face is on the limb or in the air; the outer one in the surroundings, or in what clothing leaves of them.
             inner_c, outside_c = (limb_c, limb_c + self._through * (air_c - limb_c)) if self.worn else (air_c, air_c)
-            self._inner_c = inner_c + (self._inner_c - inner_c) * inner_left
-            self._outer_c = outside_c + (self._outer_c - outside_c) * outer_left
+            self.inner_c = inner_c + (self.inner_c - inner_c) * inner_left
+            self.outer_c = outside_c + (self.outer_c - outside_c) * outer_left

@@ -18,8 +18,8 @@ class Motion:
         self._told_at = None
 
     def feed(self, now: int, samples, count: int) -> None:
-        # samples: x, y, z in mg by turns; count: of triplets. None while the chip sleeps, because nothing has woken it: then each second, or
-        # when it is due.
+        # samples: x, y, z in mg by turns; count: of triplets. None while the chip sleeps, because nothing has woken it: then whenever it is
+        # due.
         config = self._config
         situation = self._situation
         if count:

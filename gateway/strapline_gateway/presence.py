@@ -218,8 +218,8 @@ def _smooth(enrolled: Enrolled, rssi_dbm: int, now: float) -> None:
     if enrolled.rssi_dbm is None or since_s > LEAVE_AFTER_S:
         enrolled.rssi_dbm = float(rssi_dbm)
         return
-    since_s = since_s if since_s > _AT_ONCE_S else _AT_ONCE_S
-    enrolled.rssi_dbm += (1 - math.exp(-since_s / _SMOOTHING_S)) * (rssi_dbm - enrolled.rssi_dbm)
+    weight = 1 - math.exp(-max(since_s, _AT_ONCE_S) / _SMOOTHING_S)
+    enrolled.rssi_dbm += weight * (rssi_dbm - enrolled.rssi_dbm)
 
 
 def _note_loss(enrolled: Enrolled, missed: int) -> None:

@@ -134,7 +134,7 @@ class TagUnit:
             if sampler.due <= due:
                 # Up to the next that happens seconds pass in which only the sensors are read.
                 stop = heap[0][0] if heap and heap[0][0] < until_ms else until_ms
-                due = sampler.run(due, tag_due if tag_due < stop else stop)
+                due = sampler.run(due, min(stop, tag_due))
                 if tag.stale:
                     tag_due = tag.next_deadline()
             agenda.now_ms = due
@@ -150,8 +150,7 @@ class TagUnit:
                             return
                 tag_due = tag.next_deadline()
             due = sampler.due
-            if tag_due < due:
-                due = tag_due
+            due = min(due, tag_due)
             if due >= until_ms or (heap and heap[0][0] <= due):
                 break
         self._note_made()

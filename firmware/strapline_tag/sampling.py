@@ -12,8 +12,8 @@ _FIFO = const(96)  # 32 triplets: as many as the LIS3DH's FIFO holds (its data s
 
 class Sampler:
     # `sensors` has as attributes or properties what `SENSORS` in bench.py names, and read_motion(samples): it fills an array of 16-bit
-    # integers with x, y, z in mg, oldest first, at most 32 triplets, and gives their number; 0 while nothing has woken the chip. Before
-    # each reading its `now` is set.
+    # integers with x, y, z in mg, oldest first, at most 32 triplets, and gives their number; 0 while nothing has woken the chip, and where
+    # that is known it need not be asked: `moved` is false. Before each reading its `now` is set.
     def __init__(self, tag, sensors, config, now: int):
         self._tag = tag
         self._sensors = sensors
@@ -59,7 +59,7 @@ class Sampler:
                 second_at = now + _SECOND_MS
                 if sensors.case_open or sensors.charging or sensors.immersed or housing.calm:
                     tag.feed_housing(now, sensors.case_open, sensors.charging, sensors.immersed)
-                count = sensors.read_motion(samples)
+                count = sensors.read_motion(samples) if sensors.moved else 0
                 if count or now >= movement.due or tag.faults:
                     tag.feed_motion(now, samples, count)
             due = second_at if second_at < strap_at else strap_at

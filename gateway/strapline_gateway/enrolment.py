@@ -11,6 +11,9 @@ from strapline_wire.replay import ReplayWindow
 MAILBOX_SIZE = 64
 """Commands kept for a tag that is not connected; a receipt that is pushed out is asked for again by the tag's next resending."""
 
+LATELY = 12
+"""Heartbeats of which each tag's counter, seal and arrival are kept."""
+
 UPTIME_SPAN_S = 4 * 65536
 """A heartbeat's uptime begins anew after so long: three days."""
 
@@ -124,7 +127,7 @@ class Enrolled:
         """Where several readers share the calls: until then another one may be quicker."""
 
         # Impostors (impostors.py).
-        self.lately: deque[tuple[int, bytes, float]] | None = None
+        self.lately: deque[tuple[int, bytes, float]] = deque(maxlen=LATELY)
         """Counter, seal and arrival of the last heartbeats."""
         self.newest_uptime_4s: int | None = None
         """What the heartbeat with the highest counter said, of those that we took."""

@@ -14,7 +14,6 @@ A reboot raises the counter and sets the uptime back, once; a stopped gateway fi
 none of them comes back to the life before, so none is taken for a second device.
 """
 
-from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
@@ -38,7 +37,6 @@ _RESTART_S = 8.0
 _DRIFT = 1e-4
 """100 ppm between the tag's crystal and ours: five times what a tag's is allowed."""
 
-_LATELY = 12
 _ASK_EVERY_S = 600.0
 
 
@@ -69,7 +67,7 @@ class Impostors:
 
     def accepted(self, enrolled: Enrolled, counter: int, uptime_4s: int, data: bytes, now: float) -> None:
         """A heartbeat that is new and, as far as we can know, of now."""
-        _remember(enrolled, counter, data, now)
+        enrolled.lately.append((counter, data[-seal.MIC_SIZE :], now))
         if counter == enrolled.keys.window.newest:
             enrolled.newest_uptime_4s = uptime_4s
 
@@ -79,7 +77,7 @@ class Impostors:
         if again is None:
             return False
         mark = data[-seal.MIC_SIZE :]
-        for counter, known, at in enrolled.lately or ():
+        for counter, known, at in enrolled.lately:
             if counter == again.counter and known != mark:
                 self._note(enrolled, NoticeCode.CLONE_HEARD, mark, now, is_certain=True)
                 return False
@@ -103,7 +101,7 @@ class Impostors:
 
     def stale(self, enrolled: Enrolled, counter: int, uptime_4s: int, data: bytes, now: float) -> None:
         """A heartbeat with a new counter, whose uptime is not that of the tag as we know it."""
-        _remember(enrolled, counter, data, now)
+        enrolled.lately.append((counter, data[-seal.MIC_SIZE :], now))
         if enrolled.suspicion is not None:
             enrolled.suspicion.prolong(NoticeCode.CLONE_HEARD, now)
         mark = data[-seal.MIC_SIZE :]
@@ -155,7 +153,8 @@ class Impostors:
 
     def renewed(self, enrolled: Enrolled) -> None:
         """The tag has come under new keys, whose counters say nothing about the old ones'."""
-        enrolled.lately = enrolled.newest_uptime_4s = None
+        enrolled.lately.clear()
+        enrolled.newest_uptime_4s = None
 
     # Sessions.
 
@@ -199,12 +198,6 @@ class Impostors:
             if age_s is not None:
                 detail["age_s"] = round(age_s)
             self._tell(Notice(code, enrolled.tag, detail))
-
-
-def _remember(enrolled: Enrolled, counter: int, data: bytes, now: float) -> None:
-    if enrolled.lately is None:
-        enrolled.lately = deque(maxlen=_LATELY)
-    enrolled.lately.append((counter, data[-seal.MIC_SIZE :], now))
 
 
 def _suspicion(enrolled: Enrolled) -> Suspicion:

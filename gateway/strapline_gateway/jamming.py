@@ -34,7 +34,8 @@ class AirWatch:
         self._quiet_since: float | None = None
         self._noise_dbm = 0.0
         self._heard_at = float("-inf")
-        self._worked_at = float("-inf")
+        self.worked_at = float("-inf")
+        """When the radio last heard somebody, tag or not. A restart without a fault shows nothing: a deaf adapter starts too."""
         self._silence_due: float | None = None
         self.jammed_since: float | None = None
         self._by_noise = False
@@ -65,10 +66,6 @@ class AirWatch:
         if self.jammed_since is not None and not self._by_noise:
             self._end(now)
 
-    def works(self, now: float) -> None:
-        """The radio has heard somebody, tag or not. A restart without a fault shows nothing: a deaf adapter starts too."""
-        self._worked_at = now
-
     def next_deadline(self) -> float | None:
         return self._silence_due
 
@@ -86,7 +83,7 @@ class AirWatch:
         at_once = sum(tag.heard_at >= self._heard_at - _SAME_MOMENT_S for tag in present)
         if at_once < SEVERAL or at_once < _SHARE * len(present):
             return
-        if self._worked_at > self._heard_at:
+        if self.worked_at > self._heard_at:
             self._begin(now, {"silent_tags": at_once, "for_s": round(now - self._heard_at)})
         else:
             self._silence_due = now + SILENT_FOR_S  # nobody has been heard: the link finds out whether the radio works

@@ -171,7 +171,7 @@ class Station:
 
     def receive_advertisement(self, address: str, rssi_dbm: int, data: bytes, now: float) -> None:
         """The service data of one advertisement. What is not ours or not genuine is counted in `rejected`."""
-        self._air.works(now)
+        self._air.worked_at = now
         try:
             kind, pseudonym = seal.peek(data)
             if kind != frames.HEARTBEAT:
@@ -247,7 +247,7 @@ class Station:
 
     def radio_works(self, now: float) -> None:
         """The radio has heard somebody, of ours or not: silence means something. That it was restarted shows nothing of the kind."""
-        self._air.works(now)
+        self._air.worked_at = now
 
     # The range test.
 

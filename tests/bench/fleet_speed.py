@@ -1,9 +1,9 @@
 """The fleet's speed: a heartbeat from the sensors to the gateway's decision, thousands of tags against ten, folded days, and others.
 
-Everything is CPU time of this process, which a busy machine spoils least, and the best of several turns taken in rotation; a heartbeat's share
-of the bare loop is the median of the turns, because a machine's speed changes between them. It prints JSON as bench.py does, and stands for
-itself: `python tests/bench/fleet_speed.py`; `--whole` runs 100,000 folded tags through a day instead of
-working that out from a sample, `--tags 10000` takes as many as the goal names, for some minutes, instead of 2,000.
+Everything is CPU time of this process, which a busy machine spoils least, and the best of several turns taken in rotation; a heartbeat's
+share of the bare loop is the median of the turns, because a machine's speed changes between them. It prints JSON as bench.py does, and
+stands for itself: `python tests/bench/fleet_speed.py`; `--whole` runs 100,000 folded tags through a day instead of working that out from a
+sample, `--tags 10000` takes as many as the goal names, for some minutes, instead of 2,000.
 """
 
 import argparse

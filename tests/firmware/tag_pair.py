@@ -192,7 +192,7 @@ class TagPair:
         self.restarts: list[int] = []
         self.strap_ohm, self.skin_centi_c, self.ambient_centi_c, self.battery_percent = WORN_OHM, 3300, 2200, 100
         self.battery_mv, self.charging, self.case_open, self.immersed, self.faults = 3900, 0, 0, 0, 0
-        self.restless = True
+        self.moved = self.restless = True
         """The wearer moves all the time: nothing rests."""
         self.jam, self.cell_dbm = 0, -85
         self.vibrated: list[tuple[int, int]] = []

@@ -30,6 +30,8 @@ class Kept:
 
 
 class Sensors:
+    moved = True
+
     def __init__(self):
         self.strap_ohm, self.skin_centi_c, self.ambient_centi_c, self.battery_percent = 1000, 3300, 2200, 80
         self.battery_mv, self.charging, self.case_open, self.immersed, self.faults = 3700, 0, 0, 0, 0

@@ -28,7 +28,7 @@ class Reads:
         self.motion = SimpleNamespace(due=0)
         self.sky = SimpleNamespace(calm_dbm=None, due=0)
         self.stale = False
-        self.vectors = 2
+        self.moved, self.vectors = True, 2
 
     def read_motion(self, samples):
         assert len(samples) == 96
@@ -149,7 +149,7 @@ class Sensors:
         self.strap_ohm, self.skin_centi_c, self.ambient_centi_c, self.battery_percent = 1000, 3300, 2200, 80
         self.jam, self.cell_dbm = 0, -85
         self.battery_mv, self.charging, self.case_open, self.immersed, self.faults = 3700, 0, 0, 0, 0
-        self.swing = 0
+        self.moved, self.swing = True, 0
     def read_motion(self, samples):
         self.swing = (self.swing + 1) % 60
         for i in range(0, 75, 3):  # half a minute of running, half a minute of nothing

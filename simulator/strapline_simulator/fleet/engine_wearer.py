@@ -31,7 +31,6 @@ class Wearer:
 
     __slots__ = (
         "_motion",
-        "_rests_until_ms",
         "_walking",
         "battery",
         "case_open",
@@ -45,8 +44,10 @@ class Wearer:
         "jam",
         "loop_ohm",
         "mean_dbm",
+        "moved",
         "now",
         "path",
+        "rests_until_ms",
         "settles_s",
         "shelter",
         "sky",
@@ -72,7 +73,9 @@ class Wearer:
         self.strap_open = False
         self.loop_ohm = self.strap_ohm = STRAP_OHM
         self.case_open = self.charging = self.immersed = self.faults = self.jam = 0
-        self._rests_until_ms = 0.0
+        self.rests_until_ms = 0.0
+        self.moved = True
+        """Until that moment nothing moves, and then this is false: whoever lets time go on sets it, and stops there."""
         self._motion = activity("awake")
         self._walking = activity("walk")
 
@@ -110,12 +113,11 @@ class Wearer:
 
     def read_motion(self, samples: "array[int]") -> int:
         """The last second's vectors; none while the chip sleeps."""
-        if self.now < self._rests_until_ms:
-            return 0
         activity, now_s = self.moves(), self.now_s
         second = activity.at(int(now_s))
         if not second:
-            self._rests_until_ms = activity.next_s(now_s) * 1000
+            self.rests_until_ms = activity.next_s(now_s) * 1000
+            self.moved = False
         size = len(second)
         if size:
             samples[:size] = second
@@ -150,7 +152,8 @@ class Wearer:
 
     def stir(self) -> None:
         """Something may move from now on that did not before."""
-        self._rests_until_ms = 0.0
+        self.rests_until_ms = 0.0
+        self.moved = True
         self.settles_s = float("inf")
 
     def charge(self, *, on: bool) -> None:

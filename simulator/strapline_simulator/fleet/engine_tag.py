@@ -135,7 +135,7 @@ class TagUnit:
                 # Up to the next that happens seconds pass in which only the sensors are read.
                 stop = heap[0][0] if heap and heap[0][0] < until_ms else until_ms
                 if due >= wearer.rests_until_ms:
-                    wearer.moved = True
+                    wearer.moved, stop = True, due  # one reading, which says for how long the limb lies still
                 elif wearer.rests_until_ms < stop:
                     stop = wearer.rests_until_ms
                 due = sampler.run(due, tag_due if tag_due < stop else stop)  # noqa: FURB136 - `min` takes three times as long

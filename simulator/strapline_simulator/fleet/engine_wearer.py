@@ -1,5 +1,6 @@
 """One wearer's body and surroundings, as the tag's sensors read them. It knows nothing of the tag."""
 
+import math
 from array import array
 from random import Random
 
@@ -19,6 +20,7 @@ DRAIN_PER_H = 1.25
 
 CHARGE_PER_H = -40.0
 
+_NEVER_MS = 1 << 62
 _ON_FOOT_M_S = 3.0
 """Who goes faster is carried by something, and moves as before."""
 
@@ -73,7 +75,7 @@ class Wearer:
         self.strap_open = False
         self.loop_ohm = self.strap_ohm = STRAP_OHM
         self.case_open = self.charging = self.immersed = self.faults = self.jam = 0
-        self.rests_until_ms = 0.0
+        self.rests_until_ms = 0
         self.moved = True
         """Until that moment nothing moves, and then this is false: whoever lets time go on sets it, and stops there."""
         self._motion = activity("awake")
@@ -116,7 +118,8 @@ class Wearer:
         activity, now_s = self.moves(), self.now_s
         second = activity.at(int(now_s))
         if not second:
-            self.rests_until_ms = activity.next_s(now_s) * 1000
+            next_s = activity.next_s(now_s)
+            self.rests_until_ms = _NEVER_MS if next_s == math.inf else round(next_s * 1000)
             self.moved = False
         size = len(second)
         if size:
@@ -152,7 +155,7 @@ class Wearer:
 
     def stir(self) -> None:
         """Something may move from now on that did not before."""
-        self.rests_until_ms = 0.0
+        self.rests_until_ms = 0
         self.moved = True
         self.settles_s = float("inf")
 

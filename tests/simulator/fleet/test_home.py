@@ -11,7 +11,9 @@ import pytest
 from fleet_homes import HOME, TOWN, home, tag
 from strapline_protocol.profiles import PROFILES
 from strapline_simulator.fleet.agenda import Agenda
+from strapline_simulator.fleet.engine_house import Home
 from strapline_simulator.fleet.engine_memory import SparseFlash
+from strapline_simulator.fleet.engine_wearer import Wearer
 from strapline_simulator.fleet.home import run_home
 from strapline_simulator.fleet.spec import Sown
 from strapline_tag.bench_flash import MemoryFlash
@@ -138,3 +140,17 @@ def test_a_sparse_flash_is_the_bench_programs_flash():
         ours.readblocks(block, read[0], 0)
         theirs.readblocks(block, read[1], 0)
         assert read[0] == read[1]
+
+
+@pytest.mark.parametrize("moves_s", range(900, 3900, 300))
+def test_each_second_of_a_movement_is_read_however_shortly_before_it_the_limb_was_looked_at(moves_s, monkeypatch):
+    agenda, read = Agenda(), Wearer.read_motion
+    made = Home(home(tag("7a900001", "home-rf", (130.0, "motion", "awake"))), agenda)
+    agenda.run((moves_s - 2) * 1000)  # it moves each five minutes, for six seconds
+    made.units[0].wearer.stir()
+    seconds = []
+    monkeypatch.setattr(
+        Wearer, "read_motion", lambda self, samples: seconds.append(self.now // 1000) or read(self, samples)
+    )
+    agenda.run((moves_s + 12) * 1000)
+    assert [second for second in seconds if second >= moves_s] == list(range(moves_s, moves_s + 7))

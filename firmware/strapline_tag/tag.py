@@ -286,7 +286,7 @@ class Tag:
             part.handle_timer(now)
         self._pursue(now)
         self._said = self._flags(now)
-        # Who waits for an answer, stands in a connection or has no trusted deadline yet is asked again with the next one.
+        # Who waits for home, has a connection, is not armed, or has a fault of its flash to tell of, is asked again with the next one.
         if (
             self._outputs
             or not self.situation.armed

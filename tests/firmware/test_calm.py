@@ -133,7 +133,7 @@ def stories(draw):
 
 
 @given(st.integers(0, 2), st.booleans(), stories())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_a_tag_that_asks_only_where_something_has_happened_does_what_one_does_that_asks_all(mode, home_hours, story):
     calm, thorough = (Life(mode, home_hours, asks_all=asks_all) for asks_all in (False, True))
     for life in (calm, thorough):

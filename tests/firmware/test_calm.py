@@ -3,30 +3,16 @@
 from array import array
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware.tag_pair import Memory, TagPair
 from flash import Flash
 from strapline_protocol.cipher import HostCipher
 from strapline_tag.config import Config
 from strapline_tag.sampling import Sampler
 from strapline_tag.tag import Tag
-
-
-class Kept:
-    def __init__(self):
-        self.held = {}
-
-    def get(self, name, default):
-        return self.held.get(name, default)
-
-    def put(self, name, value):
-        self.held[name] = value
-
-    def read(self, name):
-        return self.held.get(name, b"")
-
-    write = put
 
 
 class Sensors:
@@ -49,7 +35,7 @@ class Life:
 
     def __init__(self, mode, home_hours, *, asks_all):
         config = {"mode": mode, "rest_after_s": 120, "home_silence_s": 60, "skin_lost_s": 100, "fix_timeout_s": 20}
-        self.tag = Tag(bytes(16), Kept(), Random(7).randbytes, HostCipher, Flash(), Config(config))
+        self.tag = Tag(bytes(16), Memory(), Random(7).randbytes, HostCipher, Flash(), Config(config))
         self.sensors = Sensors()
         self.sampler = Sampler(self.tag, self.sensors, self.tag._config, 0)
         self.asks_all = asks_all
@@ -161,3 +147,16 @@ def test_a_limb_that_stirs_without_a_word_makes_the_tag_ask_for_home_sooner():
     life.happen(("swing", 2000))
     life.run(30)
     assert (life.tag._presence.asked is not None, len(life.tag.journal)) == (True, told)
+
+
+@pytest.mark.parametrize(("cell_dbm", "times"), [(-85, 1), (-140, 6)])
+def test_a_cell_that_is_gone_is_looked_at_with_each_reading_and_one_that_stays_once_a_minute(
+    cell_dbm, times, monkeypatch
+):
+    pair = TagPair(sampling=True)
+    pair.cell_dbm = cell_dbm
+    pair.run_to(65_000)
+    sampled, sample = [], pair.tag.sky.sample
+    monkeypatch.setattr(pair.tag.sky, "sample", lambda *reading: sampled.append(reading) or sample(*reading))
+    pair.run(60)
+    assert len(sampled) == times

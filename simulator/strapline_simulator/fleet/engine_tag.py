@@ -154,7 +154,7 @@ class TagUnit:
                             return
                 tag_due = tag.next_deadline()
             due = sampler.due
-            if tag_due < due:  # noqa: PLR1730
+            if tag_due < due:  # noqa: PLR1730 - as above
                 due = tag_due
             if due >= until_ms or (heap and heap[0][0] <= due):
                 break

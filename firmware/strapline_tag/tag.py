@@ -409,14 +409,13 @@ class Tag:
             if self._presence.welcomed(now, is_home):
                 self._positioning.came_home(now)
         if self.clock.age_s(now) >= self._config.time_refresh_s:
-            self._ask_time(now, bearer)
+            self._bearers.request(bearer, self._ask_time(now))
 
-    def _ask_time(self, now: int, bearer: int) -> None:
+    def _ask_time(self, now: int) -> bytes:
         origin = self._origin
         number = self.clock.ask(now, origin)
         body = frames.pack_time_request((self._boot & 0xFFFF, now // 1000))
-        sealed = seal.seal_envelope((frames.TIME_REQUEST, 0, origin, number), body, self._keys.end_to_end, seal.UP)
-        self._bearers.request(bearer, sealed)
+        return seal.seal_envelope((frames.TIME_REQUEST, 0, origin, number), body, self._keys.end_to_end, seal.UP)
 
     # What is wanted.
 

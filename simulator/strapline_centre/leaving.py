@@ -70,8 +70,8 @@ class Leaving:
 
     @property
     def anybody_out(self) -> bool:
-        """Whether time alone could make somebody overdue."""
-        return not all(self._out.values())
+        """Whether time alone could make somebody overdue: who has no schedule is out for as long as they like."""
+        return any(not alerted and self._schedule_of(tag) is not None for tag, alerted in self._out.items())
 
     def _tag_judges(self, told: Entry) -> bool:
         return told.source in self._judges_itself and int(told.fields["flags"]) >> 1 & 3 != 0

@@ -21,7 +21,7 @@ from strapline_protocol.keys import GatewayKeys
 from strapline_protocol.notices import Notice
 from strapline_simulator.fleet.agenda import Agenda
 from strapline_simulator.fleet.engine_lines import BLE_LATENCY_MS, CONNECT_LIMIT_MS, Line
-from strapline_simulator.fleet.engine_post import Post
+from strapline_simulator.fleet.engine_post import Event, Post
 from strapline_simulator.fleet.engine_tag import TagUnit
 from strapline_simulator.world.radio import (
     FADING_DB,
@@ -162,6 +162,17 @@ class Base:
             self.station.call_failed(unit.ident, self.agenda.now_ms / 1000)
         self._next_call()
         self.drain()
+
+    def bring(self, events: list[Record | TimeRequest]) -> None:
+        """A call that was not lived through has brought these."""
+        self.calls += 1
+        news: list[Event] = []
+        for event in events:
+            if isinstance(event, TimeRequest):
+                self.post.ask_time(event)
+            else:
+                news.append(event)
+        self.post.keep(news)
 
     # Lines.
 

@@ -71,6 +71,10 @@ class CentreUnit:
 
     def settle(self) -> None:
         """After anything: publish what the centre says, take note of its alerts, look after it in time."""
+        self._take_note()
+        self._look_at(self._agenda.now_ms + _SOON_MS)
+
+    def _take_note(self) -> None:
         centre = self.centre
         while (message := centre.next_message()) is not None:
             gateway = message.topic.split("/")[2]
@@ -80,7 +84,6 @@ class CentreUnit:
             self.on_change(change.what, change.alert)
             if change.what == "raised":
                 self._agenda.after(ACKNOWLEDGED_AFTER_MS, self._acknowledge, change.alert.id)
-        self._look_at(self._agenda.now_ms + _SOON_MS)
 
     def _deliver(self, message: tuple[str, str, bytes]) -> None:
         gateway, topic, payload = message
@@ -111,7 +114,7 @@ class CentreUnit:
             sentry.handle_timer()
             while (told := sentry.next_notification()) is not None:
                 sentry.told(told, "told")
-            self.settle()
+            self._take_note()
             due_s = max(sentry.next_deadline(), now_s + 1)
         if due_s < _NEVER_S:
             self._look_at(round(due_s * 1000) + 1)

@@ -83,7 +83,9 @@ class Home:
         base = Base(self.agenda, name, keys, self._seed, self._utc_s, home=home)
 
         def command(tag: str, sealed: bytes) -> None:
-            if (unit := base.units.get(tag)) is not None:
+            if (unit := base.units.get(tag)) is not None and unit.folded is not None:
+                if unit.folded.takes(sealed):
+                    return
                 unit.unfold()
             base.station.send_command(tag, sealed, self.agenda.now_ms / 1000)
             base.drain()

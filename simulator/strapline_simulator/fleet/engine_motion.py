@@ -19,15 +19,51 @@ _FIFO = 32
 NOTHING = array("h")
 
 
-class Activity(NamedTuple):
-    """Movement that comes again: in each period the first `moves_s` seconds, then none; without a period it never ends."""
+class Stretch(NamedTuple):
+    """How far the vector travels in some seconds, mg; what it takes from the one before to their first is not in it."""
 
-    seconds: tuple["array[int]", ...]
-    """x, y, z in mg by turns, for one second after the other, over and over."""
-    travels: tuple[int, ...]
-    """How far the vector travels within each of them, mg; what it takes from the second before to its first is not in it."""
-    moves_s: int
-    period_s: int
+    travel: int
+    first: Vector | None
+    """None: nothing moves."""
+    last: Vector | None
+
+
+class Activity:
+    """Movement that comes again: in each period the first `moves_s` seconds, then none; without a period it never ends.
+
+    `seconds`: x, y, z in mg by turns, for one second after the other, over and over. `travels`: how far the vector travels within each.
+    """
+
+    __slots__ = ("_stretches", "moves_s", "period_s", "seconds", "travels")
+
+    def __init__(
+        self, seconds: tuple["array[int]", ...], travels: tuple[int, ...], moves_s: int, period_s: int
+    ) -> None:
+        self.seconds = seconds
+        self.travels = travels
+        self.moves_s = moves_s
+        self.period_s = period_s
+        self._stretches: dict[tuple[int, int], Stretch] = {}
+        """What has been asked for, by where in the movement it begins and by its length; as many as it has seconds."""
+
+    def stretch(self, second: int, count: int) -> Stretch:
+        """What so many seconds from this one on bring."""
+        key = second % (self.period_s or len(self.seconds)), count
+        known = self._stretches.get(key)
+        if known is None:
+            known = self._stretches[key] = self._travel(second, count)
+        return known
+
+    def _travel(self, second: int, count: int) -> Stretch:
+        travel, first, last = 0, None, None
+        for at in [self.which(one) for one in range(second, second + count)]:
+            vectors = self.seconds[at] if at >= 0 else NOTHING
+            if vectors:
+                begin = vectors[0], vectors[1], vectors[2]
+                travel += self.travels[at] + (0 if last is None else way(last, begin))
+                first = first or begin
+                last = vectors[-3], vectors[-2], vectors[-1]
+        return Stretch(travel, first, last)
 
     def at(self, second: int) -> "array[int]":
         """What comes in this second of the home's time."""
@@ -46,6 +82,12 @@ class Activity(NamedTuple):
         return (now_s // self.period_s + 1) * self.period_s if self.moves_s else float("inf")
 
 
+def way(one: Vector, other: Vector) -> int:
+    """How far the vector travels from the one to the other, mg: along each axis."""
+    return abs(one[0] - other[0]) + abs(one[1] - other[1]) + abs(one[2] - other[2])
+
+
+@cache
 def activity(name: str) -> Activity:
     """By the name in a life. Raises ValueError for one that is not known."""
     if name == "still":

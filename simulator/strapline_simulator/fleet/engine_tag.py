@@ -33,6 +33,10 @@ class Passage(Protocol):
 
     def settle(self, now_ms: int) -> None: ...
 
+    def takes(self, sealed: bytes) -> bool:
+        """Whether this is the answer to a call that goes on in it: then the tag has it."""
+        ...
+
 
 class TagLine(Protocol):
     """The tag's end of a connection."""
@@ -90,7 +94,7 @@ class TagUnit:
         self.folded: Passage | None = None
         """What goes on now; anything that reaches the tag ends it first."""
         self.on_spoken: Callable[[TagUnit], None] | None = None
-        """Called when it has said what it had to say."""
+        """Called when it has said what it had to say, and when it has made a record."""
         self.next_stimulus_ms = 1 << 62
         self._due = -1
         self.arm()
@@ -141,17 +145,18 @@ class TagUnit:
                 due = sampler.run(due, tag_due if tag_due < stop else stop)  # noqa: FURB136 - `min` takes three times as long
                 if tag.stale:
                     tag_due = tag.next_deadline()
+                    agenda.now_ms = due
+                    if self.on_spoken is not None and tag.journal.newest > len(self.made_ms) and self._is_passed_over():
+                        return
             agenda.now_ms = due
             if tag_due <= due:
                 tag.handle_timer(due)
-                if outputs := tag.take_outputs():
-                    for output in outputs:
-                        self._carry_out(output)
-                    if self.on_spoken is not None:
-                        self.on_spoken(self)
-                        if self.folded is not None:
-                            self._note_made()
-                            return
+                outputs = tag.take_outputs()
+                for output in outputs:
+                    self._carry_out(output)
+                if self.on_spoken is not None and (outputs or tag.journal.newest > len(self.made_ms)):
+                    if self._is_passed_over():
+                        return
                 tag_due = tag.next_deadline()
             due = sampler.due
             if tag_due < due:  # noqa: PLR1730 - as above
@@ -162,6 +167,13 @@ class TagUnit:
         if due != self._due:
             self._due = due
             agenda.at(due, self._fire, due)
+
+    def _is_passed_over(self) -> bool:
+        """It has said something, or has something to say: what comes now may be folded."""
+        assert self.on_spoken is not None
+        self._note_made()
+        self.on_spoken(self)
+        return self.folded is not None
 
     def _note_made(self) -> None:
         made, newest = self.made_ms, self.tag.journal.newest

@@ -18,6 +18,7 @@ from strapline_simulator.fleet.engine_base import Base
 from strapline_simulator.fleet.engine_receiver import AgendaReceiver
 from strapline_simulator.fleet.engine_tag import TagUnit
 from strapline_simulator.fleet.fold_advance import advance_broadcast, advance_samples
+from strapline_simulator.fleet.fold_call import ImaginedCall, may_be_called, wants_call, wants_time
 from strapline_simulator.fleet.fold_motion import MotionFold
 from strapline_simulator.world.radio import PATH_LOSS_EXPONENT, RSSI_AT_1_M_DBM, SENSITIVITY_DBM
 
@@ -48,16 +49,28 @@ _LEAST_PERCENT = 12
 class Fold:
     """A stretch of one tag's life that is being passed over: until its end, or until something reaches the tag before."""
 
-    __slots__ = ("_folder", "_motion", "end_ms", "is_home", "start_ms", "unit")
+    __slots__ = ("_folder", "_motion", "call", "end_ms", "is_home", "start_ms", "unit")
 
     def __init__(
-        self, folder: "Folder", unit: TagUnit, span: tuple[int, int], motion: MotionFold, *, home: bool
+        self,
+        folder: "Folder",
+        unit: TagUnit,
+        span: tuple[int, int],
+        motion: MotionFold,
+        call: ImaginedCall | None,
+        *,
+        home: bool,
     ) -> None:
         self._folder = folder
         self.unit = unit
         self.start_ms, self.end_ms = span
         self._motion = motion
+        self.call = call
         self.is_home = home
+
+    def takes(self, sealed: bytes) -> bool:
+        """Whether a call goes on in it, and this receipt is taken."""
+        return self.call is not None and self.call.takes(sealed)
 
     def settle(self, now_ms: int) -> None:
         """The tag as it would be now."""
@@ -99,6 +112,11 @@ class Folder:
         is_home = self._is_home(unit, now_ms)
         if is_home is None or not self._is_station_quiet(unit, is_home=is_home):
             return
+        call = None
+        if is_home and wants_call(unit, now_ms):
+            if not may_be_called(self._home.base, unit, now_ms / 1000):
+                return
+            call = ImaginedCall(self._home.agenda, self._home.base, unit, self._random, _call_period_s(unit))
         worth_ms = now_ms + (_WORTH_SEEKING_MS if unit.tag._positioning.power else _WORTH_MS)
         end_ms = min(self._home.agenda.until_ms, unit.next_stimulus_ms, *self._deadlines_ms(unit, now_ms, is_home))
         if end_ms < worth_ms or (end_ms := min(end_ms, self._warm_until_ms(unit, now_ms))) < worth_ms:
@@ -106,10 +124,12 @@ class Folder:
         motion = motion_fold(unit)
         end_ms = min(end_ms, motion.walk(end_ms // 1000) * 1000)
         if end_ms >= worth_ms:
-            self._begin(Fold(self, unit, (now_ms, end_ms), motion, home=is_home))
+            self._begin(Fold(self, unit, (now_ms, end_ms), motion, call, home=is_home))
 
     def _begin(self, fold: Fold) -> None:
         fold.unit.fold(fold)
+        if fold.call is not None:
+            fold.call.begin()
         if fold.is_home:
             station, end_s = self._home.base.station, fold.end_ms / 1000
             enrolled = station._tags[fold.unit.ident]
@@ -183,7 +203,11 @@ class Folder:
                 wanted += calls * _ASK_HEARTBEATS * max(0.0, 1 - _QUICK_MS / mean_ms)
             count = max(0, round(wanted))
             broadcast.due = end_ms + 1 + self._left_ms(config)
+        if fold.call is not None and fold.call.at_ms <= end_ms:
+            count += fold.call.heartbeats
         advance_broadcast(broadcast, count, end_ms)
+        if fold.call is not None and len(tag.journal):
+            broadcast.hurry(end_ms)
         self.heartbeats += count
         if fold.is_home:
             period_s = _call_period_s(unit)
@@ -230,8 +254,8 @@ def _is_tag_quiet(unit: TagUnit) -> bool:
     tag, wearer = unit.tag, unit.wearer
     if unit.lines or tag._broadcast._burst or tag._presence.asked is not None:
         return False
-    if len(tag.journal) and (tag.journal.alarms or not tag.away):
-        return False  # what waits for the next beacon tells nobody anything while nobody hears it
+    if tag.journal.alarms:
+        return False
     strap = tag.strap
     if strap._folded or (strap._odd_samples and not strap._altered) or strap.is_open != wearer.strap_open:
         return False
@@ -292,7 +316,7 @@ def _deadlines_ms(unit: TagUnit, now_ms: int, *, is_home: bool, has_station: boo
         due = part.next_deadline()
         if due is not None:
             yield due
-    if is_home:
+    if is_home and not wants_time(unit, now_ms):
         clock = tag.clock
         yield now_ms if clock._answered_at is None else clock._answered_at + unit.config.time_refresh_s * 1000
     if tag._positioning._interval_ms is not None:

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from strapline_simulator.fleet.engine_motion import Activity
+from strapline_simulator.fleet.engine_motion import Activity, way
 
 _WINDOW = 10
 
@@ -24,11 +24,15 @@ class MotionFold:
         self._began_moving = bool(self._moving)
         self._changes: list[tuple[int, bool]] = []
         """Of moving: from which second's feed on."""
+        self._repeats: list[tuple[int, int]] = []
+        """From which second up to which each period was as the one before."""
+        self._mark: tuple[int, Any] | None = None
+        """Where movement comes: the second, and how things stood."""
 
     def walk(self, end: int) -> int:
         """Up to this second at most; gives where it stopped: at the second whose feed would tell something."""
         while self.second < end:
-            if not self._feeds and (self._skip(end) or self._window(end)):
+            if not self._feeds and (self._skip(end) or self._repeat(end) or self._window(end)):
                 continue
             state = self._feeds, self._travelled, self._still, self._moving, self._resting, self._last
             was_moving = self._moving
@@ -46,6 +50,10 @@ class MotionFold:
     def moving_at(self, second: int) -> bool:
         """Behind the feed of this second, which has been walked."""
         moving: bool = self._began_moving
+        for since, until in self._repeats:
+            if since <= second < until:
+                period_s = self._activity.period_s
+                second = since - period_s + (second - since) % period_s
         for since, is_moving in self._changes:
             if since > second:
                 break
@@ -66,6 +74,24 @@ class MotionFold:
         self._still += windows * _WINDOW
         return True
 
+    def _repeat(self, end: int) -> bool:
+        """Periods of a movement that finds the detector as it found it a period ago: all at once, for they change nothing."""
+        period_s, second = self._activity.period_s, self.second
+        if not period_s or period_s % _WINDOW:
+            return False
+        state = self._travelled, self._still, self._moving, self._resting, self._last
+        marked_at, marked = self._mark or (-1, None)
+        if second - marked_at < period_s:
+            return False
+        self._mark = second, state
+        periods = (end - second) // period_s
+        if second - marked_at != period_s or state != marked or periods <= 0:
+            return False
+        self.second += periods * period_s
+        self._repeats.append((second, self.second))
+        self._mark = None
+        return True
+
     def _quiet_s(self) -> int:
         activity = self._activity
         if not activity.moves_s:
@@ -78,31 +104,18 @@ class MotionFold:
         config = self._motion._config
         if self._resting or self.second + _WINDOW > end:
             return False
-        state = self.second, self._last
-        travelled, stop = 0, self.second + _WINDOW
-        for second in self._moving_seconds(stop):
-            self.second = second
-            travelled += self._travel()
+        travelled, first, last = self._activity.stretch(self.second, _WINDOW)
+        if first is not None:
+            travelled += way(self._last, first)
         is_moving = travelled >= config.moving_mg
         if not is_moving and self._still + _WINDOW >= config.rest_after_s:
-            self.second, self._last = state
             return False
-        self.second = stop
+        self._last = last or self._last
+        self.second += _WINDOW
         was_moving, self._moving = self._moving, is_moving
-        self._note(stop - 1, was_moving)
+        self._note(self.second - 1, was_moving)
         self._still = 0 if is_moving else self._still + _WINDOW
         return True
-
-    def _moving_seconds(self, stop: int) -> range:
-        """Those of this window in which something moves; more than one bout in it is not looked for apart."""
-        activity, start = self._activity, self.second
-        period_s, moves_s = activity.period_s, activity.moves_s
-        into = start % period_s if period_s else 0
-        if period_s < 2 * _WINDOW or moves_s + _WINDOW > period_s:
-            return range(start, stop)
-        if into < moves_s:
-            return range(start, min(stop, start + moves_s - into))
-        return range(min(stop, start + period_s - into), stop)
 
     def _feed(self) -> bool:
         """One second; False where something would be told in it."""
@@ -123,13 +136,12 @@ class MotionFold:
         return self._resting or self._still < config.rest_after_s or self._rest()
 
     def _travel(self) -> int:
-        activity = self._activity
-        at = activity.which(self.second)
-        if at < 0 or not activity.seconds[at]:
+        travelled, first, last = self._activity.stretch(self.second, 1)
+        if first is None or last is None:
             return 0
-        vectors, (x, y, z) = activity.seconds[at], self._last
-        self._last = vectors[-3], vectors[-2], vectors[-1]
-        return int(activity.travels[at] + abs(vectors[0] - x) + abs(vectors[1] - y) + abs(vectors[2] - z))
+        travelled += way(self._last, first)
+        self._last = last
+        return travelled
 
     def _wake(self) -> bool:
         self._moving, self._resting, self._still = True, False, 0
@@ -141,6 +153,7 @@ class MotionFold:
         if motion._situation.armed and (told_at is None or self.second * 1000 - told_at >= pause_ms):
             return False
         self._resting = True
+        self._mark = None  # by and by it would be told
         return True
 
     def settle(self) -> None:

@@ -48,19 +48,15 @@ class Motion:
         x = self._x
         y = self._y
         z = self._z
-        travelled = i = 0
-        while count > 0:
-            last = x
-            x = samples[i]
-            travelled += abs(x - last)
-            last = y
-            y = samples[i + 1]
-            travelled += abs(y - last)
-            last = z
-            z = samples[i + 2]
-            travelled += abs(z - last)
-            i += 3
-            count -= 1
+        travelled = 0
+        for i in range(0, 3 * count, 3):
+            new_x = samples[i]
+            new_y = samples[i + 1]
+            new_z = samples[i + 2]
+            travelled += abs(new_x - x) + abs(new_y - y) + abs(new_z - z)
+            x = new_x
+            y = new_y
+            z = new_z
         self._x = x
         self._y = y
         self._z = z

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
+from functools import cache
 from typing import Any
 
 from strapline_protocol.codes import RANGES, Kind, Refusal, Rule, Setting, Window
@@ -21,12 +22,17 @@ def checked(kind: Kind, values: Any) -> Any:
 
     Raises `LocalProtocolError` with one line that names the place, such as `zones[2].vertices: …`.
     """
-    fields = list(leaves(_LAYOUTS[kind]))
+    fields = _fields(kind)
     _check_ranges("", fields, values)
     record = _typed(kind.name.title().replace("_", ""), fields, values)
     if kind in _RULES:
         _RULES[kind](record)
     return record
+
+
+@cache
+def _fields(kind: Kind) -> list[Leaf]:
+    return list(leaves(_LAYOUTS[kind]))
 
 
 def _fail(place: str, complaint: str) -> LocalProtocolError:

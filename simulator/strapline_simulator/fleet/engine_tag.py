@@ -33,6 +33,10 @@ class Passage(Protocol):
 
     def settle(self, now_ms: int) -> None: ...
 
+    def goes_on(self) -> bool:
+        """At its end, which may be none."""
+        ...
+
     def takes(self, sealed: bytes) -> bool:
         """Whether this is the answer to a call that goes on in it: then the tag has it."""
         ...
@@ -129,7 +133,8 @@ class TagUnit:
         if due != self._due:
             return
         if self.folded is not None:
-            self.unfold()
+            if not self.folded.goes_on():
+                self.unfold()
             return
         agenda, tag, sampler, wearer = self.agenda, self.tag, self.sampler, self.wearer
         heap, until_ms = agenda.heap, agenda.until_ms
@@ -174,6 +179,13 @@ class TagUnit:
         self._note_made()
         self.on_spoken(self)
         return self.folded is not None
+
+    def read_motion(self, now_ms: int) -> None:
+        """The limb's reading of this second alone, amid a stretch that is passed over."""
+        samples = self.sampler._motion  # the sampler's own: its next reading overwrites it
+        self.wearer.now = now_ms
+        self.tag.feed_motion(now_ms, samples, self.wearer.read_motion(samples))
+        self._note_made()
 
     def _note_made(self) -> None:
         made, newest = self.made_ms, self.tag.journal.newest

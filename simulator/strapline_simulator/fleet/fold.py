@@ -41,21 +41,23 @@ _BEGUN = 0.4
 _LOOK_AHEAD_S, _LOOK_STEP_S, _NEAR_C = 1800.0, 20.0, 0.6
 """How temperatures are tried out: in no such step does the gap change by more than that while it is as small."""
 
-_HEARD_SHARE = 0.95
 _LEAST_PERCENT = 12
 """Below it the battery's ladder and its sagging voltage are lived through."""
 
 
 class Fold:
-    """A stretch of one tag's life that is being passed over: until its end, or until something reaches the tag before."""
+    """A stretch of one tag's life that is being passed over: until its end, or until something reaches the tag before.
 
-    __slots__ = ("_folder", "_motion", "call", "end_ms", "is_home", "start_ms", "unit")
+    `span_ms`: its beginning, where the limb has something to tell, and where it ends at the latest.
+    """
+
+    __slots__ = ("_folder", "_motion", "_walked_from", "call", "end_ms", "is_home", "limit_ms", "start_ms", "unit")
 
     def __init__(
         self,
         folder: "Folder",
         unit: TagUnit,
-        span: tuple[int, int],
+        span_ms: tuple[int, int, int],
         motion: MotionFold,
         call: ImaginedCall | None,
         *,
@@ -63,8 +65,9 @@ class Fold:
     ) -> None:
         self._folder = folder
         self.unit = unit
-        self.start_ms, self.end_ms = span
+        self.start_ms, self.end_ms, self.limit_ms = span_ms
         self._motion = motion
+        self._walked_from = unit.sampler._second_at // 1000
         self.call = call
         self.is_home = home
 
@@ -72,15 +75,32 @@ class Fold:
         """Whether a call goes on in it, and this receipt is taken."""
         return self.call is not None and self.call.takes(sealed)
 
-    def settle(self, now_ms: int) -> None:
-        """The tag as it would be now."""
-        unit, end_ms = self.unit, min(now_ms, self.end_ms)
-        motion, walked = self._motion, -(-end_ms // 1000)
+    def goes_on(self) -> bool:
+        """At its end: whether that was only a word of the limb, which is told by now."""
+        return self._folder.tell(self)
+
+    def settle_motion(self, end_ms: int) -> MotionFold:
+        """The detector as it would be then."""
+        motion, walked = self._motion, max(-(-end_ms // 1000), self._walked_from)
         if motion.second != walked:
-            motion = motion_fold(unit)
+            motion = motion_fold(self.unit, self._walked_from)
             motion.walk(walked)
         motion.settle()
-        self._folder.advance(self, motion, end_ms)
+        return motion
+
+    def go_on(self, now_ms: int, call: ImaginedCall) -> None:
+        """The limb's word of this second has been told, and is called for; pass over what comes."""
+        self._walked_from = now_ms // 1000 + 1
+        self._motion = motion = motion_fold(self.unit, self._walked_from)
+        self.start_ms, self.end_ms = now_ms, min(self.limit_ms, motion.walk(self.limit_ms // 1000) * 1000)
+        self.call = call
+
+    def settle(self, now_ms: int) -> None:
+        """The tag as it would be now."""
+        end_ms = min(now_ms, self.end_ms)
+        motion = self.settle_motion(end_ms)
+        # A second whose word has been told is over, to the last of its readings.
+        self._folder.advance(self, motion, max(end_ms, (self._walked_from - 1) * 1000 + 1))
 
 
 class Folded(Protocol):
@@ -100,7 +120,6 @@ class Folder:
         self._random = Random(f"{seed}/fold")
         self.heartbeats = 0
         """Worked out, and not built."""
-        self.accepted = 0
         self._cold: dict[str, tuple[float, float, float]] = {}
         """By tag: when its surroundings changed, when its skin may come near to them, and how far ahead that was tried out."""
 
@@ -121,10 +140,25 @@ class Folder:
         end_ms = min(self._home.agenda.until_ms, unit.next_stimulus_ms, *self._deadlines_ms(unit, now_ms, is_home))
         if end_ms < worth_ms or (end_ms := min(end_ms, self._warm_until_ms(unit, now_ms))) < worth_ms:
             return
-        motion = motion_fold(unit)
+        motion, limit_ms = motion_fold(unit, unit.sampler._second_at // 1000), end_ms
         end_ms = min(end_ms, motion.walk(end_ms // 1000) * 1000)
         if end_ms >= worth_ms:
-            self._begin(Fold(self, unit, (now_ms, end_ms), motion, call, home=is_home))
+            self._begin(Fold(self, unit, (now_ms, end_ms, limit_ms), motion, call, home=is_home))
+
+    def tell(self, fold: Fold) -> bool:
+        """The limb's word that has ended this stretch: told, and to be fetched by a call, so that it goes on; False where it does not."""
+        unit, tag, now_ms = fold.unit, fold.unit.tag, self._home.agenda.now_ms
+        if not fold.is_home or fold.limit_ms - now_ms < _WORTH_MS or len(tag.journal) or tag._positioning.power:
+            return False
+        if not (self._is_station_quiet(unit, is_home=True) and may_be_called(self._home.base, unit, now_ms / 1000)):
+            return False
+        fold.settle_motion(now_ms)
+        self._beat(fold, now_ms)
+        unit.read_motion(now_ms)
+        call = ImaginedCall(self._home.agenda, self._home.base, unit, self._random, _call_period_s(unit))
+        fold.go_on(now_ms, call)
+        self._begin(fold)
+        return True
 
     def _begin(self, fold: Fold) -> None:
         fold.unit.fold(fold)
@@ -193,7 +227,21 @@ class Folder:
         """What of the stretch lies before this moment has happened."""
         unit, tag = fold.unit, fold.unit.tag
         advance_samples(unit, motion, end_ms)
-        broadcast, config = tag._broadcast, unit.config
+        self._beat(fold, end_ms)
+        if fold.call is not None and len(tag.journal):
+            tag._broadcast.hurry(end_ms)
+        if fold.is_home:
+            period_s = _call_period_s(unit)
+            called_ms = max(end_ms - self._random.randrange(round(period_s * 1000)), tag._presence.heard_at)
+            tag._presence.heard_at = tag.reached_at = called_ms
+            tag._presence.asked = None
+            self._advance_station(unit, called_ms / 1000, end_ms / 1000)
+        tag.stale = tag._touched = True
+        self._home.receivers[unit.ident].resume()
+
+    def _beat(self, fold: Fold, end_ms: int) -> None:
+        """As many heartbeats as would have come."""
+        unit, tag, broadcast, config = fold.unit, fold.unit.tag, fold.unit.tag._broadcast, fold.unit.config
         count = 0
         if broadcast.due < end_ms:
             mean_ms = (config.heartbeat_shortest_ms + config.heartbeat_longest_ms) / 2
@@ -206,18 +254,7 @@ class Folder:
         if fold.call is not None and fold.call.at_ms <= end_ms:
             count += fold.call.heartbeats
         advance_broadcast(broadcast, count, end_ms)
-        if fold.call is not None and len(tag.journal):
-            broadcast.hurry(end_ms)
         self.heartbeats += count
-        if fold.is_home:
-            period_s = _call_period_s(unit)
-            called_ms = max(end_ms - self._random.randrange(round(period_s * 1000)), tag._presence.heard_at)
-            tag._presence.heard_at = tag.reached_at = called_ms
-            tag._presence.asked = None
-            self.accepted += round(count * _HEARD_SHARE)
-            self._advance_station(unit, called_ms / 1000, end_ms / 1000)
-        tag.stale = tag._touched = True
-        self._home.receivers[unit.ident].resume()
 
     def _left_ms(self, config: Any) -> int:
         """Of the pause between two heartbeats that somebody looks into: the longer one is, the likelier that it is looked into."""
@@ -344,5 +381,5 @@ def _unwarned_until_ms(unit: TagUnit) -> int:
     return int(sky.due + (minutes - 1) * 60_000)
 
 
-def motion_fold(unit: TagUnit) -> MotionFold:
-    return MotionFold(unit.tag.motion, unit.wearer.moves(), unit.sampler._second_at // 1000)
+def motion_fold(unit: TagUnit, second: int) -> MotionFold:
+    return MotionFold(unit.tag.motion, unit.wearer.moves(), second)

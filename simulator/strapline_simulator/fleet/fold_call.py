@@ -91,9 +91,9 @@ class ImaginedCall:
             self._unit.tag._orders.take(self._agenda.now_ms, sealed)
         return is_answer
 
-    def _look(self, passage: object) -> None:
+    def _look(self, passage: Any) -> None:
         self._is_under_way = False
-        if self._unit.folded is passage and wants_call(self._unit, self._agenda.now_ms):
+        if self._unit.folded is passage and passage.call is self and wants_call(self._unit, self._agenda.now_ms):
             self._unit.unfold()
 
 

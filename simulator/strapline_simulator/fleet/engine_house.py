@@ -19,6 +19,7 @@ from strapline_simulator.fleet.engine_tag import TagUnit
 from strapline_simulator.fleet.engine_verbs import VERBS, carry_out
 from strapline_simulator.fleet.engine_wearer import Wearer
 from strapline_simulator.fleet.fold import Folder
+from strapline_simulator.fleet.fold_motion import KnownTravel
 from strapline_simulator.fleet.spec import HomeSpec, Stimulus, TagSpec
 from strapline_simulator.world.house import READ_EVERY_S, House
 
@@ -50,6 +51,7 @@ class Home:
             self.base.before_timer = self.folder.keep_air
             for unit in self.units:
                 unit.on_spoken = self.folder.consider
+                unit.tag.motion._travel = KnownTravel(unit).travel  # noqa: SLF001 - as a fold knows it
         self.base.post.connect()
         self.ingress.post.connect()
         self.centre.start()
@@ -112,18 +114,19 @@ class Home:
 
     def _enter_life(self, unit: TagUnit, left: Iterator[Stimulus]) -> None:
         """One stimulus after the other: a month of them need not all stand in the agenda."""
-        stimulus = next(left, None)
-        unit.next_stimulus_ms = 1 << 62
+        self._enter(unit, _next_of(unit, left), left)
+
+    def _enter(self, unit: TagUnit, stimulus: Stimulus | None, left: Iterator[Stimulus]) -> None:
         if stimulus is not None:
-            unit.next_stimulus_ms = round(stimulus.t_s * 1000)
-            self.agenda.at(round(stimulus.t_s * 1000), self._happen, (unit, stimulus, left))
+            self.agenda.at(unit.next_stimulus_ms, self._happen, (unit, stimulus, left))
 
     def _happen(self, what: tuple[TagUnit, Stimulus, Iterator[Stimulus]]) -> None:
         unit, stimulus, left = what
         unit.unfold()
+        following = _next_of(unit, left)
         carry_out(self, unit, stimulus)
         unit.arm()
-        self._enter_life(unit, left)
+        self._enter(unit, following, left)
 
     # What the tags' surroundings are.
 
@@ -191,6 +194,13 @@ class Home:
     def _read_house(self, _nothing: None) -> None:
         self._house_reads = False
         self._look_at_house()
+
+
+def _next_of(unit: TagUnit, left: Iterator[Stimulus]) -> Stimulus | None:
+    """What happens to this tag next; it knows when."""
+    stimulus = next(left, None)
+    unit.next_stimulus_ms = 1 << 62 if stimulus is None else round(stimulus.t_s * 1000)
+    return stimulus
 
 
 def _settings(tag: TagSpec) -> dict[str, int]:

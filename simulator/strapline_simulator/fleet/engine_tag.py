@@ -198,12 +198,13 @@ class TagUnit:
         """Something reaches the tag now: one of its `feed_…`."""
         self.unfold()
         into(self.agenda.now_ms, *arguments)
+        made = len(self.made_ms)
         self._note_made()
-        if outputs := self.tag.take_outputs():
-            for output in outputs:
-                self._carry_out(output)
-            if self.on_spoken is not None:
-                self.on_spoken(self)
+        outputs = self.tag.take_outputs()
+        for output in outputs:
+            self._carry_out(output)
+        if self.on_spoken is not None and (outputs or len(self.made_ms) > made):
+            self.on_spoken(self)
         self.arm()
 
     def _carry_out(self, output: tuple[Any, ...]) -> None:

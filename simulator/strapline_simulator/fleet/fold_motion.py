@@ -1,11 +1,35 @@
 # ruff: noqa: SLF001 - folding is the one place that knows a tag's insides; its tests hold it to the tag's own word
 """The tag's motion detector through known movement, window by window: the decisions that `Motion.feed` makes each second."""
 
-from typing import Any
+from typing import Any, Protocol
 
 from strapline_simulator.fleet.engine_motion import Activity, way
 
 _WINDOW = 10
+
+
+class Limb(Protocol):
+    """A tag and who wears it."""
+
+    tag: Any
+    wearer: Any
+
+
+class KnownTravel:
+    """How far the vector travels in a second that is lived through, as the tag's detector adds it up: known from the movement itself."""
+
+    def __init__(self, limb: Limb) -> None:
+        self._limb = limb
+
+    def travel(self, _samples: Any, _count: int) -> int:
+        """In place of `Motion._travel`."""
+        wearer, motion = self._limb.wearer, self._limb.tag.motion
+        travelled, first, last = wearer.moves().stretch(int(wearer.now_s), 1)
+        if first is None:
+            return 0
+        travelled += way((motion._x, motion._y, motion._z), first)
+        motion._x, motion._y, motion._z = last
+        return int(travelled)
 
 
 class MotionFold:
@@ -32,7 +56,7 @@ class MotionFold:
     def walk(self, end: int) -> int:
         """Up to this second at most; gives where it stopped: at the second whose feed would tell something."""
         while self.second < end:
-            if not self._feeds and (self._skip(end) or self._repeat(end) or self._window(end)):
+            if not self._feeds and (self._skip(end) or self._repeat(end) or self._window(end) or self._wait(end)):
                 continue
             state = self._feeds, self._travelled, self._still, self._moving, self._resting, self._last
             was_moving = self._moving
@@ -115,6 +139,15 @@ class MotionFold:
         was_moving, self._moving = self._moving, is_moving
         self._note(self.second - 1, was_moving)
         self._still = 0 if is_moving else self._still + _WINDOW
+        return True
+
+    def _wait(self, end: int) -> bool:
+        """Up to the last second of a window in which nothing moves: what that one says is to be seen."""
+        before = _WINDOW - 1
+        if self.second + before > end or self._activity.stretch(self.second, before).first is not None:
+            return False
+        self._feeds = before
+        self.second += before
         return True
 
     def _feed(self) -> bool:

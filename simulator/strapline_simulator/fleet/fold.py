@@ -131,6 +131,8 @@ class Folder:
         is_home = self._is_home(unit, now_ms)
         if is_home is None or not self._is_station_quiet(unit, is_home=is_home):
             return
+        if unit.tag._presence.asked is not None and (is_home or not _may_wait(unit)):
+            return
         call = None
         if is_home and wants_call(unit, now_ms):
             if not may_be_called(self._home.base, unit, now_ms / 1000):
@@ -213,6 +215,8 @@ class Folder:
             return False  # mail for a tag that is elsewhere waits as it lies, at the ingress until the tag calls
         if is_home:
             return enrolled.present and enrolled.offset_s is not None and not (unit.tag.away and unit.tag.armed)
+        if unit.tag._presence.asked is not None:
+            return True  # it asks for home out of reach: the station waits by its own clock, the tag by its own
         return not enrolled.present and (unit.tag.away or not unit.tag.armed)
 
     def _deadlines_ms(self, unit: TagUnit, now_ms: int, is_home: bool) -> Iterator[int]:
@@ -245,7 +249,9 @@ class Folder:
         count = 0
         if broadcast.due < end_ms:
             mean_ms = (config.heartbeat_shortest_ms + config.heartbeat_longest_ms) / 2
-            wanted = 1 - _BEGUN + (end_ms - broadcast.due) / mean_ms
+            if tag._presence.asked is not None:
+                count = min(broadcast._quick, (end_ms - broadcast.due) // config.quick_spacing_ms)
+            wanted = count + 1 - _BEGUN + (end_ms - broadcast.due - count * config.quick_spacing_ms) / mean_ms
             if fold.is_home and tag.armed:
                 calls = (end_ms - fold.start_ms) / 1000 / _call_period_s(unit)
                 wanted += calls * _ASK_HEARTBEATS * max(0.0, 1 - _QUICK_MS / mean_ms)
@@ -289,9 +295,7 @@ def _call_period_s(unit: TagUnit) -> float:
 
 def _is_tag_quiet(unit: TagUnit) -> bool:
     tag, wearer = unit.tag, unit.wearer
-    if unit.lines or tag._broadcast._burst or tag._presence.asked is not None:
-        return False
-    if tag.journal.alarms:
+    if unit.lines or tag._broadcast._burst or tag.journal.alarms:
         return False
     strap = tag.strap
     if strap._folded or (strap._odd_samples and not strap._altered) or strap.is_open != wearer.strap_open:
@@ -299,6 +303,12 @@ def _is_tag_quiet(unit: TagUnit) -> bool:
     if tag.strap_ohm != wearer.strap_ohm or wearer.jam or wearer.faults or tag.skin._wet != tag.situation.immersed:
         return False
     return _is_sky_quiet(unit) and _is_housing_quiet(unit)
+
+
+def _may_wait(unit: TagUnit) -> bool:
+    """Whether a tag that asks for home only waits: nothing but home, or the end of its patience, changes what it makes of the silence."""
+    situation = unit.tag.situation
+    return not (situation.home_hours or situation.doubted or situation.immersed or unit.tag._presence._asked_at_rest)
 
 
 def _is_sky_quiet(unit: TagUnit) -> bool:
@@ -353,6 +363,8 @@ def _deadlines_ms(unit: TagUnit, now_ms: int, *, is_home: bool, has_station: boo
         due = part.next_deadline()
         if due is not None:
             yield due
+    if tag._presence.asked is not None:
+        yield now_ms if (due := tag._presence.next_deadline()) is None else due
     if is_home and not wants_time(unit, now_ms):
         clock = tag.clock
         yield now_ms if clock._answered_at is None else clock._answered_at + unit.config.time_refresh_s * 1000

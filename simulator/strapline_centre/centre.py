@@ -21,6 +21,7 @@ from strapline_centre.schedule import Schedule
 from strapline_centre.sentry import LIMITS, Limits, Parts, Sentry
 from strapline_centre.telling import Person, Telling
 from strapline_protocol.codes import ALARMS
+from strapline_protocol.contract import Message
 from strapline_protocol.desk import (
     Arrival,
     Desk,
@@ -175,14 +176,22 @@ class Centre(Telling):
     def receive_all(self, messages: Iterable[tuple[str, bytes]], *, gather: bool = True) -> list[Entry]:
         """Several messages, committed together; gives the new entries. Receipts for history wait for `Desk.say_receipts`."""
         for topic, payload in messages:
-            heard = self.desk.receive(topic, payload)
-            if heard is None:
-                continue
-            if len(self._waiting) >= _WAITING_LIMIT:
-                self.dropped += 1
-                continue
-            self._waiting.append(heard)
+            self._queue(self.desk.receive(topic, payload))
         return self.work(gather=gather)
+
+    def receive_message(self, message: Message) -> Entry | None:
+        """As `receive`, for one that comes without a broker (`Desk.receive_message`)."""
+        self._queue(self.desk.receive_message(message))
+        entries = self.work(gather=False)
+        return entries[-1] if entries else None
+
+    def _queue(self, heard: Heard | None) -> None:
+        if heard is None:
+            return
+        if len(self._waiting) >= _WAITING_LIMIT:
+            self.dropped += 1
+        else:
+            self._waiting.append(heard)
 
     @property
     def waiting(self) -> int:

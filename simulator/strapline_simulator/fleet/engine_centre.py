@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from strapline_centre.centre import Centre, Limits, Person
 from strapline_centre.ledger import Entry, Ledger
+from strapline_protocol.contract import Message
 from strapline_simulator.fleet.agenda import Agenda
 from strapline_simulator.fleet.engine_ledger import MemoryLedger
 from strapline_simulator.fleet.engine_post import MQTT_LATENCY_MS, Post
@@ -62,9 +63,9 @@ class CentreUnit:
         self.centre.connected()
         self.settle()
 
-    def receive(self, topic: str, payload: bytes) -> None:
-        """A message from the broker."""
-        entry = self.centre.receive(topic, payload)
+    def receive(self, message: Message) -> None:
+        """A message from a gateway."""
+        entry = self.centre.receive_message(message)
         if entry is not None:
             self.on_entry(entry)
         self.settle()
@@ -76,18 +77,16 @@ class CentreUnit:
 
     def _take_note(self) -> None:
         centre = self.centre
-        while (message := centre.next_message()) is not None:
-            gateway = message.topic.split("/")[2]
-            self._agenda.after(MQTT_LATENCY_MS, self._deliver, (gateway, message.topic, message.payload))
+        while (outgoing := centre.next_message()) is not None:
+            self._agenda.after(MQTT_LATENCY_MS, self._deliver, outgoing.message)
         while centre.changes:
             change = centre.changes.popleft()
             self.on_change(change.what, change.alert)
             if change.what == "raised":
                 self._agenda.after(ACKNOWLEDGED_AFTER_MS, self._acknowledge, change.alert.id)
 
-    def _deliver(self, message: tuple[str, str, bytes]) -> None:
-        gateway, topic, payload = message
-        self.posts[gateway].receive(topic, payload)
+    def _deliver(self, message: Message) -> None:
+        self.posts[message.topic.gateway].receive(message)
 
     def _acknowledge(self, ident: int) -> None:
         alert = self.centre.alerts.get(ident)

@@ -75,12 +75,12 @@ class Home:
         persons = [Person(centre_keys(tag.ident, self._secrets[tag.ident])) for tag in spec.tags]
         self.centre = CentreUnit(agenda, spec.start, persons, keys, Random(f"{self._seed}/centre").randbytes)
         here = [tag for tag in spec.tags if _settings(tag).get("mode") != Mode.SATELLITE]
-        self.base = self._make_base(names[0], keys[names[0]], here, home=True)
-        self.ingress = self._make_base(names[1], keys[names[1]], spec.tags, home=False)
+        self.base = self._make_base(names[0], here, home=True)
+        self.ingress = self._make_base(names[1], spec.tags, home=False)
         self.heartbeat = self.base.hear
         self.ingress.on_ring = lambda tag: self.modems[tag].ring()
 
-    def _make_base(self, name: str, key: bytes, tags: "tuple[TagSpec, ...] | list[TagSpec]", *, home: bool) -> Base:
+    def _make_base(self, name: str, tags: "tuple[TagSpec, ...] | list[TagSpec]", *, home: bool) -> Base:
         keys = [gateway_keys(tag.ident, self._secrets[tag.ident]) for tag in tags]
         base = Base(self.agenda, name, keys, self._seed, self._utc_s, home=home)
 
@@ -93,7 +93,7 @@ class Home:
             base.drain()
 
         journal = int.from_bytes(self._draw(f"journal/{name}", 4), "big")
-        base.post = Post(self.agenda, name, key, journal, Ends(self.centre.receive, command, self.utc))
+        base.post = Post(self.agenda, name, journal, Ends(self.centre.receive, command, self.utc))
         self.centre.posts[name] = base.post
         return base
 

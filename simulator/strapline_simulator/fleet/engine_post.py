@@ -1,4 +1,6 @@
-"""The way from a station to the centre and back: what is kept until the centre's receipt, in memory; and the contract's messages, sealed.
+"""The way from a station to the centre and back: what is kept until the centre's receipt, in memory; and the contract's messages.
+
+They are handed over as they are: nobody writes them as JSON and seals them where no broker is between.
 
 It keeps the outbox's and the relay's rules: alarms first, each record again after a growing pause and with each new connection, gone only
 for a receipt. It has no disk, no window of unacknowledged messages and no beats: whether an end is there it is told.
@@ -45,7 +47,7 @@ class _Row:
 class Ends(NamedTuple):
     """What a post is between."""
 
-    to_centre: Callable[[str, bytes], None]
+    to_centre: Callable[[Message], None]
     """A message that has come through the broker."""
     command: Callable[[str, bytes], None]
     """A command for a tag has come from the centre."""
@@ -55,10 +57,9 @@ class Ends(NamedTuple):
 class Post:
     """Of one station."""
 
-    def __init__(self, agenda: Agenda, ident: str, key: bytes, journal: int, ends: Ends) -> None:
+    def __init__(self, agenda: Agenda, ident: str, journal: int, ends: Ends) -> None:
         self._agenda = agenda
         self._ident = ident
-        self._key = key
         self._journal = journal
         self._ends = ends
         self._rows: dict[tuple[str, int], dict[int, _Row]] = {}
@@ -140,11 +141,7 @@ class Post:
         self._send(Message(topic, f"{topic.channel}-{self._said}", self._ends.utc(), data))
 
     def _send(self, message: Message) -> None:
-        payload = contract.encode(message, self._key)
-        self._agenda.after(MQTT_LATENCY_MS, self._arrive, (str(message.topic), payload))
-
-    def _arrive(self, message: tuple[str, bytes]) -> None:
-        self._ends.to_centre(*message)
+        self._agenda.after(MQTT_LATENCY_MS, self._ends.to_centre, message)
 
     # The line.
 
@@ -170,7 +167,7 @@ class Post:
         if not self.connected and not self.lost_told:
             self.lost_told = True
             lost = Message(Topic(self._ident, "state"), "will", self._ends.utc(), {"state": "lost", "start": _START})
-            self._ends.to_centre(str(lost.topic), contract.encode(lost, self._key))
+            self._ends.to_centre(lost)
 
     def drop_line(self) -> None:
         """The line to the network breaks; the broker notices."""
@@ -184,11 +181,10 @@ class Post:
 
     # Back.
 
-    def receive(self, topic: str, payload: bytes) -> None:
+    def receive(self, message: Message) -> None:
         """From the centre, through the broker."""
         if not self.connected:
             return  # it comes again: receipts with the record's next publication, orders when the tag is heard
-        message = contract.decode(topic, payload, self._key)
         channel, data = message.topic.channel, message.data
         if channel == "receipt":
             self._receipt(data)

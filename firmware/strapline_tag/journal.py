@@ -196,16 +196,18 @@ class Journal:
         )  # of what a copy stands for, 0 of others; -1: not in use, or the copy was not finished
         floor = owed = 0
         stone = None
-        for at in range(len(self._states)):
-            block = at // slots
-            if at % slots == 0 or block in order:
+        for block in range(len(lows)):
+            first = block * slots
+            for at in range(first, first + slots):
+                if at > first and block not in order:
+                    break  # what follows no head of this journal is none of its records
                 meta = self._load(at)
                 ident, alarm, serial, sequence = unpack_from(">LLL12xL", data)
                 if (
                     meta
                 ):  # power may have gone when the next slot was begun and no bit of it had changed: it is not used
-                    self._fill[block] = min(at % slots + 2, slots)
-                if at % slots == 0 and _HEAD <= meta <= _COPY and ident == self.ident:
+                    self._fill[block] = min(at - first + 2, slots)
+                if at == first and _HEAD <= meta <= _COPY and ident == self.ident:
                     order.append(block)
                     limits[block] = _HEAD - meta
                     lows[block] = sequence

@@ -19,7 +19,6 @@ from strapline_simulator.fleet.engine_tag import TagUnit
 from strapline_simulator.fleet.engine_verbs import VERBS, carry_out
 from strapline_simulator.fleet.engine_wearer import Wearer
 from strapline_simulator.fleet.fold import Folder
-from strapline_simulator.fleet.fold_motion import KnownTravel
 from strapline_simulator.fleet.spec import HomeSpec, Stimulus, TagSpec
 from strapline_simulator.world.house import READ_EVERY_S, House
 
@@ -49,9 +48,6 @@ class Home:
         self.folder = Folder(self, self._seed) if spec.fold else None
         if self.folder is not None:
             self.base.before_timer = self.folder.keep_air
-            for unit in self.units:
-                unit.on_spoken = self.folder.consider
-                unit.tag.motion._travel = KnownTravel(unit).travel  # noqa: SLF001 - as a fold knows it
         self.base.post.connect()
         self.ingress.post.connect()
         self.centre.start()

@@ -31,6 +31,11 @@ class Passage(Protocol):
     end_ms: int
     is_home: bool
 
+    @property
+    def call(self) -> object:
+        """The one that is imagined in it; None without one."""
+        ...
+
     def settle(self, now_ms: int) -> None: ...
 
     def goes_on(self) -> bool:
@@ -159,9 +164,9 @@ class TagUnit:
                 outputs = tag.take_outputs()
                 for output in outputs:
                     self._carry_out(output)
-                if self.on_spoken is not None and (outputs or tag.journal.newest > len(self.made_ms)):
-                    if self._is_passed_over():
-                        return
+                has_spoken = outputs or tag.journal.newest > len(self.made_ms)
+                if has_spoken and self.on_spoken is not None and self._is_passed_over():
+                    return
                 tag_due = tag.next_deadline()
             due = sampler.due
             if tag_due < due:  # noqa: PLR1730 - as above
@@ -179,13 +184,6 @@ class TagUnit:
         self._note_made()
         self.on_spoken(self)
         return self.folded is not None
-
-    def read_motion(self, now_ms: int) -> None:
-        """The limb's reading of this second alone, amid a stretch that is passed over."""
-        samples = self.sampler._motion  # the sampler's own: its next reading overwrites it
-        self.wearer.now = now_ms
-        self.tag.feed_motion(now_ms, samples, self.wearer.read_motion(samples))
-        self._note_made()
 
     def _note_made(self) -> None:
         made, newest = self.made_ms, self.tag.journal.newest

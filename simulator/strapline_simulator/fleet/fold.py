@@ -19,7 +19,7 @@ from strapline_simulator.fleet.engine_receiver import AgendaReceiver
 from strapline_simulator.fleet.engine_tag import TagUnit
 from strapline_simulator.fleet.fold_advance import advance_broadcast, advance_samples
 from strapline_simulator.fleet.fold_call import ImaginedCall, may_be_called, wants_call, wants_time
-from strapline_simulator.fleet.fold_motion import MotionFold
+from strapline_simulator.fleet.fold_motion import KnownTravel, MotionFold
 from strapline_simulator.world.radio import PATH_LOSS_EXPONENT, RSSI_AT_1_M_DBM, SENSITIVITY_DBM
 
 BOUND_S = 150.0
@@ -122,6 +122,10 @@ class Folder:
         """Worked out, and not built."""
         self._cold: dict[str, tuple[float, float, float]] = {}
         """By tag: when its surroundings changed, when its skin may come near to them, and how far ahead that was tried out."""
+        for unit in home.units:
+            unit.on_spoken = self.consider
+            motion: Any = unit.tag.motion
+            motion._travel = KnownTravel(unit).travel
 
     def consider(self, unit: TagUnit) -> None:
         """Fold this tag from now on, where that is allowed and worth it."""
@@ -156,7 +160,7 @@ class Folder:
             return False
         fold.settle_motion(now_ms)
         self._beat(fold, now_ms)
-        unit.read_motion(now_ms)
+        _read_motion(unit, now_ms)
         call = ImaginedCall(self._home.agenda, self._home.base, unit, self._random, _call_period_s(unit))
         fold.go_on(now_ms, call)
         self._begin(fold)
@@ -391,6 +395,14 @@ def _unwarned_until_ms(unit: TagUnit) -> int:
     sky = unit.tag._positioning.sky
     minutes = -(-unit.config.no_fix_motion_s // 60) - sky._moved
     return int(sky.due + (minutes - 1) * 60_000)
+
+
+def _read_motion(unit: TagUnit, now_ms: int) -> None:
+    """The limb's reading of this second alone."""
+    samples = unit.sampler._motion
+    unit.wearer.now = now_ms
+    unit.tag.feed_motion(now_ms, samples, unit.wearer.read_motion(samples))
+    unit._note_made()
 
 
 def motion_fold(unit: TagUnit, second: int) -> MotionFold:

@@ -1,9 +1,9 @@
 # ruff: noqa: SLF001 - folding is the one place that knows a tag's and a station's insides; its tests hold it to their own word
 """A call that fetches what a tag at home has to say, worked out: when it would come, and what it would bring and take.
 
-The records are the firmware's own, made, kept and sealed by it; the station's post, the contract, the centre and its receipts are what they
-always are, and the firmware opens the receipt. What is not lived through is the radio between: the heartbeats that tell of the record, the
-connection, its handshake and its acknowledgements. Who has no receipt by then is woken, and tells by itself.
+The records are the firmware's own, made, kept and sealed by it; the station's post, the centre and its receipts are what they always are,
+and the firmware opens the receipt. What is not lived through is the radio between: the heartbeats that tell of the record, the connection,
+its handshake and its acknowledgements. Who has no receipt by then is woken, and tells by itself.
 """
 
 from random import Random
@@ -22,7 +22,6 @@ _WAYS = 4
 _PROOF_MS = 2000
 """Behind the call a receipt has come, or none will."""
 
-
 _ANSWERS = (frames.RECEIPT, frames.RECEIPT_FAR, frames.TIME)
 
 
@@ -31,7 +30,7 @@ def may_be_called(base: Base, unit: TagUnit, now_s: float) -> bool:
     tag, enrolled = unit.tag, base.station._tags.get(unit.ident)
     if enrolled is None or tag.journal.alarms or tag.away or not base.post.connected:
         return False
-    return not base.post.waiting and now_s >= max(enrolled.collect_again_at, enrolled.call_again_at)
+    return bool(now_s >= max(enrolled.collect_again_at, enrolled.call_again_at))
 
 
 def wants_call(unit: TagUnit, now_ms: int) -> bool:
@@ -48,7 +47,7 @@ def wants_time(unit: TagUnit, now_ms: int) -> bool:
 class ImaginedCall:
     """Of one stretch, at its beginning. `period_s`: within that a call comes without any reason."""
 
-    __slots__ = ("_agenda", "_base", "_is_under_way", "_unit", "_usual_ms", "at_ms", "heartbeats")
+    __slots__ = ("_agenda", "_base", "_has_records", "_is_under_way", "_unit", "_usual_ms", "at_ms", "heartbeats")
 
     def __init__(self, agenda: Agenda, base: Base, unit: TagUnit, random: Random, period_s: float) -> None:
         self._agenda = agenda
@@ -56,31 +55,37 @@ class ImaginedCall:
         self._unit = unit
         self._is_under_way = False
         first_ms = unit.tag._broadcast.due
-        if not len(unit.tag.journal):
+        self._has_records = bool(len(unit.tag.journal))
+        if not self._has_records:
             first_ms += random.randrange(round(period_s * 1000))
-        self.at_ms, self.heartbeats = _course(unit, first_ms, random)
-        """When it brings the records, and how many heartbeats come from that which told of them until the tag is back in its own rhythm."""
+        self.at_ms, count = _course(unit, first_ms, random)
+        """When it brings what there is."""
+        self.heartbeats = count if self._has_records else 0
+        """From that which told of a record until the tag is back in its own rhythm; a question interrupts no rhythm."""
         self._usual_ms = _usual_ms(unit.config, random)
 
     def begin(self) -> None:
         """The stretch has begun."""
-        if len(self._unit.tag.journal):
+        if self._has_records:
             self._unit.tag._broadcast.due = self.at_ms + self._usual_ms
         self._agenda.at(self.at_ms, self._bring, self._unit.folded)
 
+    def _stands(self, passage: object) -> bool:
+        """Whether the tag was not woken since, and no other call has come in place of this one."""
+        folded = self._unit.folded
+        return folded is not None and folded is passage and folded.call is self
+
     def _bring(self, passage: object) -> None:
-        unit = self._unit
-        if unit.folded is not passage:
-            return  # it was woken, and tells by itself
+        if not self._stands(passage):
+            return
         self._is_under_way = True
-        tag, now_ms = unit.tag, self._agenda.now_ms
+        unit, tag, now_ms = self._unit, self._unit.tag, self._agenda.now_ms
         tag._presence.heard_at = tag.reached_at = now_ms
         events: list[Record | TimeRequest] = []
         if wants_time(unit, now_ms):
             events.append(TimeRequest(unit.ident, tag._ask_time(now_ms)))
-        for slot in list(tag.journal.pending(unit.config.link_window)):
-            if (sealed := tag._recorder.seal_record(slot)) is not None:
-                events.append(Record(unit.ident, seal.peek_envelope(sealed), sealed))
+        waiting = [tag._recorder.seal_record(slot) for slot in list(tag.journal.pending(unit.config.link_window))]
+        events += [Record(unit.ident, seal.peek_envelope(sealed), sealed) for sealed in waiting if sealed is not None]
         self._base.bring(events)
         self._agenda.after(_PROOF_MS, self._look, passage)
 
@@ -91,9 +96,9 @@ class ImaginedCall:
             self._unit.tag._orders.take(self._agenda.now_ms, sealed)
         return is_answer
 
-    def _look(self, passage: Any) -> None:
+    def _look(self, passage: object) -> None:
         self._is_under_way = False
-        if self._unit.folded is passage and passage.call is self and wants_call(self._unit, self._agenda.now_ms):
+        if self._stands(passage) and wants_call(self._unit, self._agenda.now_ms):
             self._unit.unfold()
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -12,10 +13,10 @@ from strapline_protocol import codes
 from strapline_protocol.codes import EventCode
 from strapline_simulator.fleet.agenda import Agenda
 from strapline_simulator.fleet.engine_house import Home
-from strapline_simulator.fleet.engine_motion import Activity
+from strapline_simulator.fleet.engine_motion import Activity, activity
 from strapline_simulator.fleet.engine_record import Observer
 from strapline_simulator.fleet.fold import BOUND_S
-from strapline_simulator.fleet.fold_motion import MotionFold
+from strapline_simulator.fleet.fold_motion import KnownTravel, MotionFold
 from strapline_simulator.fleet.home import run_home
 from strapline_tag.config import Config
 from strapline_tag.motion import Motion
@@ -237,3 +238,82 @@ def test_an_order_that_comes_amid_a_fold_is_obeyed_at_once():
     about = ("7a900001", "record")
     assert [name for _, name in folded[about]] == [name for _, name in whole[about]]
     assert "applied" in [name for _, name in folded[about]]
+
+
+def delays_of(log, *names):
+    """From when these records were made until the centre had them, s."""
+    return [entry[0] - entry[4] for entry in log if entry[3] in names]
+
+
+def observed(spec):
+    agenda = Agenda()
+    house = Home(spec, agenda)
+    observer = Observer(house)
+    agenda.run(round(spec.hours * 3_600_000))
+    return observer, house
+
+
+def test_what_a_sleeper_tells_is_fetched_as_soon_as_in_a_night_that_was_lived_through():
+    night = [(600.0, "motion", "sleep")]
+    homes = [observed(home(tag("7a900001", "home-rf", *night), hours=15, fold=fold)) for fold in (False, True)]
+    for names, apart_s in ((("resting", "moving"), 0.7), (("beacon",), 6.0)):
+        lived, folded = (delays_of(observer.log, *names) for observer, _ in homes)
+        assert len(lived) == len(folded) >= 3
+        assert abs(sum(lived) / len(lived) - sum(folded) / len(folded)) < apart_s
+    built = homes[1][1].units[0].heartbeats
+    assert built < 25 < homes[0][1].units[0].heartbeats / 300
+
+
+def test_a_call_whose_receipt_does_not_come_wakes_the_tag_which_tells_by_itself():
+    """The line breaks when the limb's word has been told and before it is fetched: at the instigation of another tag's life."""
+    sleeper = tag("7a900001", "home-rf", (600.0, "motion", "sleep"))
+    told_s = delays_and_moments(home(sleeper, hours=1, fold=True))["resting"]
+    beside = tag("7a900002", "facility", (told_s + 0.3, "gateway_line", False), (told_s + 900.0, "gateway_line", True))
+    whole, folded = (observed(home(sleeper, beside, hours=1.2, fold=fold)) for fold in (False, True))
+    for observer, house in (whole, folded):
+        (delay_s,) = delays_of([entry for entry in observer.log if entry[1] == "7a900001"], "resting")
+        assert 899 < delay_s < 1000
+        assert len(house.units[0].tag.journal) == 0
+    assert folded[1].units[0].heartbeats > 50
+    assert folded[0].records == whole[0].records
+
+
+def delays_and_moments(spec):
+    """By name: when the first record of that name was made."""
+    observer, _ = observed(spec)
+    return {entry[3]: entry[4] for entry in reversed(observer.log) if entry[3] in ("resting", "moving", "beacon")}
+
+
+def test_who_waits_out_of_reach_for_home_is_folded_until_their_patience_ends():
+    life = [(1200.0, "go", (*TOWN, 900.0))]
+    whole, folded = (observed(home(tag("7a900001", "call-in", *life), hours=1, fold=fold)) for fold in (False, True))
+    left = [
+        [(entry[0], entry[5]) for entry in observer.log if entry[3] == "left_home"] for observer, _ in (whole, folded)
+    ]
+    assert [len(one) for one in left] == [1, 1]
+    assert abs(left[0][0][0] - left[1][0][0]) <= BOUND_S
+    assert left[0][0][1] - left[1][0][1] in range(-120, 121)
+    assert folded[1].units[0].heartbeats < 60 < whole[1].units[0].heartbeats / 5
+    sent = [
+        house.units[0].heartbeats + (0 if house.folder is None else house.folder.heartbeats)
+        for _, house in (whole, folded)
+    ]
+    assert 0.97 < sent[1] / sent[0] < 1.03
+
+
+@given(st.sampled_from(["walk", "sport", "sleep", "awake"]), st.integers(0, 400), st.integers(1, 40))
+def test_how_far_a_limb_travels_is_known_as_the_detector_adds_it_up(name, second, seconds):
+    travels = []
+    for is_known in (False, True):
+        motion = Motion(Config(), Situation(), None)
+        wearer = SimpleNamespace(moves=lambda: moved, now_s=0.0)
+        moved = activity(name)
+        travel = KnownTravel(SimpleNamespace(tag=SimpleNamespace(motion=motion), wearer=wearer)).travel
+        added = []
+        for at in range(second, second + seconds):
+            wearer.now_s = float(at)
+            vectors = moved.at(at)
+            if vectors:
+                added.append((travel if is_known else motion._travel)(vectors, len(vectors) // 3))
+        travels.append((added, motion._x, motion._y, motion._z))
+    assert travels[0] == travels[1]

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -260,8 +261,7 @@ def test_what_a_sleeper_tells_is_fetched_as_soon_as_in_a_night_that_was_lived_th
         lived, folded = (delays_of(observer.log, *names) for observer, _ in homes)
         assert len(lived) == len(folded) >= 3
         assert abs(sum(lived) / len(lived) - sum(folded) / len(folded)) < apart_s
-    built = homes[1][1].units[0].heartbeats
-    assert built < 25 < homes[0][1].units[0].heartbeats / 300
+    assert homes[1][1].units[0].heartbeats < 12 < homes[0][1].units[0].heartbeats / 500
 
 
 def test_a_call_whose_receipt_does_not_come_wakes_the_tag_which_tells_by_itself():
@@ -274,8 +274,35 @@ def test_a_call_whose_receipt_does_not_come_wakes_the_tag_which_tells_by_itself(
         (delay_s,) = delays_of([entry for entry in observer.log if entry[1] == "7a900001"], "resting")
         assert 899 < delay_s < 1000
         assert len(house.units[0].tag.journal) == 0
-    assert folded[1].units[0].heartbeats > 50
+    assert folded[1].units[0].heartbeats > 140
     assert folded[0].records == whole[0].records
+
+
+def test_a_tag_that_is_wrapped_before_its_call_is_not_called_on():
+    life = [(600.0, "motion", "sleep")]
+    told_s = delays_and_moments(home(tag("7a900001", "home-rf", *life), hours=1, fold=True))["resting"]
+    life += [(told_s + 0.3, "shelter", "foil"), (told_s + 600.0, "shelter", "indoors")]
+    for fold in (False, True):
+        observer, _ = observed(home(tag("7a900001", "home-rf", *life), hours=1.2, fold=fold))
+        assert 599 < delays_of(observer.log, "resting")[0] < 800
+
+
+@given(st.sampled_from(["sleep", "awake"]), st.integers(1500, 9000))
+@settings(max_examples=LIVES * 3)
+def test_in_whatever_moment_it_is_woken_a_tag_knows_what_its_limb_has_done(name, second):
+    stood = []
+    for fold in (False, True):
+        agenda = Agenda()
+        house = Home(home(tag("7a900001", "home-rf", (600.0, "motion", name)), hours=3, fold=fold), agenda)
+        agenda.at(second * 1000 + 37, wake_and_note, (house.units[0], stood))
+        agenda.run(10_800_000)
+    assert stood[0] == stood[1]
+
+
+def wake_and_note(what):
+    unit, stood = what
+    unit.unfold()
+    stood.append((_state(unit.tag.motion, unit.tag.situation), unit.sampler._second_at, unit.sampler._strap_at))
 
 
 def delays_and_moments(spec):
@@ -294,20 +321,29 @@ def test_who_waits_out_of_reach_for_home_is_folded_until_their_patience_ends():
     assert abs(left[0][0][0] - left[1][0][0]) <= BOUND_S
     assert left[0][0][1] - left[1][0][1] in range(-120, 121)
     assert folded[1].units[0].heartbeats < 60 < whole[1].units[0].heartbeats / 5
-    sent = [
-        house.units[0].heartbeats + (0 if house.folder is None else house.folder.heartbeats)
-        for _, house in (whole, folded)
-    ]
-    assert 0.97 < sent[1] / sent[0] < 1.03
+    assert 0.97 < heartbeats_of(folded[1]) / heartbeats_of(whole[1]) < 1.03
+
+
+def heartbeats_of(house):
+    """Built, and worked out."""
+    return house.units[0].heartbeats + (0 if house.folder is None else house.folder.heartbeats)
+
+
+def test_the_quick_heartbeats_of_who_asks_for_home_are_counted():
+    life = [(1200.0, "shelter", "foil")]
+    for until_s in (1215, 1510):
+        homes = [observed(home(tag("7a900001", "call-in", *life), hours=until_s / 3600, fold=f)) for f in (False, True)]
+        whole, folded = (heartbeats_of(house) for _, house in homes)
+        assert abs(folded - whole) < 15
+    assert homes[1][1].units[0].heartbeats < 15
 
 
 @given(st.sampled_from(["walk", "sport", "sleep", "awake"]), st.integers(0, 400), st.integers(1, 40))
 def test_how_far_a_limb_travels_is_known_as_the_detector_adds_it_up(name, second, seconds):
     travels = []
     for is_known in (False, True):
-        motion = Motion(Config(), Situation(), None)
-        wearer = SimpleNamespace(moves=lambda: moved, now_s=0.0)
-        moved = activity(name)
+        motion, moved = Motion(Config(), Situation(), None), activity(name)
+        wearer = SimpleNamespace(moves=partial(activity, name), now_s=0.0)
         travel = KnownTravel(SimpleNamespace(tag=SimpleNamespace(motion=motion), wearer=wearer)).travel
         added = []
         for at in range(second, second + seconds):

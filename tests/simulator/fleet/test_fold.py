@@ -278,13 +278,17 @@ def test_a_call_whose_receipt_does_not_come_wakes_the_tag_which_tells_by_itself(
     assert folded[0].records == whole[0].records
 
 
-def test_a_tag_that_is_wrapped_before_its_call_is_not_called_on():
-    life = [(600.0, "motion", "sleep")]
-    told_s = delays_and_moments(home(tag("7a900001", "home-rf", *life), hours=1, fold=True))["resting"]
-    life += [(told_s + 0.3, "shelter", "foil"), (told_s + 600.0, "shelter", "indoors")]
-    for fold in (False, True):
-        observer, _ = observed(home(tag("7a900001", "home-rf", *life), hours=1.2, fold=fold))
-        assert 599 < delays_of(observer.log, "resting")[0] < 800
+def test_a_tag_that_is_woken_before_its_call_tells_by_itself_and_at_once():
+    spec = home(tag("7a900001", "home-rf", (600.0, "motion", "sleep")), hours=0.5, fold=True)
+    told_s = delays_and_moments(spec)["resting"]
+    agenda = Agenda()
+    house = Home(spec, agenda)
+    observer = Observer(house)
+    agenda.at(round(told_s * 1000) + 300, lambda _: house.units[0].unfold())
+    agenda.run(1_800_000)
+    assert [delay_s for delay_s in delays_of(observer.log, "resting") if delay_s > 4.5] == []
+    assert observer.records["resting"] == 1
+    assert house.centre.ledger.duplicates == 0
 
 
 @given(st.sampled_from(["sleep", "awake"]), st.integers(1500, 9000))

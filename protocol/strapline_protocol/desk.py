@@ -7,7 +7,7 @@ disk, publish what the desk has to say.
 import os
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -29,7 +29,7 @@ CLOCKS = ("synchronised", "unsure", "set")
 
 
 class Outgoing:
-    """A message to publish, QoS 1, not retained."""
+    """A message to publish, QoS 1, not retained: `client.publish(*outgoing)` gives it (topic, payload)."""
 
     __slots__ = ("_key", "message", "topic")
 
@@ -37,6 +37,9 @@ class Outgoing:
         self.message = message
         self.topic = str(message.topic)
         self._key = key
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.topic, self.payload))
 
     @property
     def payload(self) -> bytes:

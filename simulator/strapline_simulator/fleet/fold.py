@@ -38,8 +38,8 @@ _ASK_HEARTBEATS, _QUICK_MS = 2.4, 1000
 _BEGUN = 0.4
 """Behind a heartbeat so much of one fewer comes than in any stretch of that length (renewal theory)."""
 
-_LOOK_AHEAD_S, _LOOK_STEP_S, _NEAR_C = 1800.0, 20.0, 0.6
-"""How temperatures are tried out: in no such step does the gap change by more than that while it is as small."""
+_LOOK_AHEAD_S, _LOOK_STEP_S, _NEAR_C = 1800.0, 20.0, 0.05
+"""How temperatures are tried out: in steps between which the gap goes no further than it went in them, and this."""
 
 _LEAST_PERCENT = 12
 """Below it the battery's ladder and its sagging voltage are lived through."""
@@ -347,17 +347,20 @@ def _keeps_warm(unit: TagUnit, now_ms: int) -> bool:
 
 
 def _cold_span_s(unit: TagUnit, now_s: float) -> tuple[float, float]:
-    """When the gap first comes near the margin, or it becomes hot; and up to when that was looked at."""
+    """From when on the gap may be within the margin, or it is hot, and up to when that is known; from now on: until it is over."""
     heat, config = copy(unit.wearer.heat), unit.config
-    end_s = now_s + _LOOK_AHEAD_S
-    at_s = now_s
+    margin_c, hot_c = config.skin_margin_centi_c / 100 + _NEAR_C, config.too_hot_centi_c / 100 - 5
+    begins_near = None
+    at_s, gap_c, end_s = now_s, abs(heat.skin_c(now_s) - heat.ambient_c(now_s)), now_s + _LOOK_AHEAD_S
     while at_s < end_s:
-        skin_c, ambient_c = heat.skin_c(at_s), heat.ambient_c(at_s)
-        near = abs(skin_c - ambient_c) <= config.skin_margin_centi_c / 100 + _NEAR_C
-        if near or ambient_c >= config.too_hot_centi_c / 100 - 5:
-            return at_s, end_s
-        at_s += _LOOK_STEP_S
-    return end_s, end_s
+        ambient_c = heat.outer_c
+        next_c = abs(heat.skin_c(at_s + _LOOK_STEP_S) - heat.ambient_c(at_s + _LOOK_STEP_S))
+        is_near = min(gap_c, next_c) - abs(next_c - gap_c) <= margin_c or max(ambient_c, heat.outer_c) >= hot_c
+        begins_near = is_near if begins_near is None else begins_near
+        if is_near != begins_near:
+            return (now_s if begins_near else at_s), at_s
+        at_s, gap_c = at_s + _LOOK_STEP_S, next_c
+    return (now_s if begins_near else end_s), end_s
 
 
 def _deadlines_ms(unit: TagUnit, now_ms: int, *, is_home: bool, has_station: bool) -> Iterator[int]:

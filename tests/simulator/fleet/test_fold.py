@@ -33,7 +33,7 @@ OUT_S = 4200
 
 HAPPENINGS = st.one_of(
     st.tuples(st.just("motion"), st.sampled_from(["still", "sleep", "awake", "walk", "sport"])),
-    st.tuples(st.just("surroundings"), st.sampled_from(["room", "bed", "frost"])),
+    st.tuples(st.just("surroundings"), st.sampled_from(["room", "bed", "frost", "bath", "sauna"])),
     st.tuples(st.just("charger"), st.booleans()),
     st.tuples(st.just("limb"), st.sampled_from(["warm", "cold"])),
     st.tuples(st.just("immerse"), st.booleans()),

@@ -156,7 +156,9 @@ class TagUnit:
                 if tag.stale:
                     tag_due = tag.next_deadline()
                     agenda.now_ms = due
-                    if self.on_spoken is not None and tag.journal.newest > len(self.made_ms) and self._is_passed_over():
+                    # Who is away wants the modem for it, and says so with the next heartbeat.
+                    has_told = tag.journal.newest > len(self.made_ms) and not tag.away
+                    if has_told and self.on_spoken is not None and self._is_passed_over():
                         return
             agenda.now_ms = due
             if tag_due <= due:

@@ -35,6 +35,9 @@ _BEYOND_M = 10 ** ((RSSI_AT_1_M_DBM - SENSITIVITY_DBM + _SURE_DB) / (10 * PATH_L
 _ASK_HEARTBEATS, _QUICK_MS = 2.4, 1000
 """Quick heartbeats for each call that a tag asks for: as counted in unfolded hours. They come instead of those of their time."""
 
+_CALL_COMES_S, _CALL_VARIES_S = 1.63, 0.55
+"""From when a call is asked for until it stands: on average and its deviation, as counted in hours that were lived through."""
+
 _BEGUN = 0.4
 """Behind a heartbeat so much of one fewer comes than in any stretch of that length (renewal theory)."""
 
@@ -239,8 +242,7 @@ class Folder:
         if fold.call is not None and len(tag.journal):
             tag._broadcast.hurry(end_ms)
         if fold.is_home:
-            period_s = _call_period_s(unit)
-            called_ms = max(end_ms - self._random.randrange(round(period_s * 1000)), tag._presence.heard_at)
+            called_ms = self._last_call_ms(unit, end_ms)
             tag._presence.heard_at = tag.reached_at = called_ms
             tag._presence.asked = None
             self._advance_station(unit, called_ms / 1000, end_ms / 1000)
@@ -265,6 +267,13 @@ class Folder:
             count += fold.call.heartbeats
         advance_broadcast(broadcast, count, end_ms)
         self.heartbeats += count
+
+    def _last_call_ms(self, unit: TagUnit, end_ms: int) -> int:
+        """Calls keep their rhythm from the last one that was made; little by little it is lost."""
+        heard_at, period_ms = unit.tag._presence.heard_at, (_call_period_s(unit) + _CALL_COMES_S) * 1000
+        count = (end_ms - heard_at) // period_ms
+        called_ms = heard_at + count * period_ms + self._random.gauss(0, _CALL_VARIES_S * 1000) * count**0.5
+        return int(max(heard_at, called_ms if called_ms <= end_ms else called_ms - period_ms))
 
     def _left_ms(self, config: Any) -> int:
         """Of the pause between two heartbeats that somebody looks into: the longer one is, the likelier that it is looked into."""

@@ -360,11 +360,12 @@ def _cold_span_s(unit: TagUnit, now_s: float) -> tuple[float, float]:
     heat, config = copy(unit.wearer.heat), unit.config
     margin_c, hot_c = config.skin_margin_centi_c / 100 + _NEAR_C, config.too_hot_centi_c / 100 - 5
     begins_near = None
-    at_s, gap_c, end_s = now_s, abs(heat.skin_c(now_s) - heat.ambient_c(now_s)), now_s + _LOOK_AHEAD_S
+    at_s, gap_c, end_s = now_s, heat.skin_c(now_s) - heat.ambient_c(now_s), now_s + _LOOK_AHEAD_S
     while at_s < end_s:
         ambient_c = heat.outer_c
-        next_c = abs(heat.skin_c(at_s + _LOOK_STEP_S) - heat.ambient_c(at_s + _LOOK_STEP_S))
-        is_near = min(gap_c, next_c) - abs(next_c - gap_c) <= margin_c or max(ambient_c, heat.outer_c) >= hot_c
+        next_c = heat.skin_c(at_s + _LOOK_STEP_S) - heat.ambient_c(at_s + _LOOK_STEP_S)
+        nearest_c = min(abs(gap_c), abs(next_c)) - abs(next_c - gap_c)
+        is_near = nearest_c <= margin_c or max(ambient_c, heat.outer_c) >= hot_c
         begins_near = is_near if begins_near is None else begins_near
         if is_near != begins_near:
             return (now_s if begins_near else at_s), at_s

@@ -596,6 +596,16 @@ def test_a_person_without_a_schedule_may_go(bench):
     other = HandMadeTag(OTHER_TAG, OTHER_SECRET)
     bench.record(other.event(frames.EVENT_LEFT_HOME), subject=OTHER_TAG)
     assert bench.codes == []
+    assert not bench.centre.leaving.anybody_out
+
+
+def test_who_may_be_out_by_a_schedule_is_looked_after(bench):
+    left = berlin("2026-03-30T12:00").astimezone(UTC)
+    bench.now = left
+    bench.record(bench.tag.event(frames.EVENT_LEFT_HOME), heard=left)
+    assert (bench.codes, bench.centre.leaving.anybody_out) == ([], True)
+    bench.record(bench.tag.event(frames.EVENT_CAME_HOME), heard=left)
+    assert not bench.centre.leaving.anybody_out
 
 
 def test_the_will_of_a_gateway_is_an_alert_each_time_that_it_is_lost(bench):

@@ -15,9 +15,9 @@ _EARLY_MS = const(70)  # a conversion, and some patience
 
 
 class Sensors:
-    # machine: the module; parts: drivers that know of themselves that they have failed.
     moved = True  # the driver looks at the chip's pin itself
 
+    # machine: the module; parts: drivers that know of themselves that they have failed.
     def __init__(self, board, machine, i2c, parts, config):
         pin = machine.Pin
         self._i2c = i2c

@@ -44,7 +44,7 @@ class Activity:
         self.moves_s = moves_s
         self.period_s = period_s
         self._stretches: dict[tuple[int, int], Stretch] = {}
-        """What has been asked for, by where in the movement it begins and by its length; as many as it has seconds."""
+        """What has been asked for, by where in the movement it begins and by its length."""
 
     def stretch(self, second: int, count: int) -> Stretch:
         """What so many seconds from this one on bring."""
@@ -53,6 +53,11 @@ class Activity:
         if known is None:
             known = self._stretches[key] = self._travel(second, count)
         return known
+
+    def travel(self, second: int, count: int, before: Vector) -> tuple[int, Vector]:
+        """How far the vector travels from `before` through so many seconds, mg, and where it is then."""
+        travelled, first, last = self.stretch(second, count)
+        return (travelled, before) if first is None or last is None else (travelled + way(before, first), last)
 
     def _travel(self, second: int, count: int) -> Stretch:
         travel, first, last = 0, None, None

@@ -127,6 +127,7 @@ class Folder:
         """By tag: when its surroundings changed, when its skin may come near to them, and how far ahead that was tried out."""
         for unit in home.units:
             unit.on_spoken = self.consider
+            # What is lived through between two stretches need not add up samples whose sum is known.
             motion: Any = unit.tag.motion
             motion._travel = KnownTravel(unit).travel
 

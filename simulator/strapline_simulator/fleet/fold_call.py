@@ -26,11 +26,9 @@ _ANSWERS = (frames.RECEIPT, frames.RECEIPT_FAR, frames.TIME)
 
 
 def may_be_called(base: Base, unit: TagUnit, now_s: float) -> bool:
-    """Whether nothing stands between what the tag has to say and its answer."""
-    tag, enrolled = unit.tag, base.station._tags.get(unit.ident)
-    if enrolled is None or tag.journal.alarms or tag.away or not base.post.connected:
-        return False
-    return bool(now_s >= max(enrolled.collect_again_at, enrolled.call_again_at))
+    """Of a quiet tag at home: whether nothing stands between what it has to say and its answer."""
+    enrolled = base.station._tags[unit.ident]
+    return base.post.connected and now_s >= max(enrolled.collect_again_at, enrolled.call_again_at)
 
 
 def wants_call(unit: TagUnit, now_ms: int) -> bool:

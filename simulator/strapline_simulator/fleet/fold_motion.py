@@ -3,7 +3,7 @@
 
 from typing import Any, Protocol
 
-from strapline_simulator.fleet.engine_motion import Activity, way
+from strapline_simulator.fleet.engine_motion import Activity
 
 _WINDOW = 10
 
@@ -24,10 +24,7 @@ class KnownTravel:
     def travel(self, _samples: Any, _count: int) -> int:
         """In place of `Motion._travel`."""
         wearer, motion = self._limb.wearer, self._limb.tag.motion
-        travelled, first, last = wearer.moves().stretch(int(wearer.now_s), 1)
-        if first is None:
-            return 0
-        travelled += way((motion._x, motion._y, motion._z), first)
+        travelled, last = wearer.moves().travel(int(wearer.now_s), 1, (motion._x, motion._y, motion._z))
         motion._x, motion._y, motion._z = last
         return int(travelled)
 
@@ -128,13 +125,11 @@ class MotionFold:
         config = self._motion._config
         if self._resting or self.second + _WINDOW > end:
             return False
-        travelled, first, last = self._activity.stretch(self.second, _WINDOW)
-        if first is not None:
-            travelled += way(self._last, first)
+        travelled, last = self._activity.travel(self.second, _WINDOW, self._last)
         is_moving = travelled >= config.moving_mg
         if not is_moving and self._still + _WINDOW >= config.rest_after_s:
             return False
-        self._last = last or self._last
+        self._last = last
         self.second += _WINDOW
         was_moving, self._moving = self._moving, is_moving
         self._note(self.second - 1, was_moving)
@@ -169,11 +164,7 @@ class MotionFold:
         return self._resting or self._still < config.rest_after_s or self._rest()
 
     def _travel(self) -> int:
-        travelled, first, last = self._activity.stretch(self.second, 1)
-        if first is None or last is None:
-            return 0
-        travelled += way(self._last, first)
-        self._last = last
+        travelled, self._last = self._activity.travel(self.second, 1, self._last)
         return travelled
 
     def _wake(self) -> bool:

@@ -33,7 +33,8 @@ class Broadcast:
         self._slot_ends = now + self.slot.length_s * 1000
 
     def _draw(self, below: int) -> int:
-        return int.from_bytes(self._entropy(3), "big") % below
+        entropy = self._entropy
+        return int.from_bytes(entropy(3), "big") % below
 
     def _interval(self) -> int:
         shortest = self._config.heartbeat_shortest_ms
@@ -44,19 +45,16 @@ class Broadcast:
         spacing = self._config.quick_spacing_ms
         return spacing // 2 + self._draw(spacing)
 
-    def _schedule(self, now: int, interval: int) -> None:
-        # The next heartbeat after the one of `now`. The first one of a slot does not go on with the rhythm of the slot before, and
-        # comes no later after it than any other.
-        due = now + interval
+    def _break_rhythm(self, now: int) -> None:
+        # The next heartbeat after the one of `now` lies in another slot: it does not go on with the rhythm of this one, and comes no later
+        # than any other.
         shortest = self._config.heartbeat_shortest_ms
-        if due >= self._slot_ends:
-            first = max(self._slot_ends, now + shortest)
-            room = now + self._config.heartbeat_longest_ms - first - _FRESH_SPAN_MS
-            if room >= 0 or self._slot_ends - now <= 2 * shortest:
-                due = first + self._draw(_FRESH_SPAN_MS)
-            else:  # one more under the old pseudonym, so that the pause does not grow too long
-                due = now + shortest + self._draw(self._slot_ends - now - 2 * shortest)
-        self.due = due
+        first = max(self._slot_ends, now + shortest)
+        room = now + self._config.heartbeat_longest_ms - first - _FRESH_SPAN_MS
+        if room >= 0 or self._slot_ends - now <= 2 * shortest:
+            self.due = first + self._draw(_FRESH_SPAN_MS)
+        else:  # one more under the old pseudonym, so that the pause does not grow too long
+            self.due = now + shortest + self._draw(self._slot_ends - now - 2 * shortest)
 
     def rekeyed(self, now: int) -> None:
         # Another header key gives other pseudonyms; the counter goes on.
@@ -94,12 +92,15 @@ class Broadcast:
         if self._burst:
             self._burst -= 1
             self.due = now + self._config.burst_spacing_ms
-        elif flags & frames.STATE_ALARM_PENDING:
-            self._schedule(now, self._quick_interval())
+            return slot.address, frame
+        if flags & frames.STATE_ALARM_PENDING:
+            self.due = now + self._quick_interval()
         elif self._quick and flags & (frames.STATE_PENDING | frames.STATE_ASKS):
             self._quick -= 1
-            self._schedule(now, self._quick_interval())
+            self.due = now + self._quick_interval()
         else:
             self._quick = 0  # what is left of it is not for a later record
-            self._schedule(now, self._interval())
+            self.due = now + self._interval()
+        if self.due >= self._slot_ends:
+            self._break_rhythm(now)
         return slot.address, frame

@@ -122,10 +122,14 @@ class Journal:
 
     def _live(self, block: int):
         # The slots of what waits in a block.
-        if self._count[block]:
+        left = self._count[block]
+        if left:
             for at in range(block * self._slots, (block + 1) * self._slots):
                 if self._states[at]:
                     yield at
+                    left -= 1
+                    if not left:
+                        return
 
     def _drop(self, at: int) -> None:
         self.alarms -= self._states[at] == _ALARM

@@ -29,25 +29,48 @@ class Sampler:
         # moment of the last one.
         tag = self._tag
         sensors = self._sensors
-        config = self._config
         strap = tag.strap
         housing = tag.housing
         movement = tag.motion
-        samples = self._motion
+        strap_ms = self._config.strap_sample_ms
         strap_at = self._strap_at
         second_at = self._second_at
         skin_at = self._skin_at
         battery_at = self._battery_at
         low = strap.calm_low
         high = strap.calm_high
+        even = strap_at == second_at and strap_ms == _SECOND_MS
+        due = now
         while True:
-            sensors.now = now
+            if even and due == second_at and not (housing.calm or tag.faults or tag.stale):
+                # Second by second, as long as each reads like the one before, and nothing else is due.
+                rest_at = skin_at if skin_at < battery_at else battery_at
+                end = rest_at if rest_at < until else until
+                if movement.due < end:
+                    end = movement.due
+                while due < end:
+                    sensors.now = due
+                    ohm = sensors.strap_ohm
+                    if ohm < low or ohm > high or sensors.moved:
+                        break
+                    if sensors.case_open or sensors.charging or sensors.immersed:
+                        break
+                    due += _SECOND_MS
+                if due > second_at:
+                    now = due - _SECOND_MS
+                    strap_at = second_at = due
+                    tag.strap_ohm = ohm
+                    if rest_at < due:
+                        due = rest_at
+                    if due >= until:
+                        break
+            sensors.now = now = due
             if now >= battery_at:
                 battery_at = now + _BATTERY_MS
                 tag.feed_faults(now, sensors.faults)
                 tag.feed_battery(now, sensors.battery_percent, sensors.battery_mv)
             if now >= strap_at:
-                strap_at = now + config.strap_sample_ms
+                strap_at = now + strap_ms
                 ohm = sensors.strap_ohm
                 if low <= ohm <= high:
                     tag.strap_ohm = ohm
@@ -59,25 +82,26 @@ class Sampler:
                 second_at = now + _SECOND_MS
                 if sensors.case_open or sensors.charging or sensors.immersed or housing.calm:
                     tag.feed_housing(now, sensors.case_open, sensors.charging, sensors.immersed)
+                samples = self._motion
                 count = sensors.read_motion(samples) if sensors.moved else 0
                 if count or now >= movement.due or tag.faults:
                     tag.feed_motion(now, samples, count)
-            due = second_at if second_at < strap_at else strap_at
             if now >= skin_at:
-                skin_at = now + config.skin_sample_ms
+                skin_at = now + self._config.skin_sample_ms
                 tag.feed_skin(now, sensors.skin_centi_c, sensors.ambient_centi_c)
                 cell_dbm = sensors.cell_dbm
                 if cell_dbm != tag.sky.calm_dbm or now >= tag.sky.due:
                     tag.feed_radio(now, sensors.jam, cell_dbm)
+            due = second_at if second_at < strap_at else strap_at
             if skin_at < due:
                 due = skin_at
             if battery_at < due:
                 due = battery_at
             if due >= until or tag.stale:
-                self._strap_at = strap_at
-                self._second_at = second_at
-                self._skin_at = skin_at
-                self._battery_at = battery_at
-                self.due = due
-                return now
-            now = due
+                break
+        self._strap_at = strap_at
+        self._second_at = second_at
+        self._skin_at = skin_at
+        self._battery_at = battery_at
+        self.due = due
+        return now

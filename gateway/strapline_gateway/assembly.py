@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 
 from strapline_gateway.config import Config
 from strapline_gateway.gateway import Gateway
@@ -152,8 +153,9 @@ def _presence(config: Config) -> PresenceLimits:
     rules = config.presence
     limits = PresenceLimits() if rules.range_class == "any" else PresenceLimits.of_class(rules.range_class)
     if rules.reach_dbm is not None:
-        limits = limits._replace(reach_dbm=rules.reach_dbm)
-    return limits._replace(
+        limits = replace(limits, reach_dbm=rules.reach_dbm)
+    return replace(
+        limits,
         leave_after_s=rules.leave_after_s,
         curfew_leave_after_s=rules.curfew_leave_after_s,
         tell_changes=config.gateway.profile == "facility",

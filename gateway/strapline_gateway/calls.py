@@ -12,6 +12,8 @@ CONTACT_PERIOD_S = 120.0
 ASKED_AFTER_S = 10.0
 """A tag that asks for a call so soon after the last contact has not noticed it yet."""
 
+_PENDING, _ASKS = frames.STATE_PENDING, frames.STATE_ASKS
+
 _RECONNECT_S = 5.0
 _RECONNECT_LONGEST_S = 60.0
 _DOUBLINGS = 10
@@ -39,14 +41,12 @@ class Calls:
 
     def consider(self, enrolled: Enrolled, address: str, flags: int, now: float, *, alarm: bool) -> None:
         """A heartbeat with these state flags has come: call where there is a reason."""
-        waiting = flags & frames.STATE_PENDING and now >= enrolled.collect_again_at
-        since = now - enrolled.contact_at
-        asked = flags & frames.STATE_ASKS and since >= ASKED_AFTER_S
+        since_s = now - enrolled.contact_at
         reason = (
-            waiting
-            or asked
+            (flags & _PENDING and now >= enrolled.collect_again_at)
+            or (flags & _ASKS and since_s >= ASKED_AFTER_S)
+            or since_s >= (self._period_s(enrolled) if self._shared else CONTACT_PERIOD_S)
             or enrolled.mailbox
-            or since >= (self._period_s(enrolled) if self._shared else CONTACT_PERIOD_S)
             or enrolled.offset_s is None
         )
         if not (alarm or reason):

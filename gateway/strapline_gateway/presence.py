@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from strapline_gateway.deadlines import Deadlines
@@ -76,7 +77,8 @@ def path_loss_dbm(metres: float, *, at_1_m_dbm: float = -60.0, exponent: float =
 CLASS_DBM = tuple(path_loss_dbm(one.metres) for one in CLASSES)
 
 
-class PresenceLimits(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PresenceLimits:
     """What counts as here. All signals in dBm, smoothed."""
 
     reach_dbm: float | None = None
@@ -213,13 +215,13 @@ class PresenceWatch:
 
 
 def _smooth(enrolled: Enrolled, rssi_dbm: int, now: float) -> None:
-    since_s = now - enrolled.rssi_at
+    before_dbm, since_s = enrolled.rssi_dbm, now - enrolled.rssi_at
     enrolled.rssi_at = now
-    if enrolled.rssi_dbm is None or since_s > LEAVE_AFTER_S:
+    if before_dbm is None or since_s > LEAVE_AFTER_S:
         enrolled.rssi_dbm = float(rssi_dbm)
         return
-    weight = 1 - math.exp(-max(since_s, _AT_ONCE_S) / _SMOOTHING_S)
-    enrolled.rssi_dbm += weight * (rssi_dbm - enrolled.rssi_dbm)
+    weight = 1 - math.exp((-since_s if since_s > _AT_ONCE_S else -_AT_ONCE_S) / _SMOOTHING_S)
+    enrolled.rssi_dbm = before_dbm + weight * (rssi_dbm - before_dbm)
 
 
 def _note_loss(enrolled: Enrolled, missed: int) -> None:

@@ -197,15 +197,16 @@ class Station:
             raise refusal or RemoteProtocolError("unknown_tag")
         if keys is not enrolled.keys:
             self._renew(enrolled, keys)
-        if not enrolled.uptime_fits(heartbeat.uptime_4s, now, REPLAY_TOLERANCE_S):
-            self._impostors.stale(enrolled, counter, heartbeat.uptime_4s, data, now)
+        uptime_4s = heartbeat.uptime_4s
+        if not enrolled.uptime_fits(uptime_4s, now, REPLAY_TOLERANCE_S):
+            self._impostors.stale(enrolled, counter, uptime_4s, data, now)
             # A tag that has started again looks the same until it says so under a session key.
             self._calls.call(enrolled, address, now)
             raise RemoteProtocolError("delayed_replay")
         if self._pseudonyms.heard(keys, pseudonym, now):
             self._roster.moved(enrolled)
         self.accepted += 1
-        self._impostors.accepted(enrolled, counter, heartbeat.uptime_4s, data, now)
+        self._impostors.accepted(enrolled, counter, uptime_4s, data, now)
         self._hear(enrolled, address, rssi_dbm, heartbeat, counter - before - 1, now)
 
     def _renew(self, enrolled: Enrolled, keys: Keyset) -> None:
@@ -227,12 +228,15 @@ class Station:
         if enrolled.calling is not None:
             self._calls.moved(enrolled, address)
         flags = heartbeat.flags
-        is_pending = flags & frames.STATE_ALARM_PENDING
-        alarm = bool(is_pending) and heartbeat.newest_alarm != enrolled.told_alarm
+        alarm = False
+        if flags & frames.STATE_ALARM_PENDING:
+            alarm = heartbeat.newest_alarm != enrolled.told_alarm
+            enrolled.told_alarm = heartbeat.newest_alarm
+        else:
+            enrolled.told_alarm = None
         if alarm:
             self._events.append(Provisional(enrolled.tag, heartbeat.newest_alarm, State(flags)))
             enrolled.call_again_at = now
-        enrolled.told_alarm = heartbeat.newest_alarm if is_pending else None
         self._calls.consider(enrolled, address, flags, now, alarm=alarm)
 
     def _is_away(self, enrolled: Enrolled) -> bool | None:

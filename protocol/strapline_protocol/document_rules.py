@@ -22,45 +22,67 @@ def checked(kind: Kind, values: Any) -> Any:
 
     Raises `LocalProtocolError` with one line that names the place, such as `zones[2].vertices: …`.
     """
-    fields = _fields(kind)
+    fields, make = _layout(kind)
     _check_ranges("", fields, values)
-    record = _typed(kind.name.title().replace("_", ""), fields, values)
+    record = make(tuple(_inside(fields, values)))
     if kind in _RULES:
         _RULES[kind](record)
     return record
 
 
+class _Field:
+    """One field and what its value is held to, worked out once."""
+
+    __slots__ = ("high", "inner", "kinds", "leaf", "low", "make", "name")
+
+    def __init__(self, leaf: Leaf) -> None:
+        self.leaf = leaf
+        self.name = leaf.name
+        self.low, self.high = leaf.limits
+        self.kinds: Any = {"int": int, "text": str, "items": (tuple, list)}.get(leaf.shape, bytes)
+        self.inner: list[_Field] = []
+        """Of each of a list's records."""
+        self.make: Callable[[Any], Any] | None = None
+        if leaf.record is not None:
+            self.inner = [_Field(one) for one in leaves(leaf.record.layout)]
+            self.make = _maker(leaf.record.name)
+
+
 @cache
-def _fields(kind: Kind) -> list[Leaf]:
-    return list(leaves(_LAYOUTS[kind]))
+def _layout(kind: Kind) -> tuple[list[_Field], Callable[[Any], Any]]:
+    """The fields of a command, and what makes its record of them."""
+    return [_Field(leaf) for leaf in leaves(_LAYOUTS[kind])], _maker(kind.name.title().replace("_", ""))
+
+
+def _maker(name: str) -> Callable[[Any], Any]:
+    made: Callable[[Any], Any] = getattr(documents, name, None) or getattr(frames, name)
+    return made
 
 
 def _fail(place: str, complaint: str) -> LocalProtocolError:
     return LocalProtocolError(f"{place}: {complaint}")
 
 
-def _check_ranges(prefix: str, fields: list[Leaf], values: Any) -> None:
+def _check_ranges(prefix: str, fields: list[_Field], values: Any) -> None:
     try:
         pairs = list(zip(fields, values, strict=True))
     except (TypeError, ValueError):
-        raise _fail(prefix.rstrip(".") or "the command", f"needs {', '.join(leaf.name for leaf in fields)}") from None
-    for leaf, value in pairs:
-        place, (low, high) = prefix + leaf.name, leaf.limits
-        size = _size(place, leaf, value)
-        if not low <= size <= high:
-            unit = {"int": leaf.unit, "items": "entries"}.get(leaf.shape, "bytes")
-            raise _fail(place, f"{size} is not within {low} … {high} {unit}".rstrip())
-        if leaf.record is not None:
-            inner = list(leaves(leaf.record.layout))
+        raise _fail(prefix.rstrip(".") or "the command", f"needs {', '.join(field.name for field in fields)}") from None
+    for field, value in pairs:
+        place = prefix + field.name
+        size = _size(place, field, value)
+        if not field.low <= size <= field.high:
+            unit = {"int": field.leaf.unit, "items": "entries"}.get(field.leaf.shape, "bytes")
+            raise _fail(place, f"{size} is not within {field.low} … {field.high} {unit}".rstrip())
+        if field.inner:
             for at, entry in enumerate(value):
-                _check_ranges(f"{place}[{at}].", inner, entry)
+                _check_ranges(f"{place}[{at}].", field.inner, entry)
 
 
-def _size(place: str, leaf: Leaf, value: Any) -> int:
+def _size(place: str, field: _Field, value: Any) -> int:
     """The number itself, or how long the value is."""
-    kinds: Any = {"int": int, "text": str, "items": (tuple, list)}.get(leaf.shape, bytes)
-    if not isinstance(value, kinds):
-        raise _fail(place, f"{type(value).__name__} where {leaf.type_name} belongs")
+    if not isinstance(value, field.kinds):
+        raise _fail(place, f"{type(value).__name__} where {field.leaf.type_name} belongs")
     if not isinstance(value, str):
         return value if isinstance(value, int) else len(value)
     try:
@@ -164,15 +186,9 @@ _RULES: dict[Kind, Callable[[Any], None]] = {
 }
 
 
-def _typed(name: str, fields: list[Leaf], values: Any) -> Any:
-    made = getattr(documents, name, None) or getattr(frames, name)
-    return made(tuple(_inside(fields, values)))
-
-
-def _inside(fields: list[Leaf], values: Any) -> Iterator[Any]:
-    for leaf, value in zip(fields, values, strict=True):
-        if leaf.record is None:
+def _inside(fields: list[_Field], values: Any) -> Iterator[Any]:
+    for field, value in zip(fields, values, strict=True):
+        if field.make is None:
             yield value
         else:
-            inner = list(leaves(leaf.record.layout))
-            yield tuple(_typed(leaf.record.name, inner, entry) for entry in value)
+            yield tuple(field.make(tuple(_inside(field.inner, entry))) for entry in value)

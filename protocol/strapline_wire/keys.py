@@ -1,10 +1,13 @@
 # The keys of one tag and what follows from them without a message: pseudonyms, BLE addresses and the slots they hold for.
-from strapline_wire.compat import const
+from strapline_wire.compat import const, reader, writer
 from strapline_wire.hkdf import hkdf_sha256
 
 KEY_SIZE = const(16)
 _SLOT_SHORTEST_S = const(300)  # 5 min to 15 min: Android CDD 7.4.3 asks for an identifier change in this range
 _SLOT_SPREAD_S = const(601)
+
+_slot_block = writer(">4s8xL")
+_slot_of = reader(">LB5sH")
 
 
 def derive(secret: bytes, purpose: str) -> bytes:
@@ -30,9 +33,8 @@ def session_key(link_key: bytes, gateway: int, tag_nonce: bytes, gateway_nonce: 
 class Slot:
     # One stretch of time under one pseudonym; `header` is a cipher on the header key.
     def __init__(self, header, index: int):
-        block = header.block(b"slot" + bytes(8) + index.to_bytes(4, "big"))
         self.index = index
-        self.pseudonym = int.from_bytes(block[:4], "big")
+        self.pseudonym, first, rest, length = _slot_of(header.block(_slot_block(b"slot", index)))
         # A random static address: the two top bits are set (Bluetooth Core 5.4, Vol 6, Part B, 1.3.2.1).
-        self.address = bytes((block[4] | 0xC0,)) + block[5:10]
-        self.length_s = _SLOT_SHORTEST_S + int.from_bytes(block[10:12], "big") % _SLOT_SPREAD_S
+        self.address = bytes((first | 0xC0,)) + rest
+        self.length_s = _SLOT_SHORTEST_S + length % _SLOT_SPREAD_S

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from firmware.tag_pair import TagPair
 from strapline_simulator.tools import find_micropython
@@ -114,6 +116,111 @@ def test_a_run_of_readings_ends_before_the_moment_it_is_given_or_with_one_that_t
     assert (sampler.run(0, 5000), sampler.due) == (4000, 5000)
     reads.feed_strap = lambda now, ohm: setattr(reads, "stale", now == 7000)
     assert (sampler.run(5000, 60_000), sampler.due) == (7000, 8000)
+
+
+class Changing(Reads):
+    """Each second another reading, mostly one that no part counts."""
+
+    def __init__(self, seconds, motion_due, faults):
+        self._now = 0
+        super().__init__()
+        self.strap, self.housing.calm = SimpleNamespace(calm_low=900, calm_high=1100), 0
+        self.motion.due, self.faults, self.seconds = motion_due, faults, seconds
+        self.read = []
+
+    @property
+    def now(self):
+        return self._now
+
+    @now.setter
+    def now(self, now):
+        assert now >= self._now
+        self._now = now
+
+    @property
+    def second(self):
+        return self.seconds[self.now // 1000]
+
+    @property
+    def strap_ohm(self):
+        self.read.append(self.now)
+        return OHMS.get(self.second, 1000)
+
+    @strap_ohm.setter
+    def strap_ohm(self, ohm):
+        self.said_ohm = ohm
+
+    def feed_strap(self, now, ohm):
+        super().feed_strap(now, ohm)
+        self.said_ohm = ohm
+
+    def feed_battery(self, now, percent, milli_v):
+        self.batteries.append(now)
+
+    def feed_motion(self, now, samples, count):
+        super().feed_motion(now, samples, count)
+        if now >= self.motion.due:
+            self.motion.due = now + 10_000
+
+    case_open = property(lambda self: self.second == "case")
+    charging = property(lambda self: self.second == "charger")
+    immersed = property(lambda self: self.second == "water")
+    moved = property(lambda self: self.second == "moved", lambda self, moved: None)
+
+
+OHMS = {"odd strap": 1101, "low strap": 899}
+LEVELS = {"case": (True, False, False), "charger": (False, True, False), "water": (False, False, True)}
+
+
+@given(
+    seconds=st.lists(
+        st.sampled_from(["calm"] * 9 + ["moved", *OHMS, *LEVELS]),
+        min_size=90,
+        max_size=90,
+    ),
+    phase=st.integers(0, 999),
+    late_s=st.integers(0, 9),
+    strap_ms=st.sampled_from([1000, 1000, 500, 2000]),
+    motion_s=st.integers(0, 90),
+    faults=st.sampled_from([0, 0, 4]),
+    steps=st.lists(st.integers(1, 20_000), min_size=1, max_size=12),
+)
+def test_however_a_run_is_split_each_second_is_read_and_what_counts_is_told(
+    seconds, phase, late_s, strap_ms, motion_s, faults, steps
+):
+    tag = Changing(seconds, phase + motion_s * 1000, faults)
+    sampler = Sampler(tag, tag, Config({"strap_sample_ms": strap_ms}), phase)
+    sampler._skin_at += late_s * 1000 + 1
+    now = phase
+    for step in steps:
+        until = min(now + step, 85_000)
+        if sampler.due < until:
+            assert sampler.run(sampler.due, until) == tag.now
+            assert tag.now < until <= sampler.due
+        now = until
+    passed, strap = range(phase, now, 1000), range(phase, now, strap_ms)
+    ohms = {at: OHMS.get(seconds[at // 1000], 1000) for at in strap}
+    assert sorted(set(tag.read)) == list(strap)
+    assert tag.said_ohm == ohms[strap[-1]]
+    assert tag.ohms == [(at, ohm) for at, ohm in ohms.items() if ohm != 1000]
+    what = {at: seconds[at // 1000] for at in passed}
+    assert tag.levels == [(at, *LEVELS[one]) for at, one in what.items() if one in LEVELS]
+    due, fed = phase + motion_s * 1000, []
+    for at, one in what.items():
+        if at >= due or one == "moved" or faults:
+            fed.append(at)
+            due = at + 10_000 if at >= due else due
+    assert [at for at, *_ in tag.motions] == fed
+    assert [at for at, *_ in tag.skins] == list(range(phase + late_s * 1000 + 1, now, 10_000))
+    assert tag.batteries == list(range(phase, now, 60_000))
+
+
+def test_a_tag_that_is_stale_already_gets_one_reading():
+    tag = Changing(["calm"] * 90, 60_000, 0)
+    sampler = Sampler(tag, tag, Config(), 0)
+    sampler.run(0, 1)
+    tag.stale = True
+    assert (sampler.run(1000, 60_000), sampler.due) == (1000, 2000)
 
 
 @pytest.mark.parametrize("phase_ms", range(0, 1000, 37))

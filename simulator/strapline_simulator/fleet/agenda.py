@@ -30,8 +30,8 @@ class Agenda:
     @property
     def next_ms(self) -> int:
         """The moment of the next call, or the end of the run."""
-        heap = self.heap
-        return min(heap[0][0], self.until_ms) if heap else self.until_ms
+        heap, until_ms = self.heap, self.until_ms
+        return heap[0][0] if heap and heap[0][0] < until_ms else until_ms
 
     def run(self, until_ms: int) -> None:
         """Make all calls up to this moment, which is now then."""

@@ -23,6 +23,7 @@ from strapline_simulator.fleet.agenda import Agenda
 from strapline_simulator.fleet.engine_lines import BLE_LATENCY_MS, CONNECT_LIMIT_MS, Line
 from strapline_simulator.fleet.engine_post import Event, Post
 from strapline_simulator.fleet.engine_tag import TagUnit
+from strapline_simulator.fleet.engine_wearer import Wearer
 from strapline_simulator.world.radio import (
     FADING_DB,
     PATH_LOSS_EXPONENT,
@@ -84,17 +85,14 @@ class Base:
 
     # The radio.
 
-    def rssi_dbm(self, unit: TagUnit) -> int | None:
-        """What this station measures of the tag, None out of reach: the log-distance loss of `world.radio`."""
-        wearer = unit.wearer
-        mean = wearer.mean_dbm if self.agenda.now_ms / 1000 >= wearer.settles_s else self.mean_dbm(unit)
+    def rssi_dbm(self, wearer: Wearer, now_s: float) -> int:
+        """What this station measures of the tag, however little: the log-distance loss of `world.radio`."""
+        mean = wearer.mean_dbm if now_s >= wearer.settles_s else self.mean_dbm(wearer, now_s)
         heads = self._random.getrandbits(_COINS).bit_count()
-        rssi = round(mean - wearer.damping_db + (heads - _COINS // 2) * _DB_PER_COIN)
-        return rssi if rssi >= SENSITIVITY_DBM else None
+        return round(mean - wearer.damping_db + (heads - _COINS // 2) * _DB_PER_COIN)
 
-    def mean_dbm(self, unit: TagUnit) -> float:
+    def mean_dbm(self, wearer: Wearer, now_s: float) -> float:
         """Without fading, and without what stands around the tag. Of who stands it is worked out once."""
-        wearer, now_s = unit.wearer, self.agenda.now_ms / 1000
         metres = max(wearer.path.from_home_m(now_s), wearer.home_m)
         mean = RSSI_AT_1_M_DBM - 10 * PATH_LOSS_EXPONENT * math.log10(metres)
         if now_s >= wearer.path.until_s:
@@ -107,14 +105,15 @@ class Base:
         return bool(self._lines or self._calling) or (self.post.connected and self.post.waiting > 0)
 
     def reaches(self, unit: TagUnit) -> bool:
-        return self.is_on and self.rssi_dbm(unit) is not None
+        return self.is_on and self.rssi_dbm(unit.wearer, self.agenda.now_ms / 1000) >= SENSITIVITY_DBM
 
     def hear(self, unit: TagUnit, address: bytes, frame: bytes) -> None:
         """One advertisement; it may be out of reach, or missed."""
         if not self.is_on or unit.ident not in self.units:
             return
-        rssi = self.rssi_dbm(unit)
-        if rssi is None or self._random.random() < ADVERTISEMENT_LOSS:
+        now_s = self.agenda.now_ms / 1000
+        rssi_dbm = self.rssi_dbm(unit.wearer, now_s)
+        if rssi_dbm < SENSITIVITY_DBM or self._random.random() < ADVERTISEMENT_LOSS:
             return
         name = address.hex()
         calling = self._calling
@@ -122,7 +121,7 @@ class Base:
             calling.popleft()
             self._call_number += 1
             self.agenda.after(BLE_LATENCY_MS, self._connected, unit)
-        self.station.receive_advertisement(name, rssi, frame, self.agenda.now_ms / 1000)
+        self.station.receive_advertisement(name, rssi_dbm, frame, now_s)
         self.drain()
 
     # Calls.

@@ -35,7 +35,8 @@ class CentreUnit:
         entropy: Callable[[int], bytes],
     ) -> None:
         self._agenda = agenda
-        self._start = start.astimezone(UTC)  # sums of local times jump with the clocks
+        self._start = self._utc = start.astimezone(UTC)  # sums of local times jump with the clocks
+        self._utc_ms = 0
         self.ledger = MemoryLedger()
         self.posts: dict[str, Post] = {}
         self.on_entry: Callable[[Entry], None] = _ignore
@@ -56,7 +57,10 @@ class CentreUnit:
         return self._agenda.now_ms / 1000
 
     def utc(self) -> datetime:
-        return self._start + timedelta(milliseconds=self._agenda.now_ms)
+        now_ms = self._agenda.now_ms
+        if now_ms != self._utc_ms:
+            self._utc_ms, self._utc = now_ms, self._start + timedelta(milliseconds=now_ms)
+        return self._utc
 
     def start(self) -> None:
         """There is a broker from the beginning."""

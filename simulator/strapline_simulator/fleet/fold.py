@@ -210,7 +210,7 @@ class Folder:
             return False if wearer.path.from_home_m(now_ms / 1000) > _BEYOND_M else None
         if not base.is_on:
             return False
-        mean = base.mean_dbm(unit) - wearer.damping_db
+        mean = base.mean_dbm(wearer, now_ms / 1000) - wearer.damping_db
         if abs(mean - SENSITIVITY_DBM) < _SURE_DB:
             return None
         return mean > SENSITIVITY_DBM

@@ -158,6 +158,7 @@ class Heat:
         self._hold = around.hold / self._blood * self._through
         self._mean_c = (_CORE_C + self._hold * around.air_c) / (1 + self._hold)
         self._whole_step = self._left_by(_STEP_S)
+        self._air_c = around.air_c
 
     def _left_by(self, step_s: float) -> tuple[float, float, float]:
         """What is left of the way to where they settle, after a step: of the limb, the inner face and the outer one."""
@@ -167,17 +168,24 @@ class Heat:
         return math.exp(-step_s / around.settle_s), math.exp(-step_s / inner_s), math.exp(-step_s / outer_s)
 
     def advance(self, now: float) -> None:
-        air_c = self._around.air_c
-        while self.now < now:
-            step_s = now - self.now
+        air_c, worn, through, mean_c, held = self._air_c, self.worn, self._through, self._mean_c, 1 + self._hold
+        at, limb_c, inner_c, outer_c = self.now, self._limb_c, self.inner_c, self.outer_c
+        limb_left, inner_left, outer_left = self._whole_step
+        while at < now:
+            step_s = now - at
             if step_s >= _STEP_S:
-                step_s, (limb_left, inner_left, outer_left) = _STEP_S, self._whole_step
+                step_s = _STEP_S
             else:
                 limb_left, inner_left, outer_left = self._left_by(step_s)
-            self.now += step_s
-            goal_c = self._mean_c + _SWING_C * math.sin(_DAY * self.now / 86400) / (1 + self._hold)  # `_limb_goal`
-            self._limb_c = limb_c = goal_c + (self._limb_c - goal_c) * limb_left
+            at += step_s
+            goal_c = mean_c + _SWING_C * math.sin(_DAY * at / 86400) / held  # `_limb_goal`
+            limb_c = goal_c + (limb_c - goal_c) * limb_left
             # The inner face is on the limb or in the air; the outer one in the surroundings, or in what clothing leaves of them.
-            inner_c, outside_c = (limb_c, limb_c + self._through * (air_c - limb_c)) if self.worn else (air_c, air_c)
-            self.inner_c = inner_c + (self.inner_c - inner_c) * inner_left
-            self.outer_c = outside_c + (self.outer_c - outside_c) * outer_left
+            if worn:
+                outside_c = limb_c + through * (air_c - limb_c)
+                inner_c = limb_c + (inner_c - limb_c) * inner_left
+            else:
+                outside_c = air_c
+                inner_c = air_c + (inner_c - air_c) * inner_left
+            outer_c = outside_c + (outer_c - outside_c) * outer_left
+        self.now, self._limb_c, self.inner_c, self.outer_c = at, limb_c, inner_c, outer_c

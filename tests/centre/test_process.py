@@ -73,7 +73,8 @@ format = "json"
         )
 
     @contextmanager
-    def running(self):
+    def running(self, until="/readyz"):
+        """Until this page is there: a centre that is not ready has not subscribed yet, and what is published to it is lost."""
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "strapline_centre", "run", "--config", str(self.config)],
@@ -81,7 +82,7 @@ format = "json"
                 env=os.environ,
             )
         try:
-            self.wait_for(lambda: self.page("/healthz") or process.poll() is not None)
+            self.wait_for(lambda: self.page(until) or process.poll() is not None)
             yield process
         finally:
             if process.poll() is None:
@@ -255,7 +256,7 @@ command = ["/bin/sh", "-c", "cat >> {told}; echo >> {told}"]
 def test_a_broker_that_is_away_at_the_start_is_waited_for(tmp_path, mosquitto):
     mosquitto.stop()
     site = Site(tmp_path, mosquitto.url)
-    with site.running():
+    with site.running("/healthz"):
         assert site.status()["broker"] is False
         assert site.page("/readyz") == ""  # 503
         mosquitto.start()

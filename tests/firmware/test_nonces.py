@@ -282,7 +282,7 @@ def test_random_sources_that_give_the_same_again_repeat_nothing(build, uses, mon
 def cut_life(house):
     house.arm()
     house.strap(3)
-    house.run(400)
+    house.run(200)
     house.arm()
     house.strap(2)
     house.run(60)
@@ -290,9 +290,11 @@ def cut_life(house):
 
 @pytest.mark.parametrize("cut_after", [False, True], ids=["before the write", "after the write"])
 def test_power_that_goes_at_any_write_repeats_nothing(build, uses, monkeypatch, cut_after):
-    # Small blocks, so that a short life has many writes; the blocks' size is not what is tested.
-    monkeypatch.setattr("strapline_tag.broadcast._COUNTER_BLOCK", 8)
+    # Small blocks and short slots, so that a short life has many writes; their size is not what is tested.
+    monkeypatch.setattr("strapline_tag.broadcast._COUNTER_BLOCK", 4)
     monkeypatch.setattr("strapline_tag.broadcast._SLOT_BLOCK", 1)
+    monkeypatch.setattr("strapline_wire.keys._SLOT_SHORTEST_S", 60)
+    monkeypatch.setattr("strapline_wire.keys._SLOT_SPREAD_S", 61)
     cuts = 0
     for cut_at in itertools.count():
         memory = Memory()

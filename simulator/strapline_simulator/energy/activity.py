@@ -83,7 +83,7 @@ def count_activities(body: str = "model") -> dict[str, Activity]:
     """Run the firmware through all states and count; by state. Once a process: the run is always the same."""
     meter = Meter()
     scenario = load_scenario(str(files("strapline_simulator.energy") / "states.yaml"))
-    report = run_scenario(scenario, Options(body=body, meter=meter)).report
+    report = run_scenario(scenario, Options(body=body, air="frames", meter=meter)).report
     made = [event.t_s for event in report.events] + [position.t_s for position in report.positions]
     found = {}
     for state, (start_s, end_s) in STATES.items():

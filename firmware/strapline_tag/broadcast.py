@@ -33,8 +33,7 @@ class Broadcast:
         self._slot_ends = now + self.slot.length_s * 1000
 
     def _draw(self, below: int) -> int:
-        entropy = self._entropy
-        return int.from_bytes(entropy(3), "big") % below
+        return int.from_bytes(self._entropy(3), "big") % below
 
     def _interval(self) -> int:
         shortest = self._config.heartbeat_shortest_ms

@@ -34,6 +34,7 @@ class Home:
         self.agenda = agenda
         self.zone = ZoneInfo(spec.zone)
         self._seed = f"{spec.seed}/{spec.number}"
+        self._start = spec.start.astimezone(UTC)  # sums of local times jump with the clocks
         self._start_s = spec.start.timestamp()
         self._house = House(BATTERY_H)
         self._house_reads = False
@@ -56,8 +57,7 @@ class Home:
         return hashlib.sha256(f"strapline/{self._seed}/{purpose}".encode()).digest()[:size]
 
     def utc(self) -> datetime:
-        # In UTC: sums of local times jump with the clocks.
-        return self.spec.start.astimezone(UTC) + timedelta(milliseconds=self.agenda.now_ms)
+        return self._start + timedelta(milliseconds=self.agenda.now_ms)
 
     def _utc_s(self) -> float:
         return self._start_s + self.agenda.now_ms / 1000

@@ -217,8 +217,7 @@ class TagUnit:
         kind = output[0]
         if kind == out.ADVERTISE:
             self.heartbeats += 1
-            hear = self.around.heartbeat
-            hear(self, output[1], output[2])
+            self.around.heartbeat(self, output[1], output[2])
         elif kind == out.LINK_SEND:
             if (line := self.lines.get(output[1])) is not None:
                 line.from_tag(output[2])

@@ -1,5 +1,6 @@
 """Fixtures for the whole house: a real Mosquitto, and a watch on threads."""
 
+import gc
 import os
 import shutil
 import signal
@@ -39,6 +40,12 @@ def pytest_collection_modifyitems(config, items):
         ordered += share + fast[: size - len(share)]
         del fast[: size - len(share)]
     items[:] = ordered + fast
+
+
+def pytest_collection_finish(session):
+    """Modules and tests are no garbage: to look through their 400,000 objects for some takes an eighth of the time of all tests."""
+    gc.collect()
+    gc.freeze()
 
 
 class Mosquitto:

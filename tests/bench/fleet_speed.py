@@ -248,7 +248,7 @@ def fold_home(number):
 
 def folded(whole):
     """A hundred thousand tags through a day: run, or worked out from a sample and said so."""
-    count = FLEET if whole else 40
+    count = FLEET if whole else 160
     fold_home(0)
     begun = time.monotonic()
     if whole:

@@ -215,6 +215,15 @@ def test_however_a_run_is_split_each_second_is_read_and_what_counts_is_told(
     assert tag.batteries == list(range(phase, now, 60_000))
 
 
+@pytest.mark.parametrize("second", ["moved", "case", "calm"])
+def test_the_strap_is_read_once_a_second_on_a_board_that_is_always_asked_whether_it_moved(second):
+    tag = Changing([second] * 90, 60_000, 0)
+    sampler = Sampler(tag, tag, Config(), 0)
+    while sampler.due < 80_000:
+        sampler.handle_timer(sampler.due)
+    assert tag.read == list(range(0, 80_000, 1000))
+
+
 def test_a_tag_that_is_stale_already_gets_one_reading():
     tag = Changing(["calm"] * 90, 60_000, 0)
     sampler = Sampler(tag, tag, Config(), 0)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -34,7 +34,6 @@ class Home:
         self.agenda = agenda
         self.zone = ZoneInfo(spec.zone)
         self._seed = f"{spec.seed}/{spec.number}"
-        self._start = spec.start.astimezone(UTC)  # sums of local times jump with the clocks
         self._start_s = spec.start.timestamp()
         self._house = House(BATTERY_H)
         self._house_reads = False
@@ -57,7 +56,7 @@ class Home:
         return hashlib.sha256(f"strapline/{self._seed}/{purpose}".encode()).digest()[:size]
 
     def utc(self) -> datetime:
-        return self._start + timedelta(milliseconds=self.agenda.now_ms)
+        return self.centre.utc()
 
     def _utc_s(self) -> float:
         return self._start_s + self.agenda.now_ms / 1000

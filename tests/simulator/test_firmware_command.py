@@ -11,8 +11,33 @@ from strapline_simulator import tools
 from strapline_simulator.firmware import bundle, firmware_sources, image, weight
 
 
+@pytest.fixture(scope="module")
+def once():
+    """Builds and weighs a program only the first time: with the same sources, what comes is the same, and nobody changes it."""
+    make, weigh, made = bundle.make_bundle, weight.weigh, {}
+
+    def make_once(texts, root, name=bundle.APP):
+        key = (tuple(texts.items()), root, name)
+        if key not in made:
+            made[key] = make(texts, root, name)
+        return made[key]
+
+    weights = {}
+
+    def weigh_once(one):
+        if id(one) not in weights:
+            weights[id(one)] = one, weigh(one)
+        return weights[id(one)][1]
+
+    return make_once, weigh_once
+
+
 @pytest.fixture
-def strapline(capsys):
+def strapline(capsys, monkeypatch, once):
+    make_once, weigh_once = once
+    monkeypatch.setattr(bundle, "make_bundle", make_once)
+    monkeypatch.setattr(weight, "weigh", weigh_once)
+
     def call(*arguments):
         with pytest.raises(SystemExit) as end:
             main(["firmware", *map(str, arguments)])

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from strapline_protocol.errors import UserError
 from strapline_simulator.firmware.program import Program
+from strapline_simulator.firmware.walk import walk
 
 _FRAME = re.compile(r'^(?P<head>\s*File "(?P<file>[^"]*)", line \d+, in )(?P<name>\S+)\s*$')
 
@@ -63,7 +64,7 @@ def short_names(named: Iterable[Named]) -> list[Function]:
 
 
 def _mentioned(node: ast.AST) -> Iterator[str]:
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.Attribute):
             yield inner.attr
         elif isinstance(inner, ast.Name):

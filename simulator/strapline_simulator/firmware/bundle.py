@@ -61,7 +61,7 @@ class Bundle(NamedTuple):
     def text(self, without: Collection[str] = ()) -> str:
         """Its source; `without` leaves modules out, for measuring."""
         kept = [statement.node for statement in self.statements if statement.module not in without]
-        return ast.unparse(ast.fix_missing_locations(ast.Module(kept, []))) + "\n"
+        return ast.unparse(ast.Module(kept, [])) + "\n"
 
 
 def make_bundle(texts: Mapping[str, str], root: str, name: str = APP) -> Bundle:
@@ -84,6 +84,7 @@ def make_bundle(texts: Mapping[str, str], root: str, name: str = APP) -> Bundle:
     often_named_first(program)
     named = own_names(program)
     names = shorten(program, foreign, asked_by_name(program))
+    ast.fix_missing_locations(program.tree)  # here and not in `text`, which is asked for each source that is weighed
     return Bundle(name, program.statements, names, short_names(named), frozenset(program.kept.values()))
 
 

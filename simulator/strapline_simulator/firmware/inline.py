@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import NamedTuple
 
 from strapline_simulator.firmware.program import Program
+from strapline_simulator.firmware.walk import walk
 
 _Arguments = dict[str, ast.expr]
 
@@ -36,11 +37,11 @@ def inline_passing(program: Program) -> None:
         if isinstance(node, ast.FunctionDef) and (maker := _maker(node))
     }
     passing = {name: found for name, value in program.constant_bindings() if (found := _passing(value, makers))}
-    calls = [node for node in ast.walk(program.tree) if isinstance(node, ast.Call)]
+    calls = [node for node in walk(program.tree) if isinstance(node, ast.Call)]
     plain = {
         id(call.func) for call in calls if isinstance(call.func, ast.Name) and _fits(call, passing.get(call.func.id))
     }
-    for node in ast.walk(program.tree):
+    for node in walk(program.tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in plain:
             passing.pop(node.id, None)
     _Inliner(passing).visit(program.tree)

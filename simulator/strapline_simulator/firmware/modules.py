@@ -6,8 +6,10 @@ what is called stays. Lines keep their numbers: a traceback on the board points 
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 from strapline_simulator.firmware.sources import BENCH, HOST_ONLY, firmware_sources
+from strapline_simulator.firmware.walk import walk
 
 _GENERATED = ("strapline_wire.frames", "strapline_wire.documents")
 
@@ -45,10 +47,12 @@ class _Module:
     def _take(self, text: str) -> None:
         self.text = text
         self._tree = ast.parse(text)
+        for read in ("constants", "_aliases"):  # from the text that was here before
+            self.__dict__.pop(read, None)
 
     def imports(self, modules: dict[str, "_Module"]) -> Iterator[str]:
         """The modules that it imports, wherever in the text."""
-        for node in ast.walk(self._tree):
+        for node in walk(self._tree):
             if isinstance(node, ast.ImportFrom) and node.module:
                 yield node.module
                 yield from (
@@ -57,7 +61,7 @@ class _Module:
             elif isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
 
-    @property
+    @cached_property
     def constants(self) -> dict[str, int]:
         """The integers that it declares with `const`."""
         found: dict[str, int] = {}
@@ -72,18 +76,19 @@ class _Module:
                     found[node.targets[0].id] = int(ast.literal_eval(node.value.args[0]))
         return found
 
+    @cached_property
     def _aliases(self) -> dict[str, str]:
         """The modules that go by a name here."""
         found: dict[str, str] = {}
-        for node in ast.walk(self._tree):
+        for node in walk(self._tree):
             if isinstance(node, ast.ImportFrom):
                 found |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
         return found
 
     def asks_of(self, other: str) -> Iterator[str]:
         """The names of another module that this one uses."""
-        aliases = self._aliases()
-        for node in ast.walk(self._tree):
+        aliases = self._aliases
+        for node in walk(self._tree):
             if (
                 isinstance(node, ast.Attribute)
                 and isinstance(node.value, ast.Name)
@@ -95,9 +100,9 @@ class _Module:
 
     def write_in_constants(self, modules: dict[str, "_Module"]) -> None:
         """Put numbers where constants are named: those of other modules, and its own."""
-        aliases, own = self._aliases(), self.constants
+        aliases, own = self._aliases, self.constants
         edits: list[tuple[int, int, int | None, str]] = []
-        for node in ast.walk(self._tree):
+        for node in walk(self._tree):
             value = None
             if not isinstance(node, ast.Attribute | ast.Name):
                 continue
@@ -122,7 +127,7 @@ class _Module:
         kept = (asked & set(definitions)) | (set(definitions) - droppable)
         waiting = [node for node in self._tree.body if not _defines(node)] + [definitions[name] for name in kept]
         while waiting:
-            for node in ast.walk(waiting.pop()):
+            for node in walk(waiting.pop()):
                 if isinstance(node, ast.Name) and node.id in definitions and node.id not in kept:
                     kept.add(node.id)
                     waiting.append(definitions[node.id])

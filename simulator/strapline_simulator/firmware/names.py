@@ -7,6 +7,7 @@ from typing import NamedTuple, NoReturn, TypeGuard
 
 from strapline_simulator.firmware.program import Program, Statement
 from strapline_simulator.firmware.sources import BuildError
+from strapline_simulator.firmware.walk import walk
 
 _BY_NAME = frozenset({"getattr", "setattr", "hasattr", "delattr"})
 _RECORD = "strapline_wire.compat:record"
@@ -62,11 +63,11 @@ def asked_by_name(program: Program) -> AskedByName:
     asked: set[str] = set()
     for statement in program.statements:
         calls = list(_calls(statement))
-        named = [node for node in ast.walk(statement.node) if isinstance(node, ast.Name) and node.id in _BY_NAME]
+        named = [node for node in walk(statement.node) if isinstance(node, ast.Name) and node.id in _BY_NAME]
         if len(named) > len(calls):
             _refuse(statement, named[0], f"{named[0].id} is handed on: nobody knows what it will ask for")
         if getattr(statement.node, "name", "") != _RECORD:  # that one hands fields on
-            for made in filter(_makes_a_record, ast.walk(statement.node)):
+            for made in filter(_makes_a_record, walk(statement.node)):
                 texts = getattr(made.args[1], "elts", [None])
                 if not all(isinstance(text, ast.Constant) and isinstance(text.value, str) for text in texts):
                     _refuse(statement, made, "a record's fields are a tuple of texts")
@@ -95,7 +96,7 @@ def record_fields(node: ast.AST) -> list[ast.Constant]:
 
 def fields_by_keyword(program: Program) -> set[str]:
     """The fields that some call names: whether it makes a record or calls a function, nobody knows."""
-    nodes = list(ast.walk(program.tree))
+    nodes = list(walk(program.tree))
     fields = {str(field.value) for node in nodes for field in record_fields(node)}
     return fields & {one.arg for node in nodes if isinstance(node, ast.Call) for one in node.keywords if one.arg}
 
@@ -112,7 +113,7 @@ def defined_attributes(body: ast.ClassDef) -> set[str]:
             own = method.args.args[0].arg
             found |= {
                 node.attr
-                for node in ast.walk(method)
+                for node in walk(method)
                 if isinstance(node, ast.Attribute)
                 and isinstance(node.ctx, ast.Store)
                 and isinstance(node.value, ast.Name)
@@ -126,14 +127,14 @@ def _class_names(body: ast.ClassDef) -> Iterable[str]:
         if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
             yield part.name
             continue
-        for node in ast.walk(part):
+        for node in walk(part):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and not node.id.startswith("%"):
                 yield node.id
 
 
 def _calls(statement: Statement) -> Iterable[tuple[ast.ClassDef | None, ast.Call]]:
     owner = statement.node if isinstance(statement.node, ast.ClassDef) else None
-    for node in ast.walk(statement.node):
+    for node in walk(statement.node):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _BY_NAME:
             yield owner, node
 
@@ -201,6 +202,6 @@ def _read_otherwise(program: Program, names: set[str]) -> set[str]:
     }
     return {
         node.id
-        for node in ast.walk(program.tree)
+        for node in walk(program.tree)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in names and id(node) not in inside
     }

@@ -4,6 +4,7 @@ import ast
 from collections import Counter
 
 from strapline_simulator.firmware.program import Program, Statement
+from strapline_simulator.firmware.walk import walk
 
 
 def often_named_first(program: Program) -> None:
@@ -11,7 +12,7 @@ def often_named_first(program: Program) -> None:
     count = program.bindings()
     named = Counter(
         node.id.rpartition(":")[2] if isinstance(node, ast.Name) else node.attr
-        for node in ast.walk(program.tree)
+        for node in walk(program.tree)
         if isinstance(node, ast.Name | ast.Attribute)
     )
     moved = [one for one in program.statements if _is_plain(one) and count[one.node.name] == 1]  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from strapline_simulator.firmware.resolve import Exports, Resolver
 from strapline_simulator.firmware.sources import BuildError, read_program
+from strapline_simulator.firmware.walk import walk
 
 
 class Statement(NamedTuple):
@@ -72,7 +73,7 @@ def _listed(statements: Iterable[Statement], name: str) -> list[str]:
 
 def bound(node: ast.AST) -> Iterator[str]:
     """The globals that a statement binds, functions inside it included."""
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store | ast.Del) and is_global(inner.id):
             yield inner.id
         elif isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and is_global(inner.name):
@@ -85,7 +86,7 @@ def bound(node: ast.AST) -> Iterator[str]:
 
 def loaded(node: ast.AST) -> Iterator[str]:
     """The names that anything under a node needs to be there: read, added to, deleted."""
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Store):
             yield inner.id
         elif isinstance(inner, ast.AugAssign) and isinstance(inner.target, ast.Name):

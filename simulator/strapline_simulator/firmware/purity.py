@@ -3,6 +3,7 @@
 import ast
 
 from strapline_simulator.firmware.program import Program
+from strapline_simulator.firmware.walk import walk
 
 _PURE_CALLS = frozenset(
     {"bytes", "bytearray", "tuple", "list", "dict", "set", "frozenset", "memoryview", "range", "len", "min", "max"}
@@ -20,7 +21,7 @@ class Purity:
     def __init__(self, program: Program) -> None:
         self.properties = {
             node.name.removeprefix(".")
-            for node in ast.walk(program.tree)
+            for node in walk(program.tree)
             if isinstance(node, ast.FunctionDef) and node.name.startswith(".") and node.decorator_list
         }
         self._pure = set(_PURE_CALLS)

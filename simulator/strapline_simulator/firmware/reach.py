@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from strapline_simulator.firmware.names import AskedByName, is_dunder
 from strapline_simulator.firmware.program import Program, bound, loaded
 from strapline_simulator.firmware.purity import Purity, is_fresh
+from strapline_simulator.firmware.walk import walk
 
 
 class _Unit:
@@ -66,13 +67,13 @@ def _class_bindings(node: ast.stmt) -> Iterator[str]:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         yield node.name
     elif not isinstance(node, ast.ClassDef):
-        for inner in ast.walk(node):
+        for inner in walk(node):
             if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store) and inner.id.startswith("."):
                 yield inner.id
 
 
 def _read_attributes(node: ast.AST) -> Iterator[str]:
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.Attribute) and not isinstance(inner.ctx, ast.Store):
             yield inner.attr
         elif isinstance(inner, ast.Name) and inner.id.startswith(".") and isinstance(inner.ctx, ast.Load):
@@ -81,7 +82,7 @@ def _read_attributes(node: ast.AST) -> Iterator[str]:
 
 def _added_to(node: ast.AST) -> Iterator[str]:
     """The attributes that `+=` and its kin need to be there."""
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.AugAssign) and isinstance(inner.target, ast.Attribute):
             yield inner.target.attr
         elif isinstance(inner, ast.AugAssign) and isinstance(inner.target, ast.Name):
@@ -90,7 +91,7 @@ def _added_to(node: ast.AST) -> Iterator[str]:
 
 def _kept_sums(node: ast.AST) -> Iterator[str]:
     """Those of them where the sum cannot be left out, so that what it begins with must stay as well."""
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.AugAssign) and isinstance(inner.target, ast.Attribute) and not is_fresh(inner.value):
             yield inner.target.attr
 

@@ -12,6 +12,7 @@ import builtins
 from collections.abc import Iterator, Mapping
 
 from strapline_simulator.firmware.sources import Source
+from strapline_simulator.firmware.walk import walk
 
 Exports = dict[str, dict[str, str]]
 """By module, what each of its names is; `@module` where it is one of our modules."""
@@ -46,7 +47,7 @@ class Resolver(ast.NodeTransformer):
         self._exports = exports
         self.scopes = first_scope
         self.rebound: set[str] = set()
-        outer = {name for node in ast.walk(source.tree) if isinstance(node, ast.Global) for name in node.names}
+        outer = {name for node in walk(source.tree) if isinstance(node, ast.Global) for name in node.names}
         own = {name: f"{source.name}:{name}" for name in _bound(source.tree.body) | outer}
         self._module = self._scope = _Scope("module", None, own)
         plain = {id(node) for node in source.tree.body if isinstance(node, ast.Import | ast.ImportFrom)}
@@ -309,7 +310,7 @@ class Resolver(ast.NodeTransformer):
     # Statements.
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
-        for caught in ast.walk(node.type) if node.type is not None else ():
+        for caught in walk(node.type) if node.type is not None else ():
             if isinstance(caught, ast.Name) and caught.id in {"AttributeError", "NameError"}:
                 self._source.refuse(node, f"a caught {caught.id} asks whether a name exists: ask hasattr(…, 'name')")
         if node.name is not None:
@@ -356,7 +357,7 @@ def _is_micropython(node: ast.expr) -> bool:
 
 
 def _targets(node: ast.AST) -> Iterator[str]:
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
             yield inner.id
 
@@ -401,6 +402,6 @@ def _own(body: "list[ast.stmt]") -> Iterator[ast.AST]:
             waiting += [] if isinstance(node, ast.Lambda) else node.decorator_list
         elif isinstance(node, _COMPREHENSIONS):
             waiting.append(node.generators[0].iter)
-            waiting += [inner for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr)]
+            waiting += [inner for inner in walk(node) if isinstance(inner, ast.NamedExpr)]
         else:
             waiting += ast.iter_child_nodes(node)

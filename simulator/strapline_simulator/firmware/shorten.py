@@ -22,6 +22,7 @@ from strapline_simulator.firmware.names import (
 )
 from strapline_simulator.firmware.program import Program, bound, is_global
 from strapline_simulator.firmware.sources import BuildError
+from strapline_simulator.firmware.walk import walk
 
 _EVERYONE = "*"
 """The owner of an attribute that any object may have."""
@@ -70,7 +71,7 @@ class _Pool:
 def _builtins(program: Program) -> set[str]:
     return {
         node.id
-        for node in ast.walk(program.tree)
+        for node in walk(program.tree)
         if isinstance(node, ast.Name) and not (is_global(node.id) or node.id[0] in "%.")
     }
 
@@ -79,7 +80,7 @@ def _name_globals(program: Program, pool: _Pool, fixed: set[str]) -> dict[str, s
     names: dict[str, str] = dict(program.kept)
     uses: Counter[str] = Counter()
     for _, node in program.statements:
-        uses.update(inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and is_global(inner.id))
+        uses.update(inner.id for inner in walk(node) if isinstance(inner, ast.Name) and is_global(inner.id))
         uses.update(bound(node))
     taken = set(names.values())
     for name in sorted(uses):  # what is foreign has a name in the table already
@@ -123,7 +124,7 @@ class _Attributes:
 
     def _count(self, node: ast.stmt) -> None:
         selves = _own_selves(node)
-        for inner in ast.walk(node):
+        for inner in walk(node):
             if isinstance(inner, ast.Attribute):
                 self.uses[inner.attr] += 1
                 from_outside = not (isinstance(inner.value, ast.Name) and inner.value.id in selves)
@@ -158,9 +159,7 @@ class _Attributes:
         found: dict[str, set[str]] = defaultdict(set)
         for _, node in self._program.statements:
             if isinstance(node, ast.ClassDef):
-                read = {
-                    names[inner.id] for inner in ast.walk(node) if isinstance(inner, ast.Name) and inner.id in names
-                }
+                read = {names[inner.id] for inner in walk(node) if isinstance(inner, ast.Name) and inner.id in names}
                 for inner in node.body:
                     for name in _bound_in_class(inner):
                         found[name] |= read
@@ -171,7 +170,7 @@ def _bound_in_class(node: ast.stmt) -> Iterator[str]:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         yield node.name[1:]
     else:
-        for inner in ast.walk(node):
+        for inner in walk(node):
             if isinstance(inner, ast.Name) and inner.id.startswith("."):
                 yield inner.id[1:]
 
@@ -207,14 +206,14 @@ class _Arguments:
         self._program = program
         every = {
             arg.arg.partition(".")[2]
-            for node in ast.walk(program.tree)
+            for node in walk(program.tree)
             if isinstance(node, ast.arguments)
             for arg in _every(node)
         }
         ours = {name for name in bound(program.tree) if not name.startswith("!")}
         self.kept = set(fields_by_keyword(program))
         self.named: set[str] = set()
-        for node in ast.walk(program.tree):
+        for node in walk(program.tree):
             if isinstance(node, ast.Call):
                 for one in node.keywords:
                     assert one.arg is not None
@@ -278,10 +277,8 @@ class _Renamer(ast.NodeVisitor):
 
     def _enter(self, node: ast.AST, arguments: list[ast.arg]) -> None:
         inside = {one for one in _locals_of(node) if one not in self._locals}
-        used = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
-        used |= {
-            name for inner in ast.walk(node) if isinstance(inner, ast.Global | ast.Nonlocal) for name in inner.names
-        }
+        used = {inner.id for inner in walk(node) if isinstance(inner, ast.Name)}
+        used |= {name for inner in walk(node) if isinstance(inner, ast.Global | ast.Nonlocal) for name in inner.names}
         taken = {self._names.get(name, name) for name in used if not name.startswith(("%", "."))}
         taken |= {self._locals[name] for name in used if name in self._locals}
         outside = frozenset(taken)
@@ -363,12 +360,10 @@ class _Renamer(ast.NodeVisitor):
 
 def _locals_of(node: ast.AST) -> set[str]:
     """The locals of every scope in a node: each has its scope's number, so a name is named once."""
-    found = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and inner.id.startswith("%")}
-    found |= {inner.name for inner in ast.walk(node) if isinstance(inner, ast.ExceptHandler) and inner.name}
-    found |= {
-        inner.name for inner in ast.walk(node) if isinstance(inner, ast.FunctionDef) and inner.name.startswith("%")
-    }
-    for inner in ast.walk(node):
+    found = {inner.id for inner in walk(node) if isinstance(inner, ast.Name) and inner.id.startswith("%")}
+    found |= {inner.name for inner in walk(node) if isinstance(inner, ast.ExceptHandler) and inner.name}
+    found |= {inner.name for inner in walk(node) if isinstance(inner, ast.FunctionDef) and inner.name.startswith("%")}
+    for inner in walk(node):
         if isinstance(inner, ast.Import | ast.ImportFrom):
             found |= {alias.asname for alias in inner.names if alias.asname}
     return {name for name in found if name.startswith("%")}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from strapline_protocol.errors import UserError
+from strapline_simulator.firmware.walk import walk
 
 PACKAGES = ("strapline_wire", "strapline_tag", "strapline_boards", "strapline_boot")
 HOST_ONLY = frozenset({"strapline_wire.host"})
@@ -118,7 +119,7 @@ def _parse(name: str, text: str) -> ast.Module:
 
 def imported(source: Source, texts: Mapping[str, str]) -> Iterator[str]:
     """Our modules that a source imports, wherever in it, in the order of its lines."""
-    for node in ast.walk(source.tree):
+    for node in walk(source.tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in texts)
         elif isinstance(node, ast.ImportFrom):

@@ -1,7 +1,7 @@
 """The ledger's database: transactions, one writer at a time, and what to say when it is away. It knows the tables, not what they mean."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ class LedgerDownError(Exception):
 
 _IN_MEMORY = "sqlite://"
 
+_OWNER_EPOCH = select(OWNER.c.epoch).with_for_update(read=True)
+
 
 class TakenOverError(UserError):
     """Another centre has begun to work on this ledger."""
@@ -44,6 +46,8 @@ class Database:
         except (SQLAlchemyError, ImportError, ValueError) as error:
             raise self._cannot_open(error) from None
         self._open: Connection | None = None
+        self._upserts: dict[tuple[str, ...], Any] = {}
+        """By table and columns."""
         self._epoch: int | None = None
         self._lock_file: int | None = None
         self._lock_connection: Connection | None = None
@@ -72,10 +76,18 @@ class Database:
 
     def upsert(self, table: Table, row: Mapping[str, Any]) -> None:
         """Put a row in the place of the one with its primary key; within a transaction."""
+        key = (table.name, *row)
+        statement = self._upserts.get(key)
+        if statement is None:
+            statement = self._upserts[key] = self._upsert_of(table, row)
+        self.connection.execute(statement, row)
+
+    def _upsert_of(self, table: Table, names: Collection[str]) -> Any:
+        """The statement for rows with these columns: made once, since making it costs more than carrying it out."""
         keys = [column.name for column in table.primary_key]
-        more = {name: value for name, value in row.items() if name not in keys}
-        statement = self.insert(table).values(row)
-        self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=more))
+        statement = self.insert(table).inline()
+        more = {name: statement.excluded[name] for name in names if name not in keys}
+        return statement.on_conflict_do_update(index_elements=keys, set_=more)
 
     @property
     def in_transaction(self) -> bool:
@@ -132,7 +144,7 @@ class Database:
     def _check_owner(self, connection: Connection) -> None:
         if self._epoch is None or self._is_in_memory:
             return
-        owner = connection.execute(select(OWNER.c.epoch).with_for_update(read=True)).scalar()
+        owner = connection.execute(_OWNER_EPOCH).scalar()
         if owner is not None and owner != self._epoch:
             raise TakenOverError(
                 f"ledger {shown(self.url)}: another centre has begun to work on it; end one of the two"

@@ -8,7 +8,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 
 from strapline_centre.alert_rows import AlertRows
 from strapline_centre.database import Database
@@ -192,10 +192,9 @@ class Ledger:
         return self.database.insert(RECORDS).on_conflict_do_nothing().inline().execution_options(preserve_rowcount=True)
 
     def _content(self, entry: Entry) -> bytes:
-        r = RECORDS.c
-        wanted = (r.source == entry.source) & (r.journal == entry.journal) & (r.sequence == entry.sequence)
+        wanted = {"source": entry.source, "journal": entry.journal, "sequence": entry.sequence}
         with self.database.reading() as connection:
-            return bytes(connection.execute(select(r.content).where(wanted)).scalar_one())
+            return bytes(connection.execute(_CONTENT, wanted).scalar_one())
 
     def refuse(self, refused: RefusedEntry) -> bool:
         """Keep what cannot be opened, each once; beyond the limit of its gateway and tag it is only counted. Gives whether it was kept."""
@@ -290,6 +289,11 @@ class Ledger:
     def close(self) -> None:
         self.database.close()
 
+
+_CONTENT = select(RECORDS.c.content).where(
+    *(getattr(RECORDS.c, name) == bindparam(name) for name in ("source", "journal", "sequence"))
+)
+"""Of one record; made once, since duplicates come by the thousand after an outage."""
 
 _DROPPABLE = ("fix", "raw")
 """Kinds that a tag may have dropped after it had sent them: positions, and what may be one."""

@@ -1,11 +1,10 @@
 """`strapline gateway keys`: the key that gateway and centre share, made and changed. No key is ever printed."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strapline_gateway.config import Config, read_config
 from strapline_gateway.options import Configuration
 from strapline_gateway.tag_keys import give_to_owner
 from strapline_protocol.durable import replace_private
@@ -19,6 +18,9 @@ from strapline_protocol.link_key import (
     write_link_keys,
 )
 from strapline_protocol.local_control import NotRunningError, ask
+
+if TYPE_CHECKING:
+    from strapline_gateway.config import Config
 
 keys = typer.Typer(no_args_is_help=True)
 
@@ -46,6 +48,8 @@ def rotate(
 
     Between the two steps both keys open. This gateway seals with the new one as soon as it hears that the centre does.
     """
+    from strapline_gateway.config import read_config
+
     settings = read_config(config)
     path = settings.keys.centre
     held = read_link_keys(path)
@@ -93,7 +97,7 @@ def _write(path: Path, text: str) -> None:
     give_to_owner(path)
 
 
-def _tell(settings: Config) -> None:
+def _tell(settings: "Config") -> None:
     try:
         ask(settings.gateway.state, "reload")
     except NotRunningError:

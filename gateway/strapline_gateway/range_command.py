@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from strapline_gateway.config import read_config
 from strapline_gateway.options import Configuration
 from strapline_protocol.local_control import ask
 
@@ -20,6 +19,8 @@ def range_test(
     At each spot: type its name and Enter, stand still for a minute, Enter. A name with - before it is a spot outside, where the wearer
     may not be. An empty name ends the walk.
     """
+    from strapline_gateway.config import read_config
+
     state = read_config(config).gateway.state
     ask(state, "range", step="begin", tag=tag)
     _say(as_json, "Every room first, then outside. Name a spot; -NAME for one outside; nothing to end.")

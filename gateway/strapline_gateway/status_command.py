@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from strapline_gateway.config import read_config
 from strapline_gateway.options import Configuration
 from strapline_protocol.local_control import NotRunningError, ask
 
@@ -19,6 +18,8 @@ def status(
 
     Exit status: 0 it runs, also where something is wrong with it; 1 no gateway runs there; 2 a mistake.
     """
+    from strapline_gateway.config import read_config
+
     settings = read_config(config)
     try:
         told = ask(settings.gateway.state, "status")

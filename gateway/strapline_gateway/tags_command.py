@@ -2,17 +2,19 @@
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from strapline_gateway.config import Config, read_config
 from strapline_gateway.options import Configuration
 from strapline_gateway.tag_keys import read_enrolled, write_enrolled
 from strapline_protocol.errors import UserError
 from strapline_protocol.keyring import is_tag_id, locked, read_gateway_keys
 from strapline_protocol.keys import GatewayKeys
 from strapline_protocol.local_control import NotRunningError, ask
+
+if TYPE_CHECKING:
+    from strapline_gateway.config import Config
 
 
 def enrol(
@@ -26,6 +28,8 @@ def enrol(
     replace: Annotated[bool, typer.Option("--replace", help="A tag may come under other keys than before.")] = False,
 ) -> None:
     """Take tags in: their keys go into the gateway's key file, and a gateway that runs takes them at once."""
+    from strapline_gateway.config import read_config
+
     settings = read_config(config)
     wanted = _wanted(share, tag or [])
     with _writing(settings):
@@ -45,6 +49,8 @@ def withdraw(
     tag: Annotated[str, typer.Argument(metavar="TAG", help="Eight hexadecimal digits.")], config: Configuration
 ) -> None:
     """Let a tag go: its keys leave the gateway, and what is open with it is closed."""
+    from strapline_gateway.config import read_config
+
     settings = read_config(config)
     with _writing(settings):
         enrolled = read_enrolled(settings.tags_file)
@@ -67,7 +73,7 @@ def _wanted(share: Path, tags: list[str]) -> list[GatewayKeys]:
     return wanted
 
 
-def _writing(settings: Config) -> AbstractContextManager[None]:
+def _writing(settings: "Config") -> AbstractContextManager[None]:
     folder = settings.tags_file.parent
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,7 +82,7 @@ def _writing(settings: Config) -> AbstractContextManager[None]:
     return locked(settings.tags_file)
 
 
-def _tell(settings: Config) -> None:
+def _tell(settings: "Config") -> None:
     try:
         ask(settings.gateway.state, "reload")
     except NotRunningError:

@@ -137,3 +137,14 @@ def test_a_missing_extra_in_a_real_process_is_one_line() -> None:
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "strapline[hil]" in done.stderr
+
+
+def test_help_waits_for_no_heavy_library() -> None:
+    """Each command imports its own when it runs: all of them together take three times as long as the rest."""
+    told = (
+        "import sys; from strapline_protocol.command import main\n"
+        "try: main(['--help'])\n"
+        "finally: print('heavy:', *sorted({'amqtt', 'bleak', 'bumble', 'jinja2', 'paho', 'sqlalchemy'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines()[-1] == "heavy:", done.stderr

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from strapline_protocol.errors import UserError
-from strapline_simulator.conform.outcome import Case
+from strapline_simulator.conform.case import Case
 from strapline_simulator.destinations import claim_file
 from strapline_simulator.unlogged import unlogged
 from strapline_simulator.workers import worker_pool

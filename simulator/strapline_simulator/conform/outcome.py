@@ -1,22 +1,11 @@
-"""What came of one scenario on two bodies, in the words of a catalogue run."""
+"""A case in the words of a catalogue run."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from strapline_simulator.catalogue.outcome import Outcome, outcome_of
+from strapline_simulator.conform.case import Case
 from strapline_simulator.scenario import load_scenario
 from strapline_simulator.simulation import Options
-
-
-class Case(NamedTuple):
-    """One scenario; `reason`: why it was not run."""
-
-    path: str
-    reason: str = ""
-    failures: tuple[str, ...] = ()
-    """What was told of the first difference, line by line."""
-    digest: str = ""
-    wall_s: float = 0.0
 
 
 class _Conformed(Outcome):

@@ -53,7 +53,7 @@ test-labgrid: setup ## Try boards and plugs of labgrid, in an environment of its
 	@.venv-labgrid/bin/python -m pytest tests/hil/test_labgrid.py $(ARGS)
 
 test-long: setup ## Run what takes minutes each: a week on a board's heap, long scenarios on both bodies, all without their stimulus, a hundred flashings cut off
-	@env STRAPLINE_LONG=1 $(BIN)/pytest -n auto --dist worksteal tests/simulator/test_week.py tests/simulator/test_row_scenarios.py tests/simulator/test_two_airs.py tests/simulator/catalogue tests/simulator/fleet/test_fold.py tests/hil/test_flash_cut.py tests/broker/test_nats_cluster.py $(ARGS)
+	@env STRAPLINE_LONG=1 $(BIN)/pytest -n auto --dist worksteal tests/simulator/test_week.py tests/simulator/test_row_scenarios.py tests/simulator/test_scenarios_hold.py tests/simulator/test_two_airs.py tests/simulator/catalogue tests/simulator/fleet/test_fold.py tests/hil/test_flash_cut.py tests/broker/test_nats_cluster.py $(ARGS)
 
 search: setup ## Look for counterexamples: the property tests with other examples than `make test` draws, and others each time
 	@env STRAPLINE_SEARCH=1 $(BIN)/pytest -m hypothesis -n auto --dist worksteal $(ARGS)

@@ -11,6 +11,9 @@ import pytest
 import strapline_simulator.report
 from strapline_protocol.errors import UserError
 from strapline_simulator.run.command import run
+from strapline_simulator.scenario import load_scenario
+from strapline_simulator.simulation import Options, run_scenario
+from strapline_simulator.trace import read_trace
 
 SCHEMA = Path(strapline_simulator.report.__file__).parent / "report.schema.json"
 STRAPLINE = Path(sys.executable).parent / "strapline"
@@ -39,9 +42,14 @@ def test_the_demo_runs_on_real_micropython_and_leaves_its_three_files(tmp_path):
     report = json.loads((tmp_path / "out/demo/report.json").read_text())
     assert report["body"] == "micropython"
     assert report["ledger"]["missing"] == 0
-    assert any(e["code"] == "strap_open" and e["at_centre_s"] is not None for e in report["events"])
+    (strap,) = [event for event in report["events"] if event["code"] == "strap_open"]
+    assert strap["at_centre_s"] - strap["t_s"] <= 2.0
     assert "<html" in (tmp_path / "out/demo/report.html").read_text()
-    assert (tmp_path / "out/demo/trace.pcapng").stat().st_size > 10_000
+    packets = list(read_trace(tmp_path / "out/demo/trace.pcapng"))
+    assert {packet.interface for packet in packets} == {"air", "cellular", "mqtt", "opened", "truth", "hci"}
+    model = run_scenario(load_scenario("night-and-day"), Options(body="model", air="frames")).report
+    assert report["frames_digest"] == model.frames_digest
+    assert report["ledger"] == json.loads(model.to_json())["ledger"]
 
 
 def test_a_scenario_that_does_not_hold_exits_with_1(tmp_path):

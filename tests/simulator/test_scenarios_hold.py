@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,8 @@ MODEL = Options(body="model", air="frames")
 # Those named after requirements are test_row_scenarios.py's, stories and the like test_stories.py's;
 # night-and-day is run below, on every body and broker.
 ELSEWHERE = re.compile(r"r\d\d-|(story|attack|alarm|day|quiet-night|track|fault)(-|$)|(gnss-log|a-week|night-and-day)$")
+# On real MicroPython and Mosquitto at once only where there is time: make test-long.
+IS_LONG_RUN = os.environ.get("STRAPLINE_LONG") == "1"
 QUIET = sorted(name for name in shipped_scenarios() if not ELSEWHERE.match(name))
 
 
@@ -49,9 +52,11 @@ def test_seeds_give_different_frames():
 
 @pytest.mark.slow
 def test_a_night_and_a_day_is_the_same_on_every_body_and_broker(mosquitto, tmp_path):
+    """On real MicroPython and whole Bluetooth stacks test_run_command.py runs it, as the demo, and holds it to the model's frames."""
     scenario = load_scenario("night-and-day")
+    on_mosquitto = MODEL if not IS_LONG_RUN else Options(body="micropython")
     runs = [
-        run_scenario(scenario, Options(body="micropython", broker=mosquitto.url, folder=tmp_path)),
+        run_scenario(scenario, on_mosquitto._replace(broker=mosquitto.url, folder=tmp_path)),
         run_scenario(scenario, MODEL._replace(broker="amqtt")),
         run_scenario(scenario, MODEL),
     ]
@@ -61,8 +66,8 @@ def test_a_night_and_a_day_is_the_same_on_every_body_and_broker(mosquitto, tmp_p
     strap = [event for event in runs[0].report.events if event.code == "strap_open"]
     assert len(strap) == 1
     assert strap[0].at_centre_s - strap[0].t_s <= 2.0
-    packets = list(read_trace(tmp_path / "trace.pcapng"))
-    assert {packet.interface for packet in packets} == {"air", "cellular", "mqtt", "opened", "truth", "hci"}
+    interfaces = {packet.interface for packet in read_trace(tmp_path / "trace.pcapng")}
+    assert interfaces - {"hci"} == {"air", "cellular", "mqtt", "opened", "truth"}
 
 
 def test_the_report_does_not_depend_on_the_hash_seed():

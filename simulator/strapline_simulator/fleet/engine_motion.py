@@ -34,7 +34,7 @@ class Activity:
     `seconds`: x, y, z in mg by turns, for one second after the other, over and over. `travels`: how far the vector travels within each.
     """
 
-    __slots__ = ("_stretches", "moves_s", "period_s", "seconds", "travels")
+    __slots__ = ("_least_travels", "_stretches", "moves_s", "period_s", "seconds", "travels")
 
     def __init__(
         self, seconds: tuple["array[int]", ...], travels: tuple[int, ...], moves_s: int, period_s: int
@@ -45,6 +45,7 @@ class Activity:
         self.period_s = period_s
         self._stretches: dict[tuple[int, int], Stretch] = {}
         """What has been asked for, by where in the movement it begins and by its length."""
+        self._least_travels: dict[int, int] = {}
 
     def stretch(self, second: int, count: int) -> Stretch:
         """What so many seconds from this one on bring."""
@@ -58,6 +59,14 @@ class Activity:
         """How far the vector travels from `before` through so many seconds, mg, and where it is then."""
         travelled, first, last = self.stretch(second, count)
         return (travelled, before) if first is None or last is None else (travelled + way(before, first), last)
+
+    def least_travel(self, count: int) -> int:
+        """Within any so many seconds, mg: none in a movement with pauses."""
+        least = self._least_travels.get(count)
+        if least is None:
+            starts = () if self.period_s else range(len(self.seconds))
+            least = self._least_travels[count] = min((self._travel(at, count).travel for at in starts), default=0)
+        return least
 
     def _travel(self, second: int, count: int) -> Stretch:
         travel, first, last = 0, None, None

@@ -53,7 +53,9 @@ class MotionFold:
     def walk(self, end: int) -> int:
         """Up to this second at most; gives where it stopped: at the second whose feed would tell something."""
         while self.second < end:
-            if not self._feeds and (self._skip(end) or self._repeat(end) or self._window(end) or self._wait(end)):
+            if not self._feeds and (self._skip(end) or self._repeat(end) or self._march(end)):
+                continue
+            if self._window(end) or self._wait(end):
                 continue
             state = self._feeds, self._travelled, self._still, self._moving, self._resting, self._last
             was_moving = self._moving
@@ -120,29 +122,42 @@ class MotionFold:
         into = self.second % activity.period_s
         return 0 if into < activity.moves_s else activity.period_s - into
 
-    def _window(self, end: int) -> bool:
-        """A whole one of a tag that does not rest, at once; False where that must be fed second by second."""
-        config = self._motion._config
-        if self._resting or self.second + _WINDOW > end:
+    def _march(self, end: int) -> bool:
+        """Movement that never ends, and is movement in each of its windows: all of them at once."""
+        windows = (end - self.second) // _WINDOW
+        if self._resting or windows <= 0 or self._activity.least_travel(_WINDOW) < self._motion._config.moving_mg:
             return False
-        travelled, last = self._activity.travel(self.second, _WINDOW, self._last)
-        is_moving = travelled >= config.moving_mg
+        was_moving, self._moving = self._moving, True
+        self._note(self.second + _WINDOW - 1, was_moving)
+        self.second += windows * _WINDOW
+        self._last = self._activity.stretch(self.second - _WINDOW, _WINDOW).last or self._last
+        self._still = 0
+        return True
+
+    def _window(self, end: int) -> bool:
+        """What is left of one, of a tag that does not rest, at once; False where that must be fed second by second."""
+        config, count = self._motion._config, _WINDOW - self._feeds
+        if self._resting or self.second + count > end:
+            return False
+        travelled, last = self._activity.travel(self.second, count, self._last)
+        is_moving = self._travelled + travelled >= config.moving_mg
         if not is_moving and self._still + _WINDOW >= config.rest_after_s:
             return False
         self._last = last
-        self.second += _WINDOW
+        self._feeds = self._travelled = 0
+        self.second += count
         was_moving, self._moving = self._moving, is_moving
         self._note(self.second - 1, was_moving)
         self._still = 0 if is_moving else self._still + _WINDOW
         return True
 
     def _wait(self, end: int) -> bool:
-        """Up to the last second of a window in which nothing moves: what that one says is to be seen."""
-        before = _WINDOW - 1
-        if self.second + before > end or self._activity.stretch(self.second, before).first is not None:
+        """Up to the last second of a window in what is left of which nothing moves: what that one says is to be seen."""
+        count = min(_WINDOW - 1 - self._feeds, end - self.second)
+        if count <= 0 or self._activity.stretch(self.second, count).first is not None:
             return False
-        self._feeds = before
-        self.second += before
+        self._feeds += count
+        self.second += count
         return True
 
     def _feed(self) -> bool:

@@ -6,7 +6,7 @@ from functools import partial
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fleet_homes import HOME, TOWN, home, tag
@@ -152,23 +152,28 @@ def test_tags_of_one_home_are_folded_each_by_itself():
     assert folded.heartbeats_folded > 5 * folded.heartbeats_sent
 
 
+@example([(4000, 500)], 5, 0, 0, 0, False, [100, 3, 900])  # it never ends
+@example([(4000, 500)] * 2 + [(500, 500)] * 5, 0, 0, 0, 0, False, [900])  # nor does this, and rests in some windows
 @given(
-    st.lists(st.sampled_from([0, 0, 40, 500, 900, 4000]), min_size=1, max_size=7),
+    st.lists(st.sampled_from([(0, 0), (0, 0), (40, 0), (500, 40), (900, 0), (4000, 500)]), min_size=1, max_size=7),
+    st.sampled_from([0, 0, 5, 58, 61]),
     st.integers(0, 9),
-    st.one_of(st.integers(10, 700), st.sampled_from([0, 10, 20, 60, 300, 600])),
-    st.integers(1, 9),
+    st.one_of(st.just(0), st.integers(10, 700), st.sampled_from([10, 20, 60, 300, 600])),
+    st.integers(0, 9),
     st.booleans(),
     st.lists(st.one_of(st.integers(1, 900), st.integers(2000, 4000)), min_size=1, max_size=12),
 )
-def test_motion_is_walked_as_it_is_fed(travels, moves_s, period_s, phase, armed, strides):
+def test_motion_is_walked_as_it_is_fed(between, rested, moves_s, period_s, phase, armed, strides):
     """Whatever is moved: where the walk goes on, the detector would have told nothing, and stands where the walk says."""
-    vectors = tuple([travel, 0, 0, 0, 0, 0] for travel in travels)
+    vectors = tuple([one, 0, 0, other, 0, 0] for one, other in between)
     travels = tuple(abs(one[3] - one[0]) for one in vectors)
     activity = Activity(vectors, travels, min(moves_s, period_s), period_s)
     told, config, situation = [], Config({"rest_told_s": 900}), Situation()
     situation.armed = armed
     motion = Motion(config, situation, lambda code, now, detail: told.append((code, now)))
-    second = 0
+    for second in range(rested * 10):  # before the movement begins
+        motion.feed(second * 1000, [], 0)
+    second = rested * 10
     for stride in strides:
         for _ in range(phase):  # fed, as outside of a fold
             _feed(motion, activity, second)

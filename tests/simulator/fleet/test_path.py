@@ -34,6 +34,12 @@ def test_a_leg_comes_near_in_the_first_step_that_leads_there(since, to, duration
         assert comes_s == pytest.approx(near_s)
 
 
+def test_who_goes_straight_home_comes_near_in_time():
+    path = walking((HOME[0] + 0.02, HOME[1]), HOME, 1000.0)
+    near_m = 0.253 * 0.02 * 111_320  # after 747 s
+    assert [path.comes_near_s(now_s, near_m) for now_s in (0.0, 605.0, 741.0)] == [740.0, 745.0, 741.0]
+
+
 def test_who_stands_comes_no_nearer():
     path = Path(HOME)
     assert path.comes_near_s(100.0, 50.0) == path.until_s
@@ -48,3 +54,7 @@ def test_each_leg_has_its_own_pace():
     assert paces == pytest.approx([0.001 * degree_m / 100] * 2 + [0.001 * degree_m / 10] * 2 + [0.0], rel=1e-6)
     path.go(300.0, (50.003, 8.0), 10.0)
     assert path.speed_m_s(301.0) == pytest.approx(0.001 * degree_m / 10, rel=1e-6)
+    path.go(305.0, (50.0035, 8.0), 10.0)  # amid that one
+    assert path.speed_m_s(306.0) == pytest.approx(0.001 * degree_m / 10, rel=1e-6)
+    path.go(310.0, (50.013, 8.0), 10.0)
+    assert path.speed_m_s(311.0) == pytest.approx(0.01 * degree_m / 10, rel=1e-6)

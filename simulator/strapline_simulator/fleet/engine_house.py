@@ -7,7 +7,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from strapline_centre.centre import Person
-from strapline_protocol.keys import centre_keys, gateway_keys
+from strapline_protocol.keys import GatewayKeys, centre_keys, gateway_keys
 from strapline_protocol.profiles import PROFILES, Mode
 from strapline_simulator.fleet.agenda import Agenda
 from strapline_simulator.fleet.engine_base import Base
@@ -69,14 +69,14 @@ class Home:
         keys = {name: self._draw(f"gateway/{name}", 32) for name in names}
         persons = [Person(centre_keys(tag.ident, self._secrets[tag.ident])) for tag in spec.tags]
         self.centre = CentreUnit(agenda, spec.start, persons, keys, Random(f"{self._seed}/centre").randbytes)
-        here = [tag for tag in spec.tags if _settings(tag).get("mode") != Mode.SATELLITE]
+        shares = {tag.ident: gateway_keys(tag.ident, self._secrets[tag.ident]) for tag in spec.tags}
+        here = [shares[tag.ident] for tag in spec.tags if _settings(tag).get("mode") != Mode.SATELLITE]
         self.base = self._make_base(names[0], here, home=True)
-        self.ingress = self._make_base(names[1], spec.tags, home=False)
+        self.ingress = self._make_base(names[1], list(shares.values()), home=False)
         self.heartbeat = self.base.hear
         self.ingress.on_ring = lambda tag: self.modems[tag].ring()
 
-    def _make_base(self, name: str, tags: "tuple[TagSpec, ...] | list[TagSpec]", *, home: bool) -> Base:
-        keys = [gateway_keys(tag.ident, self._secrets[tag.ident]) for tag in tags]
+    def _make_base(self, name: str, keys: list[GatewayKeys], *, home: bool) -> Base:
         base = Base(self.agenda, name, keys, self._seed, self._utc_s, home=home)
 
         def command(tag: str, sealed: bytes) -> None:

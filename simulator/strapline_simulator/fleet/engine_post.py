@@ -108,7 +108,7 @@ class Post:
     # Out.
 
     def publish_due(self, _nothing: None = None) -> None:
-        if not self.connected:
+        if not (self.connected and any(self._rows.values())):
             return
         now_ms = self._agenda.now_ms
         due = [

@@ -10,16 +10,12 @@ class HostCipher:
     """One AES-128 key (16 bytes), 13-byte nonces, 8-byte MIC."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
         ccm = AESCCM(key, tag_length=8)
+        ecb = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305 - single blocks as a PRF, never a message
         # The library's own methods: a call through one of ours would cost a tenth of the whole.
         self.seal: Callable[[bytes, bytes, bytes], bytes] = ccm.encrypt
         """Nonce, plaintext, associated data into ciphertext and MIC."""
+        self.block: Callable[[bytes], bytes] = ecb.update
+        """One AES block: 16 bytes in, 16 bytes out."""
         self.open: Callable[[bytes, bytes, bytes], bytes] = ccm.decrypt
         """Nonce, ciphertext and MIC, associated data into the plaintext; raises `compat.FORGED` where the MIC does not hold."""
-
-    def block(self, data: bytes) -> bytes:
-        """One AES block: 16 bytes in, 16 bytes out. Header keys alone are asked for it, and what makes it costs ten times the rest."""
-        ecb = Cipher(algorithms.AES(self._key), modes.ECB()).encryptor()  # noqa: S305 - single blocks as a PRF, never a message
-        self.block = ecb.update  # type: ignore[method-assign] # the library's own from now on
-        return ecb.update(data)

@@ -9,6 +9,7 @@ _SLOT_BLOCK = const(64)
 # A change of pseudonym begins a rhythm of its own: the first heartbeat is drawn evenly from so long a span. A multiple of 4 s, 1 s and
 # 100 ms, so that nothing of the old rhythm's phase is left.
 _FRESH_SPAN_MS = const(4000)
+_integer = int.from_bytes
 
 
 class Broadcast:
@@ -33,11 +34,14 @@ class Broadcast:
         self._slot_ends = now + self.slot.length_s * 1000
 
     def _draw(self, below: int) -> int:
-        return int.from_bytes(self._entropy(3), "big") % below
+        entropy = self._entropy
+        return _integer(entropy(3), "big") % below
 
     def _interval(self) -> int:
-        shortest = self._config.heartbeat_shortest_ms
-        return shortest + self._draw(self._config.heartbeat_longest_ms - shortest + 1)
+        config = self._config
+        shortest = config.heartbeat_shortest_ms
+        entropy = self._entropy
+        return shortest + _integer(entropy(3), "big") % (config.heartbeat_longest_ms - shortest + 1)
 
     def _quick_interval(self) -> int:
         # Evenly around the spacing, as wide as it is: a fixed one would show the tag's phase, and the error of its crystal.

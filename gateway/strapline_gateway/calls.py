@@ -39,7 +39,7 @@ class Calls:
         self._entropy = entropy
         self._shared = shared
 
-    def consider(self, enrolled: Enrolled, address: str, flags: int, now: float, *, alarm: bool) -> None:
+    def consider(self, enrolled: Enrolled, address: str, flags: int, now: float) -> None:
         """A heartbeat with these state flags has come: call where there is a reason."""
         since_s = now - enrolled.contact_at
         reason = (
@@ -49,9 +49,17 @@ class Calls:
             or enrolled.mailbox
             or enrolled.offset_s is None
         )
-        if not (alarm or reason):
+        if not reason:
             enrolled.wait_until = None  # another reader has been there
-        elif not self._shared or self._is_my_turn(enrolled, bool(flags & frames.STATE_ALARM_PENDING), now):
+        else:
+            self._call_in_turn(enrolled, address, now, alarm=bool(flags & frames.STATE_ALARM_PENDING))
+
+    def alarmed(self, enrolled: Enrolled, address: str, now: float) -> None:
+        """A heartbeat has told of an alarm that was not told before."""
+        self._call_in_turn(enrolled, address, now, alarm=True)
+
+    def _call_in_turn(self, enrolled: Enrolled, address: str, now: float, *, alarm: bool) -> None:
+        if not self._shared or self._is_my_turn(enrolled, alarm, now):
             self.call(enrolled, address, now)
 
     def _period_s(self, enrolled: Enrolled) -> float:

@@ -41,6 +41,7 @@ _BY_CHANCE = 1e-6
 """Once in two months of heartbeats a silence may last so long by losses alone."""
 
 _LOSS_WEIGHT = 0.03
+_KEPT_WEIGHT = 1 - _LOSS_WEIGHT
 _LOSS_LEAST, _LOSS_MOST = 0.02, 0.8
 _MISSED_MOST = 20
 """More heartbeats than these in a row were no losses: the tag was away, or started again behind the next block of counters."""
@@ -128,7 +129,7 @@ class PresenceWatch:
         if missed:
             _note_loss(enrolled, missed)
         else:
-            enrolled.loss *= 1 - _LOSS_WEIGHT
+            enrolled.loss *= _KEPT_WEIGHT
         _smooth(enrolled, rssi_dbm, now)
         if enrolled.offset_s is None and not enrolled.is_believed(now, LEAVE_AFTER_S):
             return
@@ -220,10 +221,10 @@ def _smooth(enrolled: Enrolled, rssi_dbm: int, now: float) -> None:
     if before_dbm is None or since_s > LEAVE_AFTER_S:
         enrolled.rssi_dbm = float(rssi_dbm)
         return
-    weight = 1 - math.exp((-since_s if since_s > _AT_ONCE_S else -_AT_ONCE_S) / _SMOOTHING_S)
+    weight = 1.0 - math.exp((-since_s if since_s > _AT_ONCE_S else -_AT_ONCE_S) / _SMOOTHING_S)
     enrolled.rssi_dbm = before_dbm + weight * (rssi_dbm - before_dbm)
 
 
 def _note_loss(enrolled: Enrolled, missed: int) -> None:
     if 0 < missed <= _MISSED_MOST:
-        enrolled.loss = (1 - (1 - enrolled.loss) * (1 - _LOSS_WEIGHT) ** missed) * (1 - _LOSS_WEIGHT)
+        enrolled.loss = (1 - (1 - enrolled.loss) * _KEPT_WEIGHT**missed) * _KEPT_WEIGHT

@@ -92,8 +92,9 @@ class Station:
         self._roster = Roster()
         self._tags = self._roster.tags
         self._pseudonyms = self._roster.pseudonyms
-        self._events: deque[Event] = deque()
-        tell = self._events.append
+        self.events: deque[Event] = deque()
+        """What is told and not taken yet, the oldest first; `next_event` takes it."""
+        tell = self.events.append
         self._calls = Calls(tell, entropy, shared=shared)
         self._presence = PresenceWatch(tell, PresenceLimits() if limits is None else limits)
         self._impostors = Impostors(tell)
@@ -108,7 +109,7 @@ class Station:
             self.enrol(keys, now)
 
     def next_event(self) -> Event | None:
-        return self._events.popleft() if self._events else None
+        return self.events.popleft() if self.events else None
 
     def resume(self, slots: Mapping[str, int]) -> None:
         """Go on with the slots (tag: index) that `take_slots` gave before a restart; tags that are not ours are passed over."""
@@ -139,7 +140,7 @@ class Station:
         self._range_tests.pop(tag, None)
         self._lines.hang_up_tag(tag)
         if enrolled.calling is not None:
-            self._events.append(Abandon(tag))
+            self.events.append(Abandon(tag))
         return True
 
     def expect_keys(self, keys: GatewayKeys, generation: int, now: float) -> bool:
@@ -228,16 +229,15 @@ class Station:
         if enrolled.calling is not None:
             self._calls.moved(enrolled, address)
         flags = heartbeat.flags
-        alarm = False
+        told, enrolled.told_alarm = enrolled.told_alarm, None
         if flags & frames.STATE_ALARM_PENDING:
-            alarm = heartbeat.newest_alarm != enrolled.told_alarm
-            enrolled.told_alarm = heartbeat.newest_alarm
-        else:
-            enrolled.told_alarm = None
-        if alarm:
-            self._events.append(Provisional(enrolled.tag, heartbeat.newest_alarm, State(flags)))
-            enrolled.call_again_at = now
-        self._calls.consider(enrolled, address, flags, now, alarm=alarm)
+            enrolled.told_alarm = alarm = heartbeat.newest_alarm
+            if alarm != told:
+                self.events.append(Provisional(enrolled.tag, alarm, State(flags)))
+                enrolled.call_again_at = now
+                self._calls.alarmed(enrolled, address, now)
+                return
+        self._calls.consider(enrolled, address, flags, now)
 
     def _is_away(self, enrolled: Enrolled) -> bool | None:
         """None while that cannot be known: the tag has not been heard since the start, or nobody can be."""
@@ -283,7 +283,7 @@ class Station:
         detail = {"spots": len(report.spots), "dead_spots": dead}
         if report.proposed_reach_dbm is not None:
             detail["proposed_reach_dbm"] = report.proposed_reach_dbm
-        self._events.append(Notice(NoticeCode.RANGE_TEST, tag, detail))
+        self.events.append(Notice(NoticeCode.RANGE_TEST, tag, detail))
         return report
 
     # Calls.
@@ -363,7 +363,7 @@ class Station:
             is_request = envelope.kind == frames.TIME_REQUEST
             connection.brought_records |= not is_request
             tag = enrolled.tag
-            self._events.append(TimeRequest(tag, body) if is_request else Record(tag, envelope, body))
+            self.events.append(TimeRequest(tag, body) if is_request else Record(tag, envelope, body))
         else:
             raise RemoteProtocolError("unexpected")
 
@@ -415,7 +415,7 @@ class Station:
         enrolled.mailbox.append(sealed)
         self._deliver(enrolled, now)
         if enrolled.mailbox and not self._home and enrolled.link is None and self._lines.is_urgent(sealed):
-            self._events.append(Ring(tag))
+            self.events.append(Ring(tag))
         return True
 
     def _deliver(self, enrolled: Enrolled, now: float) -> None:

@@ -112,8 +112,11 @@ class Base:
         if not self.is_on or unit.ident not in self.units:
             return
         now_s = self.agenda.now_ms / 1000
-        rssi_dbm = self.rssi_dbm(unit.wearer, now_s)
-        if rssi_dbm < SENSITIVITY_DBM or self._random.random() < ADVERTISEMENT_LOSS:
+        wearer, random = unit.wearer, self._random
+        mean = wearer.mean_dbm if now_s >= wearer.settles_s else self.mean_dbm(wearer, now_s)
+        heads = random.getrandbits(_COINS).bit_count()
+        rssi_dbm = round(mean - wearer.damping_db + (heads - _COINS // 2) * _DB_PER_COIN)  # `rssi_dbm`, without a call
+        if rssi_dbm < SENSITIVITY_DBM or random.random() < ADVERTISEMENT_LOSS:
             return
         name = address.hex()
         calling = self._calling
@@ -205,9 +208,9 @@ class Base:
     def drain(self) -> None:
         """Carry it out; then wait for its next deadline."""
         station = self.station
-        event = station.next_event()
-        if event is None and not self._is_crowd:
+        if not (station.events or self._is_crowd):
             return
+        event = station.next_event()
         news = []
         while event is not None:
             if isinstance(event, Record | Presence | Provisional | Notice):

@@ -145,7 +145,7 @@ class TagUnit:
                 self.unfold()
             return
         agenda, tag, sampler, wearer = self.agenda, self.tag, self.sampler, self.wearer
-        heap, next_ms = agenda.heap, agenda.next_ms
+        heap, next_ms, heard = agenda.heap, agenda.next_ms, self.around.heartbeat
         tag_due = tag.next_deadline()
         while True:
             if sampler.due <= due:
@@ -168,7 +168,11 @@ class TagUnit:
                 tag.handle_timer(due)
                 outputs = tag.take_outputs()
                 for output in outputs:
-                    self._carry_out(output)
+                    if output[0] == out.ADVERTISE:
+                        self.heartbeats += 1
+                        heard(self, output[1], output[2])
+                    else:
+                        self._carry_out(output)
                 if self.on_spoken is not None:
                     has_spoken = outputs or tag.journal.newest > len(self.made_ms)
                     if has_spoken and self._is_passed_over():

@@ -10,11 +10,13 @@ of working that out from a sample; `--tags` holds fewer than the goal's 10,000 a
 import argparse
 import gc
 import heapq
+import itertools
 import json
 import multiprocessing
 import struct
 import sys
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -47,12 +49,14 @@ BETWEEN_SPAN_MS = 10_800_000
 """As much CPU as the bare loops get, so that neither is measured cold."""
 
 CROWD_WARM_UP_MS = 240_000
-CROWD_SLICE_MS = 300_000
+CROWD_SLICE_MS, SPANS = 300_000, 2
 """Homes share nothing: each lives so long in its turn. Twice, and the same two spans of its life in any crowd: who has just put on a tag is
 called more often."""
 
 CROWD = 10_000
-FEW, FEW_TIMES = 10, 20
+FEW, TENS, ROUNDS = 10, 5, 20
+"""So many turns of each span: a machine's speed changes between the first and the last."""
+
 GOAL_RATIO = 0.3
 GOAL_COST = (0.8, 1.2)
 GOAL_FOLD_S = 600
@@ -205,29 +209,75 @@ def heartbeats():
 
 
 def crowd(tags):
-    """Cost and memory of this many tags against ten, all alive in one process."""
-    few_s = 0.0
-    for number in range(0, FEW * FEW_TIMES, FEW):
-        few = [settled(one, CROWD_WARM_UP_MS) for one in range(number, number + FEW)]
-        few_s += turn(few, CROWD_SLICE_MS)[0] + turn(few, CROWD_SLICE_MS)[0]
-    gc.collect()
-    before = resident()
-    many = [settled(number, CROWD_WARM_UP_MS) for number in range(tags)]
-    gc.collect()
-    bytes_each = (resident() - before) / tags
-    gc.freeze()  # as long as they live they are no garbage
-    costs = [few_s / (FEW * FEW_TIMES), (turn(many, CROWD_SLICE_MS)[0] + turn(many, CROWD_SLICE_MS)[0]) / tags]
-    gc.unfreeze()
-    ratio = round(costs[1] / costs[0], 3)
+    """Cost and memory of this many tags against ten. Each lot lives in a process of its own, and they take turns, never both at once."""
+    with in_turns(few_costs) as few, in_turns(crowd_costs, tags) as many:
+        bytes_each = many()
+        costs = [(few(), many()) for _ in range(SPANS * ROUNDS)]
+    few_s, many_s = (sum(spent) for spent in zip(*costs, strict=True))
+    few_s, many_s = few_s / (FEW * TENS * SPANS * ROUNDS), many_s / tags
+    ratio = round(many_s / few_s, 3)
     holds = GOAL_COST[0] <= ratio <= GOAL_COST[1]
     told = {
         "name": "10 tags, µs of CPU for each simulated minute",
-        "value": round(costs[0] * 1e6 / (2 * CROWD_SLICE_MS / 60_000)),
+        "value": round(few_s * 1e6 / (SPANS * CROWD_SLICE_MS / 60_000)),
     }
     return {
         f"cost_{tags}_vs_10": entry(ratio, "x", "0.8 to 1.2", holds, told),
         "memory_per_tag_bytes": entry(round(bytes_each), "B"),
     }
+
+
+def few_costs():
+    """CPU seconds of all spans of ten tags that are all there is, and of some other tens after them."""
+    first = itertools.count(0, FEW)
+    while True:
+        spent = 0.0
+        for number in itertools.islice(first, TENS):
+            few = [settled(one, CROWD_WARM_UP_MS) for one in range(number, number + FEW)]
+            gc.collect()
+            gc.freeze()  # as long as they live they are no garbage
+            spent += sum(turn(few, CROWD_SLICE_MS)[0] for _ in range(SPANS))
+            gc.unfreeze()
+        yield spent
+
+
+def crowd_costs(tags):
+    """Bytes for each tag; then CPU seconds of the first span of each part of them, while all are alive, and of the next span."""
+    before = resident()
+    many = [settled(number, CROWD_WARM_UP_MS) for number in range(tags)]
+    gc.collect()
+    yield (resident() - before) / tags
+    gc.freeze()
+    for _ in range(SPANS):
+        for part in range(ROUNDS):
+            yield turn(many[part::ROUNDS], CROWD_SLICE_MS)[0]
+
+
+@contextmanager
+def in_turns(costs, *arguments):
+    """What a generator yields, in a process of its own, which does nothing until it is asked for the next."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=answer, args=(theirs, costs, *arguments), daemon=True)
+    process.start()
+    theirs.close()  # so that a process that fails is the end of the pipe
+
+    def ask():
+        ours.send(True)
+        return ours.recv()
+
+    try:
+        yield ask
+    finally:
+        ours.send(False)
+        process.join()
+
+
+def answer(pipe, costs, *arguments):
+    gc.collect()
+    for value in costs(*arguments):
+        if not pipe.recv():
+            return
+        pipe.send(value)
 
 
 def resident():

@@ -1,4 +1,5 @@
 # Heartbeats: when the next one is due, under which pseudonym and address, with which counter.
+from strapline_tag import outputs as out
 from strapline_wire import frames, seal
 from strapline_wire.compat import const
 from strapline_wire.keys import Slot
@@ -74,7 +75,7 @@ class Broadcast:
         self.due = min(self.due, now + 1 + self._draw(self._config.quick_spacing_ms))
 
     def make(self, now: int, flags: int, openings: int, battery_percent: int, newest_alarm: int) -> "tuple | None":
-        # (address, frame) of the heartbeat that is due now. None where the key's counters are used up: then the tag falls silent on the
+        # The output of the heartbeat that is due now. None where the key's counters are used up: then the tag falls silent on the
         # air, which its gateway and the cellular bearer tell, and everything else goes on.
         if self._counter > _COUNTER_LIMIT:
             self.due = now + self._interval()
@@ -95,7 +96,7 @@ class Broadcast:
         if self._burst:
             self._burst -= 1
             self.due = now + self._config.burst_spacing_ms
-            return slot.address, frame
+            return out.ADVERTISE, slot.address, frame
         if flags & frames.STATE_ALARM_PENDING:
             self.due = now + self._quick_interval()
         elif self._quick and flags & (frames.STATE_PENDING | frames.STATE_ASKS):
@@ -106,4 +107,4 @@ class Broadcast:
             self.due = now + self._interval()
         if self.due >= self._slot_ends:
             self._break_rhythm(now)
-        return slot.address, frame
+        return out.ADVERTISE, slot.address, frame

@@ -278,7 +278,7 @@ class Tag:
                 now, self._said, self.strap.openings, self.battery.percent, self.journal.newest_alarm
             )
             if heartbeat:
-                self._outputs.append((out.ADVERTISE,) + heartbeat)
+                self._outputs.append(heartbeat)
 
     def _ask(self, now: int) -> None:
         self._touched = False

@@ -130,7 +130,13 @@ class PresenceWatch:
             _note_loss(enrolled, missed)
         else:
             enrolled.loss *= _KEPT_WEIGHT
-        _smooth(enrolled, rssi_dbm, now)
+        before_dbm, since_s = enrolled.rssi_dbm, now - enrolled.rssi_at
+        enrolled.rssi_at = now
+        if before_dbm is None or since_s > LEAVE_AFTER_S:
+            enrolled.rssi_dbm = float(rssi_dbm)
+        else:
+            weight = 1.0 - math.exp((-since_s if since_s > _AT_ONCE_S else -_AT_ONCE_S) / _SMOOTHING_S)
+            enrolled.rssi_dbm = before_dbm + weight * (rssi_dbm - before_dbm)
         if enrolled.offset_s is None and not enrolled.is_believed(now, LEAVE_AFTER_S):
             return
         limits = self.limits
@@ -213,16 +219,6 @@ class PresenceWatch:
             enrolled.beyond = enrolled.heard_at > enrolled.near_at
             self._tell(Presence(enrolled.tag, False, None, enrolled.offset_s is not None))
         return gone
-
-
-def _smooth(enrolled: Enrolled, rssi_dbm: int, now: float) -> None:
-    before_dbm, since_s = enrolled.rssi_dbm, now - enrolled.rssi_at
-    enrolled.rssi_at = now
-    if before_dbm is None or since_s > LEAVE_AFTER_S:
-        enrolled.rssi_dbm = float(rssi_dbm)
-        return
-    weight = 1.0 - math.exp((-since_s if since_s > _AT_ONCE_S else -_AT_ONCE_S) / _SMOOTHING_S)
-    enrolled.rssi_dbm = before_dbm + weight * (rssi_dbm - before_dbm)
 
 
 def _note_loss(enrolled: Enrolled, missed: int) -> None:

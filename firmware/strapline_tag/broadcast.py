@@ -39,10 +39,8 @@ class Broadcast:
         return _integer(entropy(3), "big") % below
 
     def _interval(self) -> int:
-        config = self._config
-        shortest = config.heartbeat_shortest_ms
-        entropy = self._entropy
-        return shortest + _integer(entropy(3), "big") % (config.heartbeat_longest_ms - shortest + 1)
+        shortest = self._config.heartbeat_shortest_ms
+        return shortest + self._draw(self._config.heartbeat_longest_ms - shortest + 1)
 
     def _quick_interval(self) -> int:
         # Evenly around the spacing, as wide as it is: a fixed one would show the tag's phase, and the error of its crystal.
